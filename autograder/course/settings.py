@@ -1,0 +1,291 @@
+"""What an instructor writes in `grading_config.py`: `course = Course(...)` and the settings inside it.
+
+A wrong key or a missing one does not raise where it stands: the setting remembers it as a problem, so that
+`autograder check` can list the problems of the whole file at once. Use a course only after `load_course`, which
+raises `ConfigurationError` unless there are none.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar, dataclass_transform
+
+from autograder.errors import Problem
+
+T = TypeVar("T")
+
+
+class Setting:
+    """Base of all settings: where it was written and what is wrong with how it was called."""
+
+    place: str
+    call_problems: tuple[Problem, ...]
+
+    def problems(self) -> list[Problem]:
+        """What is wrong with the values of this setting alone (its call was fine, its types fit)."""
+        return []
+
+
+@dataclass_transform(frozen_default=True)
+def setting(cls: type[T]) -> type[T]:
+    """Makes a frozen dataclass whose constructor collects wrong keys instead of raising TypeError."""
+    made = dataclass(frozen=True)(cls)
+    known = [each for each in fields(made) if each.init]  # type: ignore[arg-type]  # it was made a dataclass one line above
+
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        caller = sys._getframe(1)
+        place = f"{Path(caller.f_code.co_filename).name}:{caller.f_lineno}: {made.__name__}"
+        given, problems = _bind(made.__name__, [each.name for each in known], args, kwargs, place)
+        for each in known:
+            object.__setattr__(self, each.name, given.get(each.name, _default(each)))
+            if getattr(self, each.name) is MISSING:
+                problems.append(Problem(place, f"'{each.name}' is missing", f"Write {made.__name__}({each.name}=…)."))
+        object.__setattr__(self, "place", place)
+        object.__setattr__(self, "call_problems", tuple(problems))
+
+    made.__init__ = init  # type: ignore[misc]  # the point of this decorator
+    return made
+
+
+def _bind(
+    owner: str, names: list[str], args: tuple[Any, ...], kwargs: dict[str, Any], place: str
+) -> tuple[dict[str, Any], list[Problem]]:
+    given = dict(zip(names, args, strict=False))
+    problems = [Problem(place, f"{owner} takes at most {len(names)} values")] if len(args) > len(names) else []
+    for key, value in kwargs.items():
+        if key not in names:
+            close = difflib.get_close_matches(key, names, n=1)
+            hint = f"Did you mean '{close[0]}'?" if close else f"Known keys: {', '.join(names)}."
+            problems.append(Problem(place, f"unknown key '{key}'", hint))
+        elif key in given:
+            problems.append(Problem(place, f"'{key}' is given twice"))
+        else:
+            given[key] = value
+    return given, problems
+
+
+def _default(each: Any) -> Any:
+    return each.default_factory() if each.default_factory is not MISSING else each.default
+
+
+_UNITS = {"s": 1, "min": 60, "h": 3600}
+
+
+def seconds(text: str) -> float:
+    """'20 s', '10 min' or '1.5 h' in seconds. Raises ValueError with the cure otherwise."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|min|h)\s*", text)
+    if not found or float(found[1]) <= 0:
+        raise ValueError(f"{text!r} is no duration: write '20 s', '10 min' or '1 h'")
+    return float(found[1]) * _UNITS[found[2]]
+
+
+@setting
+class Curve(Setting):
+    """Metric → fraction of the points: `Curve({0.80: 0, 0.88: 1})`. Piecewise linear, clamped, monotone either way."""
+
+    points: dict[float, float]
+
+    def problems(self) -> list[Problem]:
+        fractions = [self.points[metric] for metric in sorted(self.points)]
+        wrong = []
+        if len(fractions) < 2:
+            wrong.append(Problem(self.place, "a curve needs at least two points", "Write Curve({0.80: 0, 0.88: 1})."))
+        if not all(math.isfinite(metric) for metric in self.points):
+            wrong.append(Problem(self.place, "a metric of the curve is not finite"))
+        if not all(0 <= fraction <= 1 for fraction in fractions):
+            wrong.append(Problem(self.place, f"fractions {fractions} leave the range from 0 to 1"))
+        if fractions not in (sorted(fractions), sorted(fractions, reverse=True)):
+            wrong.append(Problem(self.place, f"fractions {fractions} go up and down", "A curve only rises or only falls."))
+        return wrong
+
+    def __call__(self, metric: float) -> float:
+        """Fraction of the points, 0 to 1, for a finite metric; NaN and infinity give 0."""
+        if not math.isfinite(metric):
+            return 0.0
+        knots = sorted(self.points.items())
+        if metric <= knots[0][0]:
+            return float(knots[0][1])
+        for (low, below), (high, above) in zip(knots, knots[1:], strict=False):
+            if metric <= high:
+                return float(below + (above - below) * (metric - low) / (high - low))
+        return float(knots[-1][1])
+
+    def full_at(self) -> float:
+        """The metric from which on (or down to which) the curve gives its highest fraction."""
+        best = max(self.points.values())
+        rising = self.points[min(self.points)] <= self.points[max(self.points)]
+        reached = [metric for metric, fraction in self.points.items() if fraction == best]
+        return min(reached) if rising else max(reached)
+
+
+@setting
+class Limits(Setting):
+    """What one execution may use; None: the assignment's, else the default of `RunLimits`."""
+
+    cell: str | None = None
+    total: str | None = None
+    hand_in_mib: float | None = None
+    submission_mib: float | None = None
+    files: int | None = None
+
+    def problems(self) -> list[Problem]:
+        wrong = []
+        for key in ("cell", "total"):
+            try:
+                seconds(getattr(self, key) or "1 s")
+            except ValueError as error:
+                wrong.append(Problem(self.place, f"'{key}': {error}"))
+        for key in ("hand_in_mib", "submission_mib", "files"):
+            value = getattr(self, key)
+            if value is not None and value <= 0:
+                wrong.append(Problem(self.place, f"'{key}' is {value}, more than 0 is needed"))
+        return wrong
+
+
+@setting
+class Resources(Setting):
+    """What one execution asks of the machine: fractions of a GPU, cores, memory in GiB."""
+
+    gpus: float = 0
+    cpus: float = 1
+    memory_gib: float = 4
+
+
+@setting
+class Dataset(Setting):
+    """Examples of one task. `load(folder) -> (x, y)` gives all of them, deterministic, checked by digest.
+
+    `sizes` are (training, visible, hidden); `train_repeats` of the training examples stand twice, beside their originals.
+    `answers` names the Keras loader that returns training and visible part while grading: `keras.datasets.mnist`.
+    """
+
+    name: str
+    load: Callable[..., Any]
+    sizes: tuple[int, int, int]
+    answers: str | None = None
+    task: str = "classification"
+    train_repeats: int = 0
+
+    def problems(self) -> list[Problem]:
+        wrong = []
+        if min(self.sizes) <= 0:
+            wrong.append(Problem(self.place, f"sizes {self.sizes}: each part needs at least one example"))
+        if not 0 <= self.train_repeats <= self.sizes[0]:
+            wrong.append(Problem(self.place, f"train_repeats {self.train_repeats} is not between 0 and the {self.sizes[0]} training examples"))
+        if self.task not in ("classification", "regression"):
+            wrong.append(Problem(self.place, f"task {self.task!r} is not known", "Write 'classification' or 'regression'."))
+        if self.answers is not None and not re.fullmatch(r"keras\.datasets\.\w+", self.answers):
+            wrong.append(Problem(self.place, f"answers {self.answers!r} is no Keras loader", "Write for example 'keras.datasets.mnist'."))
+        return wrong
+
+
+@setting
+class Profile(Setting):
+    """Dataset, limits and curves of a run: `smoke` for the demo and CI, `full` for students' submissions."""
+
+    dataset: str
+    epoch_limit: int | None = None
+    sample_limit: int | None = None
+    limits: Limits | None = None
+    seed: int = 0
+    curves: dict[str, Curve] = field(default_factory=dict)
+
+    def problems(self) -> list[Problem]:
+        return [
+            Problem(self.place, f"'{key}' is {getattr(self, key)}, at least 1 is needed")
+            for key in ("epoch_limit", "sample_limit")
+            if getattr(self, key) is not None and getattr(self, key) < 1
+        ]
+
+
+@setting
+class Assignment(Setting):
+    """One assignment, which is one notebook: `source_assignments/<id>/<id>.ipynb`. `files`: what else students may hand in."""
+
+    id: str
+    profiles: dict[str, Profile]
+    due: str | None = None
+    files: list[str] = field(default_factory=list)
+    points: float = 100
+    resources: Resources = field(default_factory=Resources)
+    limits: Limits = field(default_factory=Limits)
+
+    def problems(self) -> list[Problem]:
+        return [*_bad_id(self), *_bad_due(self), *_bad_patterns(self)]
+
+
+@setting
+class Course(Setting):
+    """The policy of one course. `min_isolation`: 0 to 3, below which no submission is executed without consent."""
+
+    id: str
+    title: str
+    datasets: list[Dataset]
+    assignments: list[Assignment]
+    timezone: str = "UTC"
+    default_profile: str = "full"
+    min_isolation: int = 2
+    store: str | None = None
+
+    def problems(self) -> list[Problem]:
+        return [*_bad_id(self), *_bad_timezone(self), *_duplicates(self), *_bad_references(self)]
+
+
+def _bad_id(owner: Course | Assignment) -> list[Problem]:
+    if re.fullmatch(r"[A-Za-z0-9_\-]+", owner.id):
+        return []
+    return [Problem(owner.place, f"id {owner.id!r} is no folder name", "Use letters, digits, '_' and '-' only.")]
+
+
+def _bad_due(assignment: Assignment) -> list[Problem]:
+    from datetime import datetime
+
+    try:
+        datetime.fromisoformat(assignment.due or "2000-01-01 00:00")
+    except ValueError:
+        return [Problem(assignment.place, f"due {assignment.due!r} is no time", "Write '2027-02-12 23:59' (in the course's time zone).")]
+    return []
+
+
+def _bad_patterns(assignment: Assignment) -> list[Problem]:
+    return [
+        Problem(assignment.place, f"files: {pattern!r} leaves the submission's folder", "Name files inside it, such as 'data/*.csv'.")
+        for pattern in assignment.files
+        if pattern.startswith("/") or ".." in pattern.split("/")
+    ]
+
+
+def _bad_timezone(course: Course) -> list[Problem]:
+    from zoneinfo import ZoneInfo
+
+    try:
+        ZoneInfo(course.timezone)
+    except (ValueError, OSError, KeyError):
+        return [Problem(course.place, f"timezone {course.timezone!r} is not known", "Write a name such as 'Europe/Madrid'.")]
+    return []
+
+
+def _duplicates(course: Course) -> list[Problem]:
+    names = [f"dataset {each.name!r}" for each in course.datasets] + [f"assignment {each.id!r}" for each in course.assignments]
+    return [Problem(course.place, f"{name} stands there twice") for name in sorted(set(names)) if names.count(name) > 1]
+
+
+def _bad_references(course: Course) -> list[Problem]:
+    wrong = []
+    datasets = [each.name for each in course.datasets]
+    for assignment in course.assignments:
+        if course.default_profile not in assignment.profiles:
+            cure = f"Add it, or change the course's default_profile ({course.default_profile!r})."
+            wrong.append(Problem(assignment.place, f"assignment {assignment.id!r} has no profile {course.default_profile!r}", cure))
+        for name, profile in assignment.profiles.items():
+            if profile.dataset not in datasets:
+                close = difflib.get_close_matches(profile.dataset, datasets, n=1)
+                cure = f"Did you mean {close[0]!r}?" if close else f"The course has: {', '.join(datasets) or 'none'}."
+                wrong.append(Problem(profile.place, f"profile {name!r} names dataset {profile.dataset!r}, which the course does not have", cure))
+    return wrong

@@ -1,0 +1,119 @@
+"""`ModelDescription` of a built Keras model. Notebook and grader use this same code, so both say the same."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from autograder.records import CompileDescription, LayerDescription, ModelDescription, WeightDescription
+
+
+def describe(model: Any, compiled: CompileDescription | None = None) -> ModelDescription:
+    """Layers in the order of `model.layers`, nested models flattened, input layers left out.
+
+    Raises ValueError when the model is not built, since an unbuilt one has no shapes and no parameters.
+    """
+    if not getattr(model, "built", False):
+        raise ValueError("the model has no input shape yet: begin it with keras.Input(shape=…)")
+    return ModelDescription(
+        kind=_kind(model),
+        input_shape=_shape(getattr(model, "input_shape", None)),
+        output_shape=_shape(getattr(model, "output_shape", None)),
+        layers=tuple(_describe_layer(layer) for layer in _flat_layers(model)),
+        compiled=compiled,
+    )
+
+
+def describe_live(model: Any) -> ModelDescription:
+    """Like `describe`, with the compile settings that the model itself carries; for notebooks, where the model is alive."""
+    settings = compile_settings(model)
+    return describe(model, describe_compile(settings) if settings else None)
+
+
+def _kind(model: Any) -> str:
+    """'Sequential', 'Functional', or the class name of a model that students wrote themselves."""
+    return str(type(model).__name__)
+
+
+def _flat_layers(model: Any) -> list[Any]:
+    flat: list[Any] = []
+    for layer in model.layers:
+        if type(layer).__name__ == "InputLayer":
+            continue
+        flat.extend(_flat_layers(layer) if hasattr(layer, "layers") and hasattr(layer, "summary") else [layer])
+    return flat
+
+
+def _describe_layer(layer: Any) -> LayerDescription:
+    return LayerDescription(
+        name=str(layer.name),
+        kind=type(layer).__name__,
+        config=_plain(layer.get_config()),
+        weights=tuple(
+            WeightDescription(str(weight.name), tuple(int(side) for side in weight.shape), bool(weight.trainable)) for weight in layer.weights
+        ),
+        output_shape=_output_shape(layer),
+    )
+
+
+def _output_shape(layer: Any) -> tuple[int | None, ...] | None:
+    try:
+        return _shape(layer.output.shape)
+    except (AttributeError, ValueError):  # never called, or called more than once
+        return None
+
+
+def _shape(shape: Any) -> tuple[int | None, ...] | None:
+    """A single shape; None for models with several inputs or outputs."""
+    if not isinstance(shape, tuple | list) or not all(side is None or isinstance(side, int) for side in shape):
+        return None
+    return tuple(shape)
+
+
+def _plain(value: Any) -> Any:
+    """Layer configuration as JSON values; whatever else stands in it becomes its type's name."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(each) for key, each in value.items()}
+    return type(value).__name__
+
+
+def compile_settings(model: Any) -> dict[str, Any] | None:
+    """Optimizer, loss and metrics of a live model as JSON, defaults included; None when it was not compiled."""
+    if not getattr(model, "compiled", False):
+        return None
+    given = model.get_compile_config() or {}
+    optimizer = model.optimizer
+    return {
+        "optimizer": {"class_name": type(optimizer).__name__, "config": _plain(optimizer.get_config())},
+        "loss": _plain(given.get("loss")),
+        "metrics": _plain(given.get("metrics")),
+    }
+
+
+def describe_compile(settings: dict[str, Any]) -> CompileDescription:
+    """Plain names of handed-in compile settings. Raises ValueError when they are not of the shape `compile_settings` gives."""
+    optimizer = settings.get("optimizer")
+    if not isinstance(optimizer, dict) or not isinstance(optimizer.get("config"), dict):
+        raise ValueError("compile settings without an optimizer")
+    metrics = settings.get("metrics") or []
+    return CompileDescription(
+        optimizer=str(optimizer.get("class_name")),
+        optimizer_config=_plain(optimizer["config"]),
+        loss=_name(settings.get("loss")),
+        metrics=tuple(name for name in map(_name, metrics if isinstance(metrics, list) else [metrics]) if name),
+    )
+
+
+def _name(value: Any) -> str | None:
+    """'categorical_crossentropy' for the text, the class CategoricalCrossentropy() and the function alike."""
+    if isinstance(value, dict):
+        config = value.get("config")
+        value = config if isinstance(config, str) else value.get("class_name")
+    if not isinstance(value, str):
+        return None
+    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", value).lower()
+    return {"acc": "accuracy"}.get(snake, snake)

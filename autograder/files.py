@@ -1,0 +1,64 @@
+"""Files: atomic writes, bounded reads of what somebody else wrote, digests."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+import tempfile
+from pathlib import Path
+from typing import Any
+
+
+def write_atomic(path: Path, content: str | bytes, mode: int = 0o644) -> None:
+    """Writes the whole file or nothing; creates the folders above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = content.encode() if isinstance(content, str) else content
+    descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(partial, mode)
+        os.replace(partial, path)
+    except BaseException:
+        os.unlink(partial)
+        raise
+
+
+def read_bounded(path: Path, limit: int) -> bytes:
+    """Reads a file that somebody else wrote: a regular one, of at most `limit` bytes, no link followed, never blocking.
+
+    Raises ValueError with what is wrong with the file, OSError when it cannot be opened.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as stream:
+        found = os.fstat(stream.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise ValueError(f"{path.name} is not a regular file")
+        if found.st_size > limit:
+            raise ValueError(f"{path.name} has {found.st_size:,} bytes, {limit:,} are allowed")
+        data = stream.read(limit + 1)
+    if len(data) > limit:
+        raise ValueError(f"{path.name} grew beyond {limit:,} bytes while it was read")
+    return data
+
+
+def digest(*parts: Any) -> str:
+    """SHA-256, first 16 hex digits, of JSON values in the order given."""
+    text = json.dumps(parts, sort_keys=True, ensure_ascii=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def digest_files(folder: Path, pattern: str = "**/*") -> str:
+    """Digest over the sorted relative paths and bytes of the regular files of a folder; caches and hidden files left out."""
+    whole = hashlib.sha256()
+    for path in sorted(folder.glob(pattern)):
+        relative = path.relative_to(folder)
+        if path.is_file() and not any(part.startswith(".") or part == "__pycache__" for part in relative.parts):
+            data = path.read_bytes()
+            whole.update(f"{relative.as_posix()}\0{len(data)}\0".encode())
+            whole.update(data)
+    return whole.hexdigest()[:16]

@@ -1,0 +1,195 @@
+"""Writing and naming of hand-ins: `handin/manifest.json` and one folder or file for each name. Runs inside the notebook."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autograder import wire
+from autograder.inputs import Input
+from autograder.records import HandinEntry
+
+MANIFEST = "manifest.json"
+
+# Functions as their hand-in cell saw them, by name; the questions are asked of these objects.
+FUNCTIONS: dict[str, Any] = {}
+_entries: dict[str, HandinEntry] = {}
+_sections: list[tuple[str, ...]] = []
+
+
+def hand_in_names(namespace: dict[str, Any], names: Sequence[str], functions: Sequence[str], inputs: dict[str, Input]) -> list[str]:
+    """Hands in all names and returns the lines to print, one or two for each."""
+    section = _section_of((*names, *functions))
+    grading = os.environ.get("AUTOGRADER_HANDIN")
+    folder = Path(grading) if grading else Path(tempfile.mkdtemp(prefix="handin-"))
+    try:
+        lines = []
+        for name in names:
+            entry, said = _hand_in_value(namespace, name, section, folder, inputs.get(name))
+            _entries[name] = entry
+            lines += said
+        for name in functions:
+            entry, said = _hand_in_function(namespace, name, section)
+            _entries[name] = entry
+            lines += said
+        _write_manifest(folder)
+    finally:
+        if not grading:
+            shutil.rmtree(folder, ignore_errors=True)
+    return lines
+
+
+def _section_of(names: tuple[str, ...]) -> int:
+    """Sections are numbered in the order of their first hand-in; running a cell again keeps its number."""
+    if names not in _sections:
+        _sections.append(names)
+    return _sections.index(names) + 1
+
+
+def _hand_in_function(namespace: dict[str, Any], name: str, section: int) -> tuple[HandinEntry, list[str]]:
+    found = namespace.get(name)
+    if callable(found):
+        FUNCTIONS[name] = found
+        return HandinEntry(name, "function", section), [f"✓ {name}: function, will be called with other arguments"]
+    FUNCTIONS.pop(name, None)
+    reason = f"'{name}' is a {type(found).__name__}, a function was expected" if name in namespace else _undefined(name)
+    return _missing(name, section, reason)
+
+
+def _hand_in_value(
+    namespace: dict[str, Any], name: str, section: int, folder: Path, wanted: Input | None
+) -> tuple[HandinEntry, list[str]]:
+    if name not in namespace:
+        return _missing(name, section, _undefined(name))
+    value = namespace[name]
+    try:
+        kind, file, said = _write_value(value, name, folder)
+    except Exception as error:  # whatever a student's object raises while it is looked at is a reason, not a crash
+        return _missing(name, section, f"'{name}' could not be handed in: {type(error).__name__}: {error}"[:500])
+    entry = HandinEntry(name, kind, section, file)  # type: ignore[arg-type]  # one of EntryKind, as _write_value says
+    return entry, [f"✓ {name}: {said}", *_input_warning(value, name, wanted)]
+
+
+def _undefined(name: str) -> str:
+    return f"'{name}' is not defined: run the cells above, or define it there"
+
+
+def _missing(name: str, section: int, reason: str) -> tuple[HandinEntry, list[str]]:
+    return HandinEntry(name, "missing", section, None, reason), [f"✗ {name}: not handed in. {reason}"]
+
+
+def _write_value(value: Any, name: str, folder: Path) -> tuple[str, str, str]:
+    """(kind, file, what to print). Raises TypeError or ValueError for what cannot be handed in."""
+    if _is_model(value):
+        return _write_model(value, name, folder)
+    history = _as_history(value)
+    if history is not None:
+        _write_json(folder / f"{name}.json", history)
+        return "history", f"{name}.json", f"history of {len(next(iter(history.values())))} epochs: {', '.join(history)}"
+    if isinstance(value, np.ndarray) or (hasattr(value, "__array__") and not np.isscalar(value)):
+        return _write_array(np.asarray(value), name, folder)
+    text = json.dumps(wire.encode(value))
+    if len(text) > wire.VALUE_BYTES:
+        raise ValueError(f"it takes {len(text):,} bytes as text, {wire.VALUE_BYTES:,} are allowed")
+    _write_text(folder / f"{name}.json", text)
+    return "value", f"{name}.json", f"{type(value).__name__} {_short(value)}"
+
+
+def _is_model(value: Any) -> bool:
+    import sys
+
+    keras = sys.modules.get("keras")
+    return keras is not None and isinstance(value, keras.Model)
+
+
+def _as_history(value: Any) -> dict[str, list[float]] | None:
+    """A Keras History, its dict, or any {metric: [floats]} as plain lists; None for anything else."""
+    found = getattr(value, "history", value)
+    if not isinstance(found, dict) or not found:
+        return None
+    try:
+        curves = {str(metric): [float(each) for each in values] for metric, values in found.items() if isinstance(values, list | tuple)}
+    except (TypeError, ValueError):
+        return None
+    return curves if len(curves) == len(found) and all(curves.values()) else None
+
+
+def _write_array(array: np.ndarray[Any, Any], name: str, folder: Path) -> tuple[str, str, str]:
+    wire.check_numeric(array)
+    said = f"array {array.shape} {array.dtype}"
+    if array.nbytes <= wire.ARRAY_BYTES:
+        _write_npz(folder / f"{name}.npz", {"array": array})
+        return "array", f"{name}.npz", said
+    indices = wire.sample_indices(os.environ.get("AUTOGRADER_ASSIGNMENT", ""), name, len(array))
+    _write_npz(
+        folder / f"{name}.npz",
+        {"shape": np.array(array.shape), "dtype": np.array(array.dtype.str), "rows": array[indices], "indices": indices},
+    )
+    return "array_sample", f"{name}.npz", f"{said}, of which {len(indices)} rows are handed in"
+
+
+def _write_model(model: Any, name: str, folder: Path) -> tuple[str, str, str]:
+    import keras
+
+    from autograder.description import compile_settings
+
+    if not model.built:
+        raise ValueError("the model has no input shape yet: begin it with keras.Input(shape=…)")
+    target = folder / name
+    target.mkdir(exist_ok=True)
+    try:
+        config = json.loads(json.dumps(keras.saving.serialize_keras_object(model)))
+    except (TypeError, ValueError, NotImplementedError):
+        config = None  # a class of the student's own; its weights can still earn accuracy
+    weights = list(model.weights)
+    _write_npz(target / "weights.npz", {f"w{index:04}": np.asarray(weight) for index, weight in enumerate(weights)})
+    _write_json(target / "compile.json", compile_settings(model))
+    described = [{"path": weight.path, "shape": list(weight.shape), "trainable": bool(weight.trainable)} for weight in weights]
+    _write_json(target / "model.json", {"config": config, "weights": described})
+    total = sum(int(np.prod(weight.shape)) for weight in weights)
+    return "model", name, f"{type(model).__name__} model, input {model.input_shape}, output {model.output_shape}, {total:,} parameters"
+
+
+def _input_warning(value: Any, name: str, wanted: Input | None) -> list[str]:
+    if wanted is None:
+        return []
+    if not _is_model(value):
+        return [f"⚠ {name} is a {type(value).__name__}; a Keras model is expected here."]
+    got = tuple(value.input_shape[1:]) if isinstance(value.input_shape, tuple) else value.input_shape
+    if got == wanted.shape:
+        return []
+    return [f"⚠ {name} takes inputs of shape {got}, but it will be graded with {wanted.shape}: change its first layer."]
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "…"
+
+
+def _write_manifest(folder: Path) -> None:
+    _write_json(folder / MANIFEST, {"schema": 1, "entries": [asdict(entry) for entry in _entries.values()]})
+
+
+def _write_json(path: Path, value: Any) -> None:
+    _write_text(path, json.dumps(value))
+
+
+def _write_text(path: Path, text: str) -> None:
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+def _write_npz(path: Path, arrays: dict[str, np.ndarray[Any, Any]]) -> None:
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as stream:
+        np.savez(stream, **arrays)  # type: ignore[arg-type]  # numpy's stub mixes its own keywords with the arrays
+    partial.replace(path)

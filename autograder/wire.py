@@ -1,0 +1,79 @@
+"""Values that cross a process boundary as JSON: scalars, lists, dicts with text keys and numeric arrays. No pickle anywhere."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+from typing import Any
+
+import numpy as np
+
+ARRAY_BYTES = 1_000_000
+VALUE_BYTES = 100_000
+SAMPLE_ROWS = 256
+_KINDS = "biuf"
+_SPECIAL = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+
+
+def encode(value: Any) -> Any:
+    """A value as JSON. Raises TypeError or ValueError, naming what does not fit (whoever made the value is at fault)."""
+    if value is None or isinstance(value, bool | str | int):
+        return value
+    if isinstance(value, np.bool_ | np.integer | np.floating):
+        return encode(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else {"__float__": str(value)}
+    if isinstance(value, list | tuple):
+        return [encode(each) for each in value]
+    if isinstance(value, dict):
+        if not all(isinstance(key, str) for key in value):
+            raise TypeError("a dictionary needs text keys to be handed in")
+        return {key: encode(each) for key, each in value.items()}
+    if isinstance(value, np.ndarray) or hasattr(value, "__array__"):
+        return _encode_array(np.asarray(value))
+    raise TypeError(f"a {type(value).__name__} cannot be handed in; numbers, text, lists, dictionaries and numeric arrays can")
+
+
+def _encode_array(array: np.ndarray[Any, Any]) -> dict[str, Any]:
+    check_numeric(array)
+    if array.nbytes > ARRAY_BYTES:
+        raise ValueError(f"an array of {array.nbytes:,} bytes is too large, {ARRAY_BYTES:,} are allowed")
+    data = base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
+    return {"__array__": data, "dtype": array.dtype.str, "shape": list(array.shape)}
+
+
+def check_numeric(array: np.ndarray[Any, Any]) -> None:
+    """Raises TypeError unless the array holds booleans, integers or floats."""
+    if array.dtype.kind not in _KINDS:
+        raise TypeError(f"an array of dtype {array.dtype} cannot be handed in; booleans, integers and floats can")
+
+
+def decode(value: Any) -> Any:
+    """The reverse of `encode`. Raises ValueError for what `encode` cannot have made."""
+    if isinstance(value, list):
+        return [decode(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if "__float__" in value:
+        return _SPECIAL[str(value["__float__"])]
+    if "__array__" in value:
+        return _decode_array(value)
+    return {key: decode(each) for key, each in value.items()}
+
+
+def _decode_array(value: dict[str, Any]) -> np.ndarray[Any, Any]:
+    dtype = np.dtype(str(value["dtype"]))
+    if dtype.kind not in _KINDS:
+        raise ValueError(f"dtype {dtype} is not numeric")
+    data = base64.b64decode(str(value["__array__"]), validate=True)
+    if len(data) > ARRAY_BYTES:
+        raise ValueError("the array is too large")
+    return np.frombuffer(data, dtype=dtype).reshape([int(side) for side in value["shape"]]).copy()
+
+
+def sample_indices(assignment: str, name: str, length: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """The sorted rows that stand for a large array: at most 256, seeded by assignment and name, so that both sides know them."""
+    seed = int.from_bytes(hashlib.sha256(f"{assignment}/{name}".encode()).digest()[:8], "big")
+    chosen = np.random.default_rng(seed).choice(length, size=min(SAMPLE_ROWS, length), replace=False)
+    return np.sort(chosen).astype(np.int64)
