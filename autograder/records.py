@@ -351,7 +351,12 @@ def _adapter(kind: Any) -> Any:
 
 def to_dict(value: Any) -> Any:
     """A dataclass of this module as plain JSON values. NaN and infinity become null."""
-    return _adapter(type(value)).dump_python(value, mode="json")
+    return _adapter(_type_of(value)).dump_python(value, mode="json")
+
+
+def _type_of(value: Any) -> Any:
+    """A tuple is taken for one of equal members, as the files hold them."""
+    return tuple[type(value[0]), ...] if isinstance(value, tuple) and value else type(value)
 
 
 def to_json(value: Any) -> str:

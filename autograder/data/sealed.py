@@ -1,0 +1,79 @@
+"""The sealed split of a dataset, made once by a child process into `.autograder/data/<fingerprint>/`.
+
+    student/  x_train.npy y_train.npy x_test.npy y_test.npy   what notebooks see (x_test is the visible part)
+    hidden/   x.npy y.npy                                     what only model (images) and scorer (labels) see
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from autograder.course.paths import CoursePaths
+from autograder.course.settings import Course, Dataset
+from autograder.data.seed import fingerprint
+from autograder.errors import MachineError, UsageError
+from autograder.files import digest
+
+
+@dataclass(frozen=True)
+class SealedSplit:
+    """Folders of one split; `fingerprint` names dataset, sizes, loader and seed."""
+
+    fingerprint: str
+    folder: Path
+
+    @property
+    def student(self) -> Path:
+        return self.folder / "student"
+
+    @property
+    def hidden(self) -> Path:
+        return self.folder / "hidden"
+
+
+def sealed_split(course: Course, paths: CoursePaths, name: str, seed: bytes, data_folder: Path | None) -> SealedSplit:
+    """The split of the course's dataset `name`, made now if it does not exist yet.
+
+    Raises UsageError when the data cannot be found or are too few, MachineError when the child process breaks.
+    """
+    dataset = next(each for each in course.datasets if each.name == name)
+    found = _split_fingerprint(dataset, seed)
+    split = SealedSplit(found, paths.state / "data" / found)
+    if not (split.folder / "complete").is_file():
+        _make(paths, name, seed, split.folder, data_folder)
+    return split
+
+
+def _split_fingerprint(dataset: Dataset, seed: bytes) -> str:
+    """The loader counts by its file: a changed loader makes another split."""
+    try:
+        loader = hashlib.sha256(Path(inspect.getsourcefile(dataset.load) or "").read_bytes()).hexdigest()
+    except (OSError, TypeError):
+        loader = repr(dataset.load)
+    return digest(dataset.name, dataset.sizes, dataset.train_repeats, dataset.answers, loader, fingerprint(seed))
+
+
+def _make(paths: CoursePaths, name: str, seed: bytes, folder: Path, data_folder: Path | None) -> None:
+    request = {"course": str(paths.root), "dataset": name, "seed": seed.hex(), "folder": str(folder)}
+    request["data"] = str(data_folder.absolute()) if data_folder else ""
+    done = subprocess.run(
+        [sys.executable, "-m", "autograder.data.split"],
+        input=json.dumps(request),
+        capture_output=True,
+        text=True,
+        cwd=paths.root,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+    if done.returncode == UsageError.exit_status:
+        said = json.loads(done.stdout.splitlines()[-1])
+        raise UsageError(said["message"], said["cure"])
+    if done.returncode != 0:
+        last = done.stderr.strip().splitlines()[-1:] or ["no message"]
+        raise MachineError(f"Splitting dataset '{name}' failed: {last[0]}", "Is the disk full, or the loader of the course broken?")

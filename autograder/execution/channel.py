@@ -1,0 +1,105 @@
+"""Frames over a pipe between the command and the processes it starts: one JSON line, then as many bytes as it says.
+
+Whatever comes out of a sandbox is hostile, so the reader has a limit for everything: line, payload, total and time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import time
+from dataclasses import dataclass
+from typing import Any
+
+_LINE_BYTES = 64 * 1024
+_CHUNK = 1 << 16
+
+
+class ChannelError(Exception):
+    """The other side sent something that is no frame, or too much of it."""
+
+
+class ChannelTimeout(Exception):
+    """The deadline passed while waiting for the other side."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One message: its kind, JSON fields and bytes."""
+
+    kind: str
+    fields: dict[str, Any]
+    payload: bytes = b""
+
+
+class FrameWriter:
+    """Writes frames to a file descriptor; one writer for each pipe."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def send(self, kind: str, payload: bytes = b"", **fields: Any) -> None:
+        """Sends one frame; blocks while the pipe is full. Raises BrokenPipeError when nobody reads any more."""
+        head = json.dumps({"kind": kind, "size": len(payload), **fields}).encode() + b"\n"
+        view = memoryview(head + payload)
+        while view:
+            view = view[os.write(self._descriptor, view) :]
+
+
+class FrameReader:
+    """Reads frames from a file descriptor until a deadline (monotonic seconds), at most `limit` bytes in total."""
+
+    def __init__(self, descriptor: int, limit: int) -> None:
+        self._descriptor = descriptor
+        self._left = limit
+        self._buffer = bytearray()
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(descriptor, selectors.EVENT_READ)
+
+    def close(self) -> None:
+        self._selector.close()
+
+    def read(self, deadline: float) -> Frame | None:
+        """The next frame, or None at the end. Raises ChannelTimeout, or ChannelError for anything malformed or too large."""
+        line = self._line(deadline)
+        if line is None:
+            return None
+        try:
+            fields = json.loads(line)
+            kind, size = str(fields.pop("kind")), int(fields.pop("size"))
+        except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+            raise ChannelError(f"malformed message: {error}") from None
+        if size < 0 or size > self._left:
+            raise ChannelError(f"a message of {size:,} bytes is over the limit")
+        while len(self._buffer) < size:
+            if not self._fill(deadline):
+                raise ChannelError("the stream ended within a message")
+        payload = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return Frame(kind, fields, payload)
+
+    def _line(self, deadline: float) -> bytes | None:
+        while True:
+            end = self._buffer.find(b"\n")
+            if end >= 0:
+                line = bytes(self._buffer[:end])
+                del self._buffer[: end + 1]
+                return line
+            if len(self._buffer) > _LINE_BYTES:
+                raise ChannelError("a message head is over the limit")
+            if not self._fill(deadline):
+                if self._buffer:
+                    raise ChannelError("the stream ended within a message")
+                return None
+
+    def _fill(self, deadline: float) -> bool:
+        """Reads what is there; False at the end of the stream."""
+        if not self._selector.select(max(0.0, deadline - time.monotonic())):
+            raise ChannelTimeout
+        data = os.read(self._descriptor, _CHUNK)
+        self._left -= len(data)
+        if self._left < 0:
+            raise ChannelError("more bytes than allowed")
+        self._buffer += data
+        return bool(data)

@@ -1,0 +1,285 @@
+"""papermill's engine of ours: runs on after a failing cell, limits time and output, asks the graders' questions at the end.
+
+The outcome comes from what happened (a reply, an interrupt, a kernel's death), never from notebook metadata.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import Engine
+
+from autograder.execution.output import OutputBudget, shorten_error
+from autograder.execution.questions import ANSWER_BYTES
+from autograder.files import read_bounded
+
+KERNEL_MODULE = "autograder.execution.kernel"
+_START_S = 120
+_INTERRUPT_S = 5
+
+
+@dataclass
+class Session:
+    """What the worker gives to the engine, and what the engine finds out. Times in seconds."""
+
+    python: list[str]
+    work: Path
+    cell_s: float
+    total_s: float
+    budget: OutputBudget
+    on_started: Callable[[], None]
+    on_cell: Callable[[int, int], None]
+    on_cells_done: Callable[[], list[dict[str, Any]]]
+    outcome: str = "completed"
+    reason: str = ""
+    first_error: dict[str, str] | None = None
+    timed_out: list[str] = field(default_factory=list)
+    answers: list[dict[str, Any]] = field(default_factory=list)
+    kernel_cpu_s: float = 0.0
+    notebook_s: float = 0.0
+
+    def failed(self, cell: str, name: str, message: str) -> None:
+        """Remembers the first error; a later one is usually its consequence."""
+        self.first_error = self.first_error or {"cell": cell, "name": name[:200], "message": message[:2000]}
+
+    def ended(self, outcome: str, cell: str, name: str, message: str) -> None:
+        """Remembers why the run did not simply end; that weighs more than errors of cells."""
+        self.outcome, self.reason = outcome, f"{cell}: {message}"
+        self.failed(cell, name, message)
+
+
+class AutograderEngine(Engine):
+    """Registered with papermill as `autograder`."""
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, *, session: Session, **_: Any) -> None:
+        """Runs all cells and then the questions; `session` carries limits in and findings out."""
+        client = CourseClient(nb_man, session)
+        asyncio.run(client.run_all())
+
+
+class CourseKernels(KernelSpecManager):  # type: ignore[misc]  # traitlets has no types here
+    """Whatever kernel a notebook names, the course's own is started."""
+
+    python: list[str]
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        return KernelSpec(argv=[*self.python, "-m", KERNEL_MODULE, "-f", "{connection_file}"], display_name="course", language="python")
+
+
+class CourseClient(PapermillNotebookClient):  # type: ignore[misc]  # nbclient has no types here
+    """nbclient with limits: each cell is watched, every message is weighed before it is kept."""
+
+    def __init__(self, nb_man: Any, session: Session) -> None:
+        super().__init__(nb_man, allow_errors=True, raise_on_iopub_timeout=False, store_widget_state=False, coalesce_streams=False)
+        self.session = session
+        self._ends = 0.0
+        self._interrupted = False
+
+    async def run_all(self) -> None:
+        """Kernel, cells, questions. The kernel is dead when this returns, whatever happened."""
+        specs = CourseKernels()
+        specs.python = self.session.python
+        self.km = AsyncKernelManager(
+            kernel_name="course", kernel_spec_manager=specs, transport="ipc", ip=str(self.session.work / "kernel"),
+            connection_file=str(self.session.work / "kernel.json"),
+        )  # fmt: skip
+        try:
+            await self.km.start_kernel(cwd=str(self.session.work / "submission"))
+            self.kc = self.km.client()
+            self.kc.start_channels()
+            await self.kc.wait_for_ready(timeout=_START_S)
+            self._process = psutil.Process(self.km.provisioner.pid)
+            await self._run_cells()
+            questions = self.session.on_cells_done()
+            self.session.answers = [await self._ask(index, question) for index, question in enumerate(questions)]
+        finally:
+            await self._kill()
+
+    async def _run_cells(self) -> None:
+        started, before = time.monotonic(), self._cpu_s()
+        self._ends = started + self.session.total_s
+        self.session.on_started()
+        self.reset_execution_trackers()
+        try:
+            for index, cell in enumerate(self.nb.cells):
+                if cell.cell_type == "code":
+                    self.session.on_cell(index, len(self.nb.cells))
+                    await self._run_cell(cell, index)
+                    self.session.kernel_cpu_s = max(self.session.kernel_cpu_s, self._cpu_s() - before)
+        except _KernelGone:
+            pass
+        self.session.notebook_s = time.monotonic() - started
+
+    async def _run_cell(self, cell: Any, index: int) -> None:
+        name = cell.metadata.get("nbgrader", {}).get("grade_id") or f"cell {index + 1}"
+        self._interrupted = False
+        guard = asyncio.ensure_future(self._guard())
+        self.nb_man.cell_start(cell, index)
+        try:
+            await self.async_execute_cell(cell, index)
+        except CellExecutionError:
+            pass  # allow_errors leaves only control signals here; the reply was noted in _check_raise_for_error
+        except DeadKernelError:
+            self._note_death(name)
+            raise _KernelGone from None
+        finally:
+            guard.cancel()
+            self.nb_man.cell_complete(cell, cell_index=index)
+        if self._interrupted:
+            self._note_timeout(name)
+
+    async def _check_raise_for_error(self, cell: Any, cell_index: int, exec_reply: dict[str, Any] | None) -> None:
+        content = (exec_reply or {}).get("content", {})
+        if content.get("status") == "error" and not self._interrupted:
+            name = cell.metadata.get("nbgrader", {}).get("grade_id") or f"cell {cell_index + 1}"
+            self.session.failed(name, str(content.get("ename")), str(content.get("evalue")))
+            if self.session.outcome == "completed":
+                self.session.outcome = "cell_error"
+
+    async def _guard(self) -> None:
+        """Interrupts the running cell at its limit, kills the kernel when that has no effect or the total limit is reached."""
+        left = self._ends - time.monotonic()
+        await asyncio.sleep(max(0.0, min(self.session.cell_s, left)))
+        self._interrupted = True
+        if self.session.cell_s < left:
+            await self.km.interrupt_kernel()
+            await asyncio.sleep(min(_INTERRUPT_S, max(0.0, self._ends - time.monotonic())))
+        await self._kill()
+
+    def _note_timeout(self, cell: str) -> None:
+        self.session.timed_out.append(cell)
+        self.session.ended("timed_out", cell, "TimeLimit", f"The cell was interrupted after {self.session.cell_s:g} s, the limit for one cell.")
+
+    def _note_death(self, cell: str) -> None:
+        session = self.session
+        if session.budget.exceeded():
+            limit = session.budget.received_limit // 2**20
+            session.ended("output_exceeded", cell, "OutputLimit", f"The notebook was ended here: it wrote more than {limit} MiB of output.")
+        elif self._interrupted and time.monotonic() >= self._ends:
+            session.timed_out.append(cell)
+            session.ended("timed_out", cell, "TimeLimit", f"The notebook was ended here: {session.total_s:g} s is the limit for all of it.")
+        elif self._interrupted:
+            session.timed_out.append(cell)
+            message = f"The notebook was ended here: the cell did not stop when it was interrupted after {session.cell_s:g} s."
+            session.ended("timed_out", cell, "TimeLimit", message)
+        else:
+            session.ended("kernel_died", cell, "KernelDied", "The Python process ended in this cell.")
+
+    async def _ask(self, index: int, question: dict[str, Any]) -> dict[str, Any]:
+        """One question; its answer, or the reason why there is none."""
+        if not await self._alive():
+            return {"question": question["id"], "reason": "the notebook had ended before its functions could be called"}
+        request, reply = self.session.work / f"question-{index}.json", self.session.work / f"answer-{index}.json"
+        request.write_text(json.dumps(question), encoding="utf-8")
+        code = f"__import__('autograder.execution.questions', fromlist=['answer']).answer({str(request)!r}, {str(reply)!r})"
+        message = self.kc.execute(code, silent=True, store_history=False, allow_stdin=False)
+        if not await self._replied(message, question["seconds"]):
+            await self.km.interrupt_kernel()
+            if not await self._replied(message, _INTERRUPT_S):
+                await self._kill()
+            return {"question": question["id"], "reason": f"{question['function']} did not return within {question['seconds']:g} s"}
+        return {"question": question["id"], **_read_answer(reply)}
+
+    async def _replied(self, message: str, seconds: float) -> bool:
+        """Whether the kernel answers this message in time; its death is no answer."""
+        ends = time.monotonic() + seconds
+        while (left := ends - time.monotonic()) > 0:
+            try:
+                reply = await self.kc.get_shell_msg(timeout=min(left, 1.0))
+            except Exception:  # an empty queue, or a message that is none: look whether there is a kernel at all
+                if not await self._alive():
+                    return False
+                continue
+            if reply["parent_header"].get("msg_id") == message:
+                return True
+        return False
+
+    async def _alive(self) -> bool:
+        return bool(await self.km.is_alive())
+
+    async def _kill(self) -> None:
+        if self.km is not None and self.km.has_kernel:
+            await self.km.shutdown_kernel(now=True)
+
+    def _cpu_s(self) -> float:
+        try:
+            times = self._process.cpu_times()
+        except psutil.Error:
+            return 0.0
+        return float(times.user + times.system + times.children_user + times.children_system)
+
+    def output(self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
+        """Weighs one output message and keeps what there is room for; ends the kernel that floods."""
+        content = msg["content"]
+        before = len(outs)
+        if self.clear_before_next_output:
+            self._clear(outs, cell_index)
+            self.clear_before_next_output = False
+        if msg["msg_type"] == "stream":
+            self.session.budget.add_stream(cell_index, outs, _stream_name(content.get("name")), str(content.get("text", "")))
+            _as_nodes(outs)
+        elif msg["msg_type"] == "error":
+            outs.append(_node(shorten_error(content)))
+        elif self.session.budget.admit(cell_index, outs, content):
+            super().output(outs, msg, display_id, cell_index)
+        else:
+            _as_nodes(outs)
+        if self.session.budget.exceeded():
+            asyncio.ensure_future(self._kill())
+        return outs[-1] if len(outs) > before else None
+
+    def clear_output(self, outs: list[Any], msg: dict[str, Any], cell_index: int) -> None:
+        if msg["content"].get("wait"):
+            self.clear_before_next_output = True
+        else:
+            self._clear(outs, cell_index)
+
+    def _clear(self, outs: list[Any], cell_index: int) -> None:
+        outs[:] = []
+        self.session.budget.forget(cell_index)
+        self.clear_display_id_mapping(cell_index)
+
+    def _update_display_id(self, display_id: str, msg: dict[str, Any]) -> None:
+        size = len(json.dumps(msg["content"], default=str))
+        self.session.budget.received += size
+        if size <= self.session.budget.per_cell:
+            super()._update_display_id(display_id, msg)
+
+
+class _KernelGone(Exception):
+    """The kernel ended; no further cell can run."""
+
+
+def _stream_name(name: Any) -> str:
+    return "stderr" if name == "stderr" else "stdout"
+
+
+def _node(output: dict[str, Any]) -> Any:
+    from nbformat import from_dict
+
+    return from_dict(output)
+
+
+def _as_nodes(outs: list[Any]) -> None:
+    if outs and type(outs[-1]) is dict:
+        outs[-1] = _node(outs[-1])
+
+
+def _read_answer(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(read_bounded(path, ANSWER_BYTES))
+        return {key: found[key] for key in ("value", "reason") if key in found} or {"reason": "there was no answer"}
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        return {"reason": f"the answer could not be read: {type(error).__name__}"}

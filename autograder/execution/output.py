@@ -1,0 +1,113 @@
+"""Outputs of cells, kept bounded while they arrive: progress bars collapsed, text cut inside the message."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+_CONTROL = re.compile(r"[\r\b]")
+_TAIL = re.compile(r"[^\n]*\Z")
+
+
+def collapse(before: str, text: str) -> str:
+    """`before + text` as a terminal shows it: a carriage return starts the line anew, a backspace takes one character back.
+
+    Only the last line of `before` can change. The line behind a carriage return stays until something follows it.
+    """
+    if not _CONTROL.search(text) and not before.endswith("\r"):
+        return before + text
+    tail = _TAIL.search(before)
+    start = tail.start() if tail else len(before)
+    lines = (before[start:] + text).replace("\r\n", "\n").split("\n")
+    return before[:start] + "\n".join(_collapse_line(line, last=index == len(lines) - 1) for index, line in enumerate(lines))
+
+
+def _collapse_line(line: str, last: bool) -> str:
+    pending = "\r" if last and line.endswith("\r") else ""
+    visible = line.rstrip("\r").rpartition("\r")[2]
+    if "\b" not in visible:
+        return visible + pending
+    kept: list[str] = []
+    for character in visible:
+        if character != "\b":
+            kept.append(character)
+        elif kept:
+            kept.pop()
+    return "".join(kept) + pending
+
+
+@dataclass
+class OutputBudget:
+    """Counts what the cells keep and what has arrived; all in bytes of UTF-8."""
+
+    per_cell: int
+    in_total: int
+    received_limit: int
+    received: int = 0
+    kept: dict[int, int] = field(default_factory=dict)
+    cut: set[int] = field(default_factory=set)
+
+    def exceeded(self) -> bool:
+        """Whether so much arrived that the run must end."""
+        return self.received > self.received_limit
+
+    def room(self, cell: int) -> int:
+        """Bytes that the cell may still keep."""
+        return max(0, min(self.per_cell - self.kept.get(cell, 0), self.in_total - sum(self.kept.values())))
+
+    def forget(self, cell: int) -> None:
+        """The cell cleared its output."""
+        self.kept.pop(cell, None)
+        self.cut.discard(cell)
+
+    def add_stream(self, cell: int, outputs: list[Any], name: str, text: str) -> None:
+        """Appends stream text to the cell's outputs, merged with the last output where that is the same stream."""
+        self.received += len(text)
+        last = outputs[-1] if outputs else None
+        merge = last is not None and last["output_type"] == "stream" and last["name"] == name
+        before = last["text"] if merge and last is not None else ""
+        if cell in self.cut:
+            return
+        whole = collapse(before, text[: self.per_cell * 4])
+        self.kept[cell] = self.kept.get(cell, 0) - _size(before)
+        room = self.room(cell)
+        if _size(whole) > room:
+            whole = whole.encode()[:room].decode(errors="ignore") + self._cut_line(cell)
+        self.kept[cell] = self.kept.get(cell, 0) + _size(whole)
+        if merge and last is not None:
+            last["text"] = whole
+        else:
+            outputs.append({"output_type": "stream", "name": name, "text": whole})
+
+    def admit(self, cell: int, outputs: list[Any], output: dict[str, Any]) -> bool:
+        """Counts another output (display, result, error); False, and one line instead, when there is no room for it."""
+        size = _size(json.dumps(output, default=str))
+        self.received += size
+        if cell in self.cut:
+            return False
+        if size > self.room(cell):
+            outputs.append({"output_type": "stream", "name": "stdout", "text": self._cut_line(cell)})
+            return False
+        self.kept[cell] = self.kept.get(cell, 0) + size
+        return True
+
+    def _cut_line(self, cell: int) -> str:
+        self.cut.add(cell)
+        return f"\n[output cut here: {self.per_cell // 1000} KB per cell and {self.in_total // 1_000_000} MB in all are kept]\n"
+
+
+def shorten_error(output: dict[str, Any], limit: int = 20_000) -> dict[str, Any]:
+    """An error output whose message and traceback are cut, so that an exception with a long text stays an exception."""
+    lines = [str(line)[:limit] for line in output.get("traceback", [])][-50:]
+    return {
+        "output_type": "error",
+        "ename": str(output.get("ename", ""))[:200],
+        "evalue": str(output.get("evalue", ""))[:limit],
+        "traceback": lines,
+    }
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))

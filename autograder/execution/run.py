@@ -1,0 +1,249 @@
+"""The command's side of an execution: starts process A, takes what it sends within limits, kills it, keeps a run folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from autograder import wire
+from autograder.course.profile import RunProfile
+from autograder.execution.channel import ChannelError, ChannelTimeout, Frame, FrameReader
+from autograder.execution.environment import clean_environment, prepare_home, versions
+from autograder.execution.rundir import RunFolder
+from autograder.execution.sandbox import Command, Process, Sandbox
+from autograder.files import write_atomic
+from autograder.records import Answer, FirstError, Flag, HandinEntry, Question, Run, Seconds, Usage, from_json, to_json
+
+_START_S = 180
+_GRACE_S = 30
+_MANIFEST_BYTES = 1_000_000
+_HANDIN_FILE = re.compile(r"[A-Za-z_]\w*(\.json|\.npz|/(model\.json|compile\.json|weights\.npz))", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Execution:
+    """All that decides about one run, and nothing else: two equal ones may share their run."""
+
+    assignment: str
+    notebook: dict[str, Any]
+    files: dict[str, bytes]
+    profile: RunProfile
+    split_fingerprint: str
+    student_data: Path
+    questions: tuple[Question, ...]
+    threads: int
+
+    def run_key(self) -> str:
+        """Names the run: prepared notebook, files, profile, visible data, limits, environment, seed, questions."""
+        import hashlib
+
+        from autograder.files import digest
+
+        files = {name: hashlib.sha256(data).hexdigest() for name, data in self.files.items()}
+        profile = {key: value for key, value in asdict(self.profile).items() if key != "curves"}
+        return digest(self.notebook, files, profile, self.split_fingerprint, [each.id for each in self.questions], self.threads, versions())
+
+
+@dataclass
+class _Received:
+    """What has come out of A so far."""
+
+    notebook: bytes | None = None
+    files: dict[str, bytes] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    result: dict[str, Any] | None = None
+    answers: bytes | None = None
+    start_s: float = 0.0
+    problem: str = ""
+    timed_out: bool = False
+
+
+def execute(
+    execution: Execution, target: RunFolder, sandbox: Sandbox, shared_cache: Path | None, on_cell: Callable[[int, int], None]
+) -> Run:
+    """Executes once and keeps the result in `target`. Never raises for what the notebook does; MachineError for the machine."""
+    began = time.monotonic()
+    target.path.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix="autograder-"))
+    try:
+        process = sandbox.start(_command(execution, work, shared_cache))
+        received = _Received()
+        try:
+            _converse(process, execution, work, received, on_cell)
+        finally:
+            cpu_s, peak_mib = process.kill()
+        run = _conclude(execution, received, sandbox, process, Usage(time.monotonic() - began, cpu_s, 0.0, peak_mib), target.path.name)
+        _keep(target, run, received)
+        return run
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _command(execution: Execution, work: Path, shared_cache: Path | None) -> Command:
+    prepare_home(work / "home", shared_cache)
+    (work / "handin").mkdir()
+    (work / "submission").mkdir()
+    for name, data in execution.files.items():
+        path = work / "submission" / PurePosixPath(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    environment = clean_environment(work / "home", execution.threads)
+    environment |= {
+        "AUTOGRADER_RUN": "1",
+        "AUTOGRADER_ASSIGNMENT": execution.assignment,
+        "AUTOGRADER_HANDIN": str(work / "handin"),
+        "AUTOGRADER_DATA_DIR": str(execution.student_data),
+        "AUTOGRADER_ANSWERS": execution.profile.answers or "",
+        "AUTOGRADER_SAMPLE_LIMIT": str(execution.profile.sample_limit or ""),
+    }
+    return Command("autograder.execution.worker", work, (execution.student_data,), environment)
+
+
+def _converse(process: Process, execution: Execution, work: Path, received: _Received, on_cell: Callable[[int, int], None]) -> None:
+    """Sends the request, reads until the answers are there, the stream ends, or a limit is reached."""
+    limits = execution.profile.limits
+    asked_s = sum(question.seconds + 10 for question in execution.questions)
+    deadline = time.monotonic() + _START_S + limits.total_s + asked_s + _GRACE_S
+    total = limits.hand_in_bytes + limits.submission_bytes + 4 * limits.total_output_bytes + wire.ARRAY_BYTES * (2 + 2 * len(execution.questions))
+    reader = FrameReader(process.stdout.fileno(), total)
+    try:
+        _send_line(process, {"notebook": execution.notebook, "limits": asdict(limits), "work": str(work)})
+        while received.answers is None and (frame := reader.read(deadline)) is not None:
+            _take(frame, received, on_cell)
+            if frame.kind == "result":
+                _send_line(process, [asdict(question) for question in execution.questions])
+    except ChannelTimeout:
+        received.timed_out = True
+    except (ChannelError, BrokenPipeError, OSError) as error:
+        received.problem = str(error)
+    finally:
+        reader.close()
+
+
+def _send_line(process: Process, value: Any) -> None:
+    process.stdin.write(json.dumps(value).encode() + b"\n")
+    process.stdin.flush()
+
+
+def _take(frame: Frame, received: _Received, on_cell: Callable[[int, int], None]) -> None:
+    if frame.kind == "started":
+        received.start_s = float(frame.fields.get("seconds", 0.0))
+    elif frame.kind == "cell":
+        on_cell(int(frame.fields.get("index", 0)), int(frame.fields.get("count", 0)))
+    elif frame.kind == "notebook":
+        received.notebook = frame.payload
+    elif frame.kind == "file":
+        received.files[str(frame.fields.get("name"))] = frame.payload
+    elif frame.kind == "left_out":
+        received.left_out[str(frame.fields.get("name"))] = str(frame.fields.get("reason"))
+    elif frame.kind == "result":
+        received.result = frame.fields
+    elif frame.kind == "answers":
+        received.answers = frame.payload
+
+
+def _conclude(execution: Execution, received: _Received, sandbox: Sandbox, process: Process, usage: Usage, run_key: str) -> Run:
+    outcome, reason, error = _outcome(execution, received, process)
+    found = received.result or {}
+    entries = _entries(received)
+    return Run(
+        run_key=run_key,
+        outcome=outcome,
+        reason=reason,
+        first_error=error,
+        entries=entries,
+        flags=_flags(received),
+        isolation=sandbox.isolation,
+        usage=Usage(usage.wall_s, usage.cpu_s, _number(found.get("student_cpu_s")), usage.peak_memory_mib),
+        seconds=Seconds(start=received.start_s, notebook=_number(found.get("notebook_s"))),
+        versions=versions(),
+        seed=execution.profile.seed,
+    )
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _outcome(execution: Execution, received: _Received, process: Process) -> tuple[Any, str, FirstError | None]:
+    """(outcome, reason, first error); without a result from A it is the limit's fault, or the machine's."""
+    if received.result is None:
+        if received.timed_out:
+            return "timed_out", f"The notebook did not end within {execution.profile.limits.total_s:g} s and was killed.", None
+        if received.problem:
+            return "output_exceeded", f"The notebook's process sent more than it may, or something else: {received.problem}", None
+        return "infra_error", f"The execution ended without a result: {process.last_words()[-500:] or 'no message'}", None
+    outcome = received.result.get("outcome")
+    if outcome not in ("completed", "cell_error", "timed_out", "kernel_died", "output_exceeded"):
+        return "infra_error", "The execution reported an outcome that does not exist.", None
+    reason, error = str(received.result.get("reason") or "")[:500], received.result.get("first_error")
+    if not isinstance(error, dict):
+        return outcome, reason, None
+    first = FirstError(*(str(error.get(key, ""))[:2000] for key in ("cell", "name", "message")))
+    return outcome, reason or f"{first.cell}: {first.name}: {first.message}"[:500], first
+
+
+def _entries(received: _Received) -> tuple[HandinEntry, ...]:
+    """The manifest, as far as it is one; an entry whose file did not come is missing, with the reason."""
+    try:
+        data = received.files.get("manifest.json", b'{"entries": []}')[:_MANIFEST_BYTES]
+        entries = from_json(tuple[HandinEntry, ...], json.dumps(json.loads(data)["entries"]))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ()
+    return tuple(_checked(entry, received) for entry in entries if re.fullmatch(r"[A-Za-z_]\w{0,99}", entry.name, re.ASCII))
+
+
+def _checked(entry: HandinEntry, received: _Received) -> HandinEntry:
+    if entry.kind in ("missing", "function"):
+        return HandinEntry(entry.name, entry.kind, entry.section, None, (entry.reason or "")[:1000] or None)
+    files = {"model": f"{entry.name}/model.json", "value": f"{entry.name}.json", "history": f"{entry.name}.json"}
+    needed = files.get(entry.kind, f"{entry.name}.npz")
+    if needed in received.files:
+        return HandinEntry(entry.name, entry.kind, entry.section, entry.name if entry.kind == "model" else needed)
+    reason = next((why for name, why in received.left_out.items() if name.startswith(entry.name)), "its file is missing")
+    return HandinEntry(entry.name, "missing", entry.section, None, f"'{entry.name}' was not handed in: {reason}"[:1000])
+
+
+def _flags(received: _Received) -> tuple[Flag, ...]:
+    found = received.result or {}
+    flags = [Flag("output_cut", f"the output of cell {int(index) + 1} was cut") for index in (found.get("cut") or [])[:50]]
+    flags += [Flag("cell_timed_out", f"cell '{str(name)[:100]}' reached its time limit") for name in (found.get("timed_out") or [])[:50]]
+    flags += [Flag("handin_left_out", f"{name!r}: {why}") for name, why in list(received.left_out.items())[:20]]
+    if received.result is not None and received.answers is None:
+        flags.append(Flag("no_answers", "the notebook's process ended while its functions were called"))
+    return tuple(flags)
+
+
+def _keep(target: RunFolder, run: Run, received: _Received) -> None:
+    """Writes the run beside its place and moves it there as a whole; only files that a hand-in may have are kept."""
+    partial = Path(tempfile.mkdtemp(dir=target.path.parent, prefix=".partial-"))
+    folder = RunFolder(partial)
+    folder.handin.mkdir()
+    for name, data in received.files.items():
+        if _HANDIN_FILE.fullmatch(name):
+            path = folder.handin / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(data)
+    if received.notebook is not None:
+        folder.notebook_file.write_bytes(received.notebook)
+    folder.answers_file.write_text(to_json(_answers(received)), encoding="utf-8")
+    write_atomic(folder.run_file, to_json(run))
+    os.chmod(partial, 0o755)
+    if target.path.exists():
+        shutil.rmtree(target.path)
+    partial.rename(target.path)
+
+
+def _answers(received: _Received) -> tuple[Answer, ...]:
+    try:
+        return from_json(tuple[Answer, ...], received.answers or b"[]")
+    except ValueError:
+        return ()

@@ -1,0 +1,64 @@
+"""The files of one run, named in one place: `runs/<run_key>/`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autograder.records import Answer, Run, from_json
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A finished run on disk. It appears as a whole (by a rename) and its execution's files never change."""
+
+    path: Path
+
+    @property
+    def run_file(self) -> Path:
+        return self.path / "run.json"
+
+    @property
+    def notebook_file(self) -> Path:
+        return self.path / "notebook.ipynb"
+
+    @property
+    def handin(self) -> Path:
+        return self.path / "handin"
+
+    @property
+    def answers_file(self) -> Path:
+        return self.path / "answers.json"
+
+    def models(self, key: str) -> Path:
+        """What B wrote about the handed-in models; the key says for which predictions and versions."""
+        return self.path / "models" / key
+
+    def scores(self, grade_key: str) -> Path:
+        """What S said of this run, for one version of the graders."""
+        return self.path / "scores" / f"{grade_key}.json"
+
+    def read(self) -> Run | None:
+        """The run, or None when it does not exist or is not readable as one (it is then made again)."""
+        try:
+            return from_json(Run, self.run_file.read_bytes())
+        except (OSError, ValueError):
+            return None
+
+    def notebook(self) -> dict[str, Any] | None:
+        """The executed notebook, or None when the execution left none."""
+        try:
+            found: dict[str, Any] = json.loads(self.notebook_file.read_bytes())
+        except (OSError, ValueError):
+            return None
+        return found
+
+    def answers(self) -> dict[str, Answer]:
+        """Answers by question id."""
+        try:
+            found = from_json(tuple[Answer, ...], self.answers_file.read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return {answer.question: answer for answer in found}

@@ -1,0 +1,140 @@
+"""Opens nbgrader's gradebook: what nbgrader needs around it, what it logs, and whose fault its errors are."""
+
+from __future__ import annotations
+
+import getpass
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from autograder.errors import AutograderError, MachineError, UsageError
+
+_LOGGER = "autograder.nbgrader"
+
+
+@contextmanager
+def nbgrader_environment() -> Iterator[None]:
+    """nbgrader starts `alembic` from PATH and reads USER; services and containers often have neither."""
+    saved = {name: os.environ.get(name) for name in ("PATH", "USER")}
+    programs = str(Path(sys.executable).parent)
+    os.environ["PATH"] = os.pathsep.join([programs, saved["PATH"] or os.defpath])
+    os.environ["USER"] = saved["USER"] or _user_name()
+    try:
+        yield
+    finally:
+        for name, value in saved.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _user_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())  # a container's user without an entry in /etc/passwd
+
+
+class _Collector(logging.Handler):
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__(logging.ERROR)
+        self.lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
+@contextmanager
+def nbgrader_log() -> Iterator[tuple[logging.Logger, list[str]]]:
+    """A logger to hand to nbgrader's classes, and the error messages that they log; the terminal sees none of it.
+
+    nbgrader's gradebook logs to tornado's logger, whatever it is given, so that one is collected too.
+    """
+    lines: list[str] = []
+    collector = _Collector(lines)
+    loggers = [logging.getLogger(name) for name in (_LOGGER, "tornado.application")]
+    saved = [(logger.handlers, logger.propagate) for logger in loggers]
+    for logger in loggers:
+        logger.handlers, logger.propagate = [collector], False
+    try:
+        yield loggers[0], lines
+    finally:
+        for logger, (handlers, propagate) in zip(loggers, saved, strict=True):
+            logger.handlers, logger.propagate = handlers, propagate
+
+
+@contextmanager
+def open_gradebook(url: str, course_id: str = "", create: bool = False) -> Iterator[Any]:
+    """nbgrader's `Gradebook` at a database URL. Without `create`, a SQLite file that is missing is an error, not a new one.
+
+    Raises UsageError or MachineError for what the database says, inside the `with` block as well.
+    """
+    if not create and gradebook_is_missing(url):
+        raise UsageError(f"There is no gradebook at {_shown(url)}.", "Run `autograder release ID` first, or name it with --gradebook URL.")
+    with nbgrader_environment(), nbgrader_log(), gradebook_errors(url):
+        from nbgrader.api import Gradebook
+
+        gradebook = Gradebook(url, course_id)
+        try:
+            yield gradebook
+        finally:
+            gradebook.close()
+            gradebook.engine.dispose()
+
+
+def gradebook_is_missing(url: str) -> bool:
+    """Whether the URL names a SQLite file that does not exist. Opening it would create an empty gradebook."""
+    from sqlalchemy.engine import make_url
+
+    with gradebook_errors(url):
+        parts = make_url(url)
+    return parts.get_backend_name() == "sqlite" and bool(parts.database) and not Path(str(parts.database)).exists()
+
+
+@contextmanager
+def gradebook_errors(url: str) -> Iterator[None]:
+    """Turns the database's exceptions into errors with a cure."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (SQLAlchemyError, ImportError, FileNotFoundError) as error:
+        raise _explained(error, url) from error
+    except ValueError as error:  # nbgrader's InvalidEntry: the database's own exception is its context
+        if isinstance(error.__context__, SQLAlchemyError):
+            raise _explained(error.__context__, url) from error
+        raise
+
+
+def _explained(error: Exception, url: str) -> AutograderError:
+    from sqlalchemy import exc
+
+    shown, said = _shown(url), str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+    if isinstance(error, FileNotFoundError):
+        cure = "Install nbgrader again in this environment: alembic comes with it."
+        return MachineError(f"The gradebook cannot be created: '{error.filename}' is missing.", cure)
+    if isinstance(error, ImportError | exc.NoSuchModuleError):
+        return UsageError(f"The gradebook {shown} needs a driver that is not installed: {said}.", "For PostgreSQL: pip install psycopg2-binary.")
+    if isinstance(error, exc.ArgumentError):
+        return UsageError(f"{shown!r} is no database URL.", "Write for example sqlite:////path/to/gradebook.db (four slashes).")
+    if "locked" in said:
+        return MachineError(f"The gradebook {shown} is locked by another program.", "Wait until it has finished (formgrader, nbgrader) and try again.")
+    if "no such column" in said or "no such table" in said:
+        return UsageError(f"The gradebook {shown} is of an older nbgrader: {said}.", "Make a copy of it, then run `nbgrader db upgrade`.")
+    return MachineError(f"The gradebook {shown} cannot be used: {said}", "Check the URL, and that the database runs and may be written.")
+
+
+def _shown(url: str) -> str:
+    """The URL without its password."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return url
