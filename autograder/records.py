@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal, TypeVar
 
+from autograder.files import digest
+
 T = TypeVar("T")
 
 Outcome = Literal[
@@ -167,10 +169,15 @@ class Prediction:
     shape: tuple[int, ...]
     range: tuple[float, float] | None
 
+    @property
+    def key(self) -> str:
+        """Names the file that holds these predictions."""
+        return digest(self.model, self.shape, self.range)
+
 
 @dataclass(frozen=True)
 class DeclaredTest:
-    """One collected test of a grader: which cell it scores, and what it needs."""
+    """One collected test of a grader: which cell it scores, what it needs, and which metrics it awards."""
 
     name: str
     grade_cell: str
@@ -179,7 +186,7 @@ class DeclaredTest:
     visibility: Visibility
     questions: tuple[Question, ...] = ()
     prediction: Prediction | None = None
-    awards: bool = False
+    metrics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -198,6 +205,25 @@ class Declarations:
     def predictions(self) -> tuple[Prediction, ...]:
         """Every prediction once, in the order of the tests."""
         return tuple(dict.fromkeys(test.prediction for test in self.tests if test.prediction))
+
+
+@dataclass(frozen=True)
+class ScoredTest:
+    """What S says of one test: `outcome` is the student's (passed, failed) or the grader's (error); measured metrics by name."""
+
+    name: str
+    outcome: Literal["passed", "failed", "error"]
+    message: str = ""
+    measured: dict[str, float | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """All that S says of one run, before any points: kept, so that a changed curve needs no S."""
+
+    tests: tuple[ScoredTest, ...]
+    problems: tuple[str, ...] = ()
+    confusions: dict[str, tuple[tuple[int, ...], ...]] = field(default_factory=dict)
 
 
 # --- what an execution leaves -----------------------------------------------------------------------------------------
@@ -244,7 +270,7 @@ class Seconds:
 
 @dataclass(frozen=True)
 class Run:
-    """One execution (`runs/<run_key>/run.json`); notebook, hand-ins and answers lie beside it."""
+    """One execution (`runs/<run_key>/run.json`); notebook, hand-ins and answers to `questions` (their ids) lie beside it."""
 
     run_key: str
     outcome: Outcome
@@ -257,6 +283,7 @@ class Run:
     seconds: Seconds
     versions: dict[str, str]
     seed: int
+    questions: tuple[str, ...]
 
 
 # --- what grading says ------------------------------------------------------------------------------------------------
@@ -264,7 +291,7 @@ class Run:
 
 @dataclass(frozen=True)
 class TestResult:
-    """One test of one submission. `fraction` is 0 to 1; `measured` maps a metric to its value; `weight` within its cell."""
+    """One test of one submission. `fraction` is 0 to 1, None when a grader's error left it open; `measured` maps metrics to values."""
 
     name: str
     passed: bool
@@ -273,7 +300,6 @@ class TestResult:
     hint: str | None
     visibility: Visibility
     measured: dict[str, float | None] = field(default_factory=dict)
-    weight: float = 1.0
 
     __test__ = False  # not a test class, whatever pytest makes of its name
 

@@ -1,0 +1,51 @@
+"""The command line. Every command is in a module of its own and imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from autograder import __version__
+from autograder.cli.check import check
+from autograder.cli.demo import demo
+from autograder.cli.feedback import feedback
+from autograder.cli.grade import grade
+from autograder.cli.regrade import regrade
+from autograder.cli.release import release
+from autograder.cli.report import report
+from autograder.errors import AutograderError, ConfigurationError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="autograder")
+def cli() -> None:
+    """Autograded deep-learning assignments: release, grade, regrade, give feedback, report."""
+
+
+for command in (check, release, grade, regrade, feedback, report, demo):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Entry point: errors are shown as sentences, with what to do, and give the exit status of its kind."""
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Exit as leaving:
+        sys.exit(leaving.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("\nInterrupted. What was graded is recorded; run the same command again to go on.", err=True)
+        sys.exit(130)
+    except ConfigurationError as error:
+        count = len(error.problems)
+        click.echo(f"grading_config.py has {count} problem{'s' if count > 1 else ''}:\n\n{error}", err=True)
+        sys.exit(error.exit_status)
+    except AutograderError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_status)
+    except BrokenPipeError:
+        os._exit(0)

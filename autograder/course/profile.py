@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from autograder.course.settings import Assignment, Course, Curve, Limits, seconds
 from autograder.errors import UsageError
@@ -71,3 +73,11 @@ def _resolve_limits(own: Limits, general: Limits) -> RunLimits:
         submission_bytes=int(pick("submission_mib", 20) * _MIB),
         files=int(pick("files", 50)),
     )
+
+
+def due_utc(course: Course, assignment: Assignment) -> datetime | None:
+    """When the assignment is due, in UTC without a zone, as nbgrader keeps it; None without a deadline."""
+    if assignment.due is None:
+        return None
+    local = datetime.fromisoformat(assignment.due).replace(tzinfo=ZoneInfo(course.timezone))
+    return local.astimezone(UTC).replace(tzinfo=None)

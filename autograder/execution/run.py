@@ -166,6 +166,7 @@ def _conclude(execution: Execution, received: _Received, sandbox: Sandbox, proce
         seconds=Seconds(start=received.start_s, notebook=_number(found.get("notebook_s"))),
         versions=versions(),
         seed=execution.profile.seed,
+        questions=tuple(question.id for question in execution.questions),
     )
 
 

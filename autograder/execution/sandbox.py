@@ -36,8 +36,7 @@ class Process:
         assert popen.stdout is not None
         self.stdin, self.stdout = popen.stdin, popen.stdout
         self._popen, self._errors = popen, errors
-        with _LIVE_LOCK:
-            _LIVE.add(self)
+        remember_child(popen.pid)
 
     def kill(self) -> tuple[float, float]:
         """Ends the process and everything below it, waits, and returns (CPU seconds, peak memory in MiB) of the whole tree."""
@@ -50,8 +49,7 @@ class Process:
         return self._reap()
 
     def _reap(self) -> tuple[float, float]:
-        with _LIVE_LOCK:
-            _LIVE.discard(self)
+        forget_child(self._popen.pid)
         _, status, usage = os.wait4(self._popen.pid, 0)
         self._popen.returncode = os.waitstatus_to_exitcode(status)
         return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
@@ -112,16 +110,35 @@ def choose_sandbox(min_isolation: int, trust: bool) -> Sandbox:
     return Unprotected()
 
 
-_LIVE: set[Process] = set()
+_LIVE: set[int] = set()
 _LIVE_LOCK = threading.Lock()
+_INTERRUPTED = threading.Event()
+
+
+def remember_child(pid: int) -> None:
+    """Lets `kill_everything` know of a running process."""
+    with _LIVE_LOCK:
+        _LIVE.add(pid)
+
+
+def forget_child(pid: int) -> None:
+    """The process has ended; its id may soon be another's."""
+    with _LIVE_LOCK:
+        _LIVE.discard(pid)
+
+
+def was_interrupted() -> bool:
+    """Whether processes were ended by this command itself, so that their results mean nothing."""
+    return _INTERRUPTED.is_set()
 
 
 def kill_everything() -> None:
     """Ends every process that is still running; for an interrupted command."""
+    _INTERRUPTED.set()
     with _LIVE_LOCK:
         live = list(_LIVE)
-    for process in live:
-        _kill_tree(process._popen.pid)
+    for pid in live:
+        _kill_tree(pid)
 
 
 def _kill_tree(root: int) -> None:

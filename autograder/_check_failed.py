@@ -1,0 +1,72 @@
+"""The one exception of the checks, and how values are named in its messages. Imported by `autograder.checks`."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+class CheckFailed(AssertionError):
+    """A check does not hold; the message says what, what was expected, what came, and the likely reason."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What Jupyter shows instead of a traceback: the frames are the checker's, not the student's."""
+        return [f"✗ {self}"]
+
+
+def fail(what: str, got: str, expected: str, reason: str = "") -> NoReturn:
+    """Raises CheckFailed: 'Layer 1 has 100 parameters, 110 expected: is its bias missing?'"""
+    raise CheckFailed(f"{what} {got}, {expected} expected" + (f": {reason}" if reason else "."))
+
+
+def show(value: Any) -> str:
+    """A value in a message: short, and without calling code of the value's own class."""
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {show_shape(value.shape)}"
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or type(value) in (bool, int, float, str):
+        return _cut(f"{value:.6g}" if type(value) is float else repr(value))
+    if type(value) in (list, tuple) and len(value) <= 12:
+        return _cut(f"[{', '.join(show(each) for each in value)}]")
+    return f"a {type(value).__name__}"
+
+
+def show_shape(shape: Any) -> str:
+    """A shape with `n` for the axis that may have any length: '(n, 784)'."""
+    sides = ["n" if side is None else str(side) for side in shape]
+    return f"({sides[0]},)" if len(sides) == 1 else f"({', '.join(sides)})"
+
+
+def as_array(value: Any, what: str) -> Array:
+    """Numbers of an array, a tensor, a sample (its rows) or a list. Raises CheckFailed for anything else."""
+    value = getattr(value, "rows", value) if is_sample(value) else value
+    try:
+        array = np.asarray(value)
+    except Exception:  # whatever a foreign object raises while it is looked at
+        array = np.array(None)
+    if array.dtype.kind not in "biuf":
+        fail(what, f"is {show(value)}", "an array of numbers", _no_array_reason(value))
+    return array
+
+
+def is_sample(value: Any) -> bool:
+    """Whether this is the hand-in of a large array: some of its rows, with the shape and dtype of the whole."""
+    return not isinstance(value, np.ndarray) and all(hasattr(value, each) for each in ("shape", "dtype", "rows", "indices"))
+
+
+def _no_array_reason(value: Any) -> str:
+    if value is None:
+        return "does the function end with `return`?"
+    if isinstance(value, list | tuple):
+        return "do its rows have different lengths, or is something in it not a number?"
+    if callable(value):
+        return "call it, with parentheses"
+    return "print it, and look at what it is"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 80 else text[:77] + "…"

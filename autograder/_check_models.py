@@ -1,0 +1,225 @@
+"""Checks of a model's layers, parameters and compile settings, and of a training history. Imported by `autograder.checks`."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from autograder._check_failed import CheckFailed, fail, show, show_shape
+from autograder.records import LayerDescription, ModelDescription
+
+Indexed = tuple[int, LayerDescription]
+
+
+def _described(model: Any) -> ModelDescription:
+    if isinstance(model, ModelDescription):
+        return model
+    keras = sys.modules.get("keras")
+    if keras is None or not isinstance(model, keras.Model):
+        fail("The model", f"is {show(model)}", "a Keras model", "does the function end with `return`?" if model is None else "")
+    from autograder.description import describe_live
+
+    try:
+        return describe_live(model)
+    except Exception as error:  # a model of the student's own class may raise anything while it is looked at
+        raise CheckFailed(f"The model cannot be looked at: {error}") from None
+
+
+def _named(indexed: Indexed) -> str:
+    return f"Layer {indexed[0]} '{indexed[1].name}'"
+
+
+def _numbered(model: ModelDescription, keep: str) -> list[Indexed]:
+    """Layers with their position from 1 on, of those that have `parameters`, `units` or an `activation`."""
+    layers = enumerate(model.layers, start=1)
+    if keep == "parameters":
+        return [each for each in layers if each[1].parameters]
+    if keep == "units":
+        return [each for each in layers if _units(each[1]) is not None]
+    return [each for each in layers if each[1].activation is not None]
+
+
+def _units(layer: LayerDescription) -> Any:
+    return layer.config.get("units", layer.config.get("filters"))
+
+
+def expect_layers(model: Any, kinds: Sequence[str]) -> None:
+    """The classes of all layers in order, input layers left out, nested models flattened."""
+    got = [layer.kind for layer in _described(model).layers]
+    if got != list(kinds):
+        fail("The model", f"has the layers {', '.join(got) or 'none'}", ", ".join(kinds), _layers_reason(got, list(kinds)))
+
+
+def _layers_reason(got: list[str], kinds: list[str]) -> str:
+    if sorted(got) == sorted(kinds):
+        return "the layers are all there, in another order"
+    missing = [kind for kind in dict.fromkeys(kinds) if got.count(kind) < kinds.count(kind)]
+    extra = [kind for kind in dict.fromkeys(got) if got.count(kind) > kinds.count(kind)]
+    return "; ".join([f"{kind} is missing" for kind in missing] + [f"there is a {kind} too many" for kind in extra])
+
+
+def expect_parameters(model: Any, per_layer: Sequence[int] | None = None, total: int | None = None) -> None:
+    """Numbers of parameters; `per_layer` lists only layers that have any."""
+    described = _described(model)
+    layers = _numbered(described, "parameters")
+    if per_layer is not None:
+        _expect_count(layers, len(per_layer), "layers with parameters")
+        for indexed, expected in zip(layers, per_layer, strict=True):
+            got = indexed[1].parameters
+            if got != expected:
+                fail(_named(indexed), f"has {got:,} parameters", f"{expected:,}", _parameters_reason(indexed[1], expected))
+    if total is not None and described.parameters != total:
+        fail("The model", f"has {described.parameters:,} parameters", f"{total:,}")
+
+
+def _expect_count(layers: list[Indexed], expected: int, what: str) -> None:
+    if len(layers) != expected:
+        names = ", ".join(f"'{layer.name}'" for _, layer in layers)
+        fail("The model", f"has {len(layers)} {what}" + (f" ({names})" if names else ""), str(expected))
+
+
+def _parameters_reason(layer: LayerDescription, expected: int) -> str:
+    """Compares the arithmetic of the layer with the one that gives the expected number; Dense and convolutions."""
+    units, kernel = _units(layer), layer.weights[0].shape
+    if not isinstance(units, int) or len(kernel) < 2 or units <= 0:
+        return ""
+    fan_in, bias = math.prod(kernel[:-1]) or 1, len(layer.weights) > 1
+    if not bias and expected - layer.parameters == units:
+        return "is its bias missing?"
+    if bias and layer.parameters - expected == units:
+        return "is a bias too many?"
+    fitting, rest = divmod(expected, fan_in + bias)
+    noun = "units" if "units" in layer.config else "filters"
+    if rest == 0 and fitting != units:
+        return _off_by(units, fitting, noun)
+    needed, rest = divmod(expected - units * bias, units)
+    if rest == 0 and needed > 0 and noun == "units":
+        flat = " (are the images not flattened?)" if needed == fan_in**2 else ""
+        return f"it takes {fan_in:,} inputs, {needed:,} would fit{flat}"
+    return f"is the size of its kernel {show_shape(kernel[:-2])} the right one?" if noun == "filters" else ""
+
+
+def _off_by(got: int, expected: int, noun: str) -> str:
+    if abs(got - expected) == 1:
+        return f"it has {got} {noun}, one too {'many' if got > expected else 'few'}"
+    return f"it has {got} {noun}, {expected} would fit"
+
+
+def expect_units(model: Any, units: Sequence[int]) -> None:
+    """Units (of convolutions: filters) of the layers that have any, in order."""
+    layers = _numbered(_described(model), "units")
+    _expect_count(layers, len(units), "layers with units")
+    for position, (indexed, expected) in enumerate(zip(layers, units, strict=True), start=1):
+        got = _units(indexed[1])
+        if got != expected:
+            reason = "the last layer needs one unit for each class" if position == len(units) else ""
+            fail(_named(indexed), f"has {show(got)} units", str(expected), reason)
+
+
+def expect_activations(model: Any, activations: Sequence[str]) -> None:
+    """Activations of the layers that have one, in order; a Dense layer without any has 'linear'."""
+    layers = _numbered(_described(model), "activation")
+    _expect_count(layers, len(activations), "layers with an activation")
+    for position, (indexed, expected) in enumerate(zip(layers, activations, strict=True), start=1):
+        got = indexed[1].activation
+        if got != expected:
+            reason = _activation_reason(str(got), expected, last=position == len(activations))
+            fail(_named(indexed), f"has the activation '{got}'", f"'{expected}'", reason)
+
+
+def _activation_reason(got: str, expected: str, last: bool) -> str:
+    if got == "linear":
+        what = "its outputs are then no probabilities" if last else "without one, two Dense layers calculate no more than a single one"
+        return f"is activation='{expected}' missing? {what[0].upper()}{what[1:]}"
+    if last and (got, expected) == ("sigmoid", "softmax"):
+        return "sigmoid looks at each output alone, so that they need not add up to 1"
+    return ""
+
+
+def expect_output_shape(model: Any, shape: tuple[int | None, ...]) -> None:
+    """Output shape with None for the batch axis, as Keras gives it."""
+    got = _described(model).output_shape
+    if got != tuple(shape):
+        reason = "the last layer needs one unit for each class" if got and len(got) == len(shape) else ""
+        fail("The model's output", f"has shape {show_shape(got) if got else 'unknown'}", show_shape(shape), reason)
+
+
+def expect_compiled(
+    model: Any,
+    optimizer: str | None = None,
+    loss: str | None = None,
+    metrics: Sequence[str] = (),
+    learning_rate: float | None = None,
+) -> None:
+    """Compile settings by their plain names; what is None is not looked at; metrics besides the named ones are allowed."""
+    compiled = _described(model).compiled
+    if compiled is None:
+        raise CheckFailed("The model is not compiled: call its compile(…) before fit(…).")
+    if optimizer is not None and (compiled.optimizer or "").lower() != optimizer.lower():
+        fail("The optimizer", f"is {show(compiled.optimizer)}", repr(optimizer))
+    if loss is not None and compiled.loss != loss:
+        fail("The loss", f"is {show(compiled.loss)}", repr(loss), _loss_reason(compiled.loss, loss))
+    for metric in metrics:
+        _expect_metric(compiled.metrics, metric)
+    if learning_rate is not None:
+        _expect_rate(compiled.optimizer_config.get("learning_rate"), learning_rate)
+
+
+def _loss_reason(got: str | None, expected: str) -> str:
+    reasons = {
+        ("sparse_categorical_crossentropy", "categorical_crossentropy"): "'sparse' is for labels 0, 1, 2 …; these are one-hot",
+        ("categorical_crossentropy", "sparse_categorical_crossentropy"): "one-hot labels are needed for this one; these are 0, 1, 2 …",
+        ("binary_crossentropy", "categorical_crossentropy"): "'binary' is for one yes-or-no output; here are several classes",
+        ("mean_squared_error", "categorical_crossentropy"): "that is for numbers to be predicted, not for classes",
+    }
+    return reasons.get((str(got), expected), "")
+
+
+_ACCURACIES = ("accuracy", "categorical_accuracy", "sparse_categorical_accuracy")
+
+
+def _expect_metric(got: Sequence[str], metric: str) -> None:
+    if not set(got) & set(_ACCURACIES if metric == "accuracy" else [metric]):
+        reason = f"compile(…, metrics=['{metric}'])" if not got else ""
+        fail("The list of metrics", f"holds {', '.join(map(repr, got)) or 'nothing'}", repr(metric), reason)
+
+
+def _expect_rate(got: Any, expected: float) -> None:
+    """Keras keeps rates as float32, hence the tolerance."""
+    if isinstance(got, bool) or not isinstance(got, int | float):
+        fail("The learning rate", f"is {show(got)}", f"{expected:g}", "a schedule where a number was asked for?")
+    if not math.isclose(got, expected, rel_tol=1e-4):
+        reason = "is it the optimizer's default? Give the rate as keras.optimizers.…(learning_rate=…)" if got in (0.01, 0.001) else ""
+        fail("The learning rate", f"is {got:g}", f"{expected:g}", reason)
+
+
+def expect_history(history: Any, epochs: int | None = None, keys: Sequence[str] = ("loss",), what: str = "The history") -> None:
+    """A Keras History, its dict, or any {metric: [floats]}: so many epochs, these metrics, all numbers finite."""
+    curves = _curves(history, what)
+    for key in keys:
+        if key not in curves:
+            fail(what, f"holds {', '.join(map(repr, curves)) or 'nothing'}", repr(key), _key_reason(key))
+    for key, values in curves.items():
+        if epochs is not None and len(values) != epochs:
+            fail(what, f"has {len(values)} epochs", str(epochs), "fit(…, epochs=…) says how often the training data are gone through")
+        if not all(math.isfinite(each) for each in values):
+            fail(f"{what}['{key}']", "is not finite", "numbers", "with NaN, the learning rate is usually too high")
+
+
+def _curves(history: Any, what: str) -> dict[str, list[float]]:
+    found = getattr(history, "history", history)
+    try:
+        if isinstance(found, dict) and all(isinstance(values, list | tuple) for values in found.values()):
+            return {str(key): [float(each) for each in values] for key, values in found.items()}
+    except (TypeError, ValueError, OverflowError):
+        pass
+    reason = "`fit` returns it: history = model.fit(…)" if found is None or hasattr(history, "fit") else "keep what `fit` returns"
+    fail(what, f"is {show(found)}", "a training history", reason)
+
+
+def _key_reason(key: str) -> str:
+    if key.startswith("val_"):
+        return "fit(…, validation_split=…) or validation_data adds the validation part's numbers"
+    return f"compile(…, metrics=['{key}']) adds it" if key != "loss" else ""

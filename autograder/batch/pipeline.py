@@ -1,0 +1,186 @@
+"""One submission all the way: intake, restore, run, models, score, record. What goes wrong becomes the record, never the batch's end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from autograder.batch.plan import Plan
+from autograder.errors import GraderError, MachineError, SubmissionError
+from autograder.execution.run import Execution, execute
+from autograder.execution.rundir import RunFolder
+from autograder.execution.sandbox import Sandbox, was_interrupted
+from autograder.files import write_atomic
+from autograder.grading.models import open_models
+from autograder.grading.scoring import score_run
+from autograder.grading.verdict import Verdict, judge, unjudged
+from autograder.intake.collect import take_in
+from autograder.intake.parsing import parse_notebook
+from autograder.intake.restore import put_parameters, restore
+from autograder.records import (
+    Flag,
+    Isolation,
+    Outcome,
+    Record,
+    Run,
+    RunReference,
+    Scoring,
+    Seconds,
+    Submission,
+    Usage,
+    from_json,
+    to_json,
+)
+
+OnCell = Callable[[int, int], None]
+_NOT_REUSED = ("infra_error",)
+
+
+def grade_submission(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell, force: bool, queued_s: float = 0.0) -> Record:
+    """The record of one submission, written to the store; the one that is there already if nothing has changed since."""
+    known = plan.store.read(plan.profile.name, plan.assignment.id, submission.student, submission.submission_id)
+    if known is not None and not force and is_current(plan, known):
+        return known
+    try:
+        record = _grade(plan, submission, sandbox, on_cell, force)
+    except SubmissionError as error:
+        record = _unscored(plan, submission, error.outcome, "not_graded", error.message)  # type: ignore[arg-type]  # its two outcomes are two of Outcome's
+    except MachineError as error:
+        record = _unscored(plan, submission, "infra_error", "not_graded", error.message)
+    except Exception as error:  # a bug of ours must not cost the other submissions their grading
+        record = _unscored(plan, submission, "infra_error", "not_graded", f"internal error: {type(error).__name__}: {error}")
+    record = replace(record, seconds=replace(record.seconds, queue=queued_s))
+    if not was_interrupted():
+        plan.store.write(record)
+    return record
+
+
+def is_current(plan: Plan, record: Record) -> bool:
+    """Whether grading again could not change anything."""
+    return (
+        record.context == plan.context
+        and record.grading != "grader_error"
+        and record.outcome not in _NOT_REUSED
+        and (not record.runs or record.isolation.level >= plan.min_isolation)
+    )
+
+
+def _grade(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell, force: bool) -> Record:
+    taken = take_in(submission, plan.assignment, plan.profile.limits)
+    prepared = restore(parse_notebook(taken.notebook), plan.release)
+    execution = Execution(
+        assignment=plan.assignment.id,
+        notebook=put_parameters(prepared.notebook, plan.profile),
+        files={**taken.files, **plan.released_files},
+        profile=plan.profile,
+        split_fingerprint=plan.split.fingerprint,
+        student_data=plan.split.student,
+        questions=plan.declarations.questions,
+        threads=plan.threads,
+    )
+    folder = plan.store.run(execution.run_key())
+    run = None if force else reusable(folder, plan.min_isolation)
+    if run is None:
+        run = execute(execution, folder, sandbox, plan.fonts, on_cell)
+    return grade_run(plan, _blank(plan, submission, (*taken.flags, *prepared.flags, *run.flags)), run, folder, sandbox)
+
+
+def reusable(folder: RunFolder, min_isolation: int) -> Run | None:
+    """A finished run that may stand for another execution; one below the required isolation never does."""
+    run = folder.read()
+    if run is None or run.outcome in _NOT_REUSED or run.isolation.level < min_isolation:
+        return None
+    return run
+
+
+def grade_run(plan: Plan, blank: Record, run: Run, folder: RunFolder, sandbox: Sandbox) -> Record:
+    """The record of a finished run: models, scoring and points. `blank` carries what is known of the submission itself."""
+    model_s = scoring_s = 0.0
+    if run.outcome in _NOT_REUSED:
+        verdict = unjudged(plan.specs, "not_graded", run.reason)
+    else:
+        try:
+            scoring, model_s, scoring_s = _scoring(plan, run, folder, sandbox)
+            verdict = judge(plan.specs, plan.declarations.tests, _with_problems(scoring, plan), plan.profile.curves)
+        except GraderError as error:
+            verdict = unjudged(plan.specs, "grader_error", error.message)
+    return replace(
+        _judged(blank, verdict),
+        runs=(RunReference(run.run_key, run.seed, True),),
+        outcome=run.outcome,
+        reason=run.reason,
+        first_error=run.first_error,
+        isolation=run.isolation,
+        usage=run.usage,
+        seconds=replace(run.seconds, model=model_s, scoring=scoring_s),
+        versions=run.versions,
+    )
+
+
+def _with_problems(scoring: Scoring, plan: Plan) -> Scoring:
+    return replace(scoring, problems=tuple(dict.fromkeys((*plan.declarations.problems, *scoring.problems))))
+
+
+def _scoring(plan: Plan, run: Run, folder: RunFolder, sandbox: Sandbox) -> tuple[Scoring, float, float]:
+    """What the graders say: as kept for these graders and this data, else from B and S now."""
+    kept = folder.scores(plan.scoring_key)
+    try:
+        return from_json(Scoring, kept.read_bytes()), 0.0, 0.0
+    except (OSError, ValueError):
+        pass
+    opened = open_models(folder, run, plan.declarations.predictions, plan.split, plan.profile, sandbox, plan.threads)
+    graders = plan.paths.graders(plan.assignment.id)
+    scoring, seconds = score_run(folder, run, opened.folder, graders, plan.split, plan.profile, plan.assignment.id)
+    if not scoring.problems and all(test.outcome != "error" for test in scoring.tests):
+        write_atomic(kept, to_json(scoring))
+    return scoring, opened.seconds, seconds
+
+
+def _blank(plan: Plan, submission: Submission, flags: tuple[Flag, ...]) -> Record:
+    """A record with all that is known before anything ran."""
+    received_at, attempt = plan.store.arrival(plan.assignment.id, submission.student, submission.submission_id)
+    verdict = unjudged(plan.specs, "not_graded", "")
+    return Record(
+        assignment=plan.assignment.id,
+        student=submission.student,
+        submission_id=submission.submission_id,
+        attempt=attempt,
+        notebook=f"{plan.assignment.id}.ipynb",
+        submitted_at=submission.submitted_at,
+        received_at=received_at,
+        profile=plan.profile.name,
+        runs=(),
+        grade_key=plan.grade_key,
+        context=plan.context,
+        outcome="infra_error",
+        reason="",
+        grading=verdict.grading,
+        grading_reason=verdict.reason,
+        score=None,
+        max_score=verdict.max_score,
+        grade_cells=verdict.cells,
+        flags=flags,
+        first_error=None,
+        isolation=Isolation(0),
+        usage=Usage(),
+        seconds=Seconds(),
+        versions={},
+    )
+
+
+def _judged(record: Record, verdict: Verdict) -> Record:
+    return replace(
+        record,
+        grading=verdict.grading,
+        grading_reason=verdict.reason,
+        score=verdict.score,
+        max_score=verdict.max_score,
+        grade_cells=verdict.cells,
+    )
+
+
+def _unscored(plan: Plan, submission: Submission, outcome: Outcome, grading: str, reason: str) -> Record:
+    blank = _blank(plan, submission, ())
+    verdict = unjudged(plan.specs, "grader_error" if grading == "grader_error" else "not_graded", reason)
+    return replace(_judged(blank, verdict), outcome=outcome, reason=reason)
+

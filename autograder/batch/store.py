@@ -1,0 +1,65 @@
+"""The results store: runs by their key, records by profile, assignment, student and submission."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from autograder.execution.rundir import RunFolder
+from autograder.files import write_atomic
+from autograder.records import Record, from_json, to_json
+
+
+@dataclass(frozen=True)
+class Store:
+    """A folder with `runs/` and `records/`; every write is atomic, so a killed command leaves whole files only."""
+
+    root: Path
+
+    def run(self, run_key: str) -> RunFolder:
+        return RunFolder(self.root / "runs" / run_key)
+
+    def write(self, record: Record) -> None:
+        write_atomic(self._path(record.profile, record.assignment, record.student, record.submission_id), to_json(record))
+
+    def read(self, profile: str, assignment: str, student: str, submission_id: str) -> Record | None:
+        """One record; None when there is none, or the file is damaged (it is then graded again)."""
+        return _load(self._path(profile, assignment, student, submission_id))
+
+    def of_student(self, assignment: str, student: str) -> Iterator[Record]:
+        """All records of a student's submissions of an assignment, in every profile."""
+        for path in sorted((self.root / "records").glob(f"*/{assignment}/{student}/*.json")):
+            record = _load(path)
+            if record is not None:
+                yield record
+
+    def latest(self, profile: str, assignment: str) -> list[Record]:
+        """The newest record of each student, sorted by student."""
+        newest: dict[str, Record] = {}
+        for path in sorted((self.root / "records" / profile / assignment).glob("*/*.json")):
+            record = _load(path)
+            if record is not None and (record.student not in newest or _age(newest[record.student]) < _age(record)):
+                newest[record.student] = record
+        return [newest[student] for student in sorted(newest)]
+
+    def arrival(self, assignment: str, student: str, submission_id: str) -> tuple[str, int]:
+        """(received_at, attempt) of a submission: as first recorded, else now and one more than there were."""
+        known = {record.submission_id: record.received_at for record in self.of_student(assignment, student)}
+        received = known.setdefault(submission_id, datetime.now(UTC).isoformat(timespec="microseconds"))
+        return received, sorted(known.items(), key=lambda each: each[1]).index((submission_id, received)) + 1
+
+    def _path(self, profile: str, assignment: str, student: str, submission_id: str) -> Path:
+        return self.root / "records" / profile / assignment / student / f"{submission_id}.json"
+
+
+def _age(record: Record) -> tuple[str, int]:
+    return record.received_at, record.attempt
+
+
+def _load(path: Path) -> Record | None:
+    try:
+        return from_json(Record, path.read_bytes())
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,65 @@
+"""The hand-in cells of a source notebook, read without running it: names, functions and `Input`s."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from typing import Any
+
+from autograder.course.notebook import nbgrader_of
+from autograder.inputs import Input
+
+
+@dataclass(frozen=True)
+class DeclaredHandins:
+    """What the locked cells of a notebook hand in."""
+
+    names: frozenset[str] = frozenset()
+    functions: frozenset[str] = frozenset()
+    inputs: dict[str, Input] = field(default_factory=dict)
+
+
+def declared_handins(notebook: dict[str, Any]) -> DeclaredHandins:
+    """All `hand_in(…)` calls of the locked code cells together; what is no literal there is left out."""
+    names: set[str] = set()
+    functions: set[str] = set()
+    inputs: dict[str, Input] = {}
+    for call in _hand_in_calls(notebook):
+        names |= {arg.value for arg in call.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)}
+        for keyword in call.keywords:
+            if keyword.arg == "functions":
+                functions |= set(_literal(keyword.value, []))
+            elif keyword.arg == "inputs" and isinstance(keyword.value, ast.Dict):
+                inputs |= _inputs(keyword.value)
+    return DeclaredHandins(frozenset(names), frozenset(functions), inputs)
+
+
+def _hand_in_calls(notebook: dict[str, Any]) -> list[ast.Call]:
+    calls = []
+    for cell in notebook["cells"]:
+        if cell["cell_type"] != "code" or not nbgrader_of(cell).get("locked"):
+            continue
+        try:
+            tree = ast.parse(cell["source"])
+        except SyntaxError:
+            continue
+        calls += [node for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "hand_in"]
+    return calls
+
+
+def _inputs(node: ast.Dict) -> dict[str, Input]:
+    found = {}
+    for key, value in zip(node.keys, node.values, strict=True):
+        if isinstance(key, ast.Constant) and isinstance(value, ast.Call):
+            given = {keyword.arg: _literal(keyword.value, None) for keyword in value.keywords}
+            shape = given.get("shape") or (_literal(value.args[0], None) if value.args else None)
+            if shape is not None:
+                found[str(key.value)] = Input(tuple(shape), given.get("range"))
+    return found
+
+
+def _literal(node: ast.expr, default: Any) -> Any:
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        return default

@@ -1,0 +1,82 @@
+"""Process B: opens handed-in models, describes them and predicts the declared images. No student code, no labels. Run with -m.
+
+Reads one JSON request line from standard input; sends frames: `described` (payload: ModelDescription as JSON), `predicted`
+(payload: npz with hidden and visible), `refused` (model, reason), and `done`.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autograder.description import describe, describe_compile
+from autograder.execution.channel import FrameWriter
+from autograder.grading.opening import Refused, read_config, read_weights, rebuild
+from autograder.inputs import Input
+from autograder.records import CompileDescription, to_json
+
+_BATCH = 2_000
+
+
+def main() -> None:
+    private = os.dup(1)
+    os.dup2(2, 1)
+    writer = FrameWriter(private)
+    request = json.loads(sys.stdin.buffer.readline())
+    images = {part: np.load(path, mmap_mode="r") for part, path in request["images"].items()}
+    for name in request["models"]:
+        try:
+            _open(name, Path(request["handin"]) / name, request, images, writer)
+        except Refused as refusal:
+            writer.send("refused", model=name, reason=f"The model '{name}' cannot be opened: {refusal}.")
+        except MemoryError:
+            writer.send("refused", model=name, reason=f"The model '{name}' needs more memory than there is.")
+    writer.send("done")
+
+
+def _open(name: str, folder: Path, request: dict[str, Any], images: dict[str, Any], writer: FrameWriter) -> None:
+    model = rebuild(read_config(folder), read_weights(folder, request["limit"]))
+    writer.send("described", to_json(describe(model, _compiled(folder))).encode(), model=name)
+    for wanted in request["predictions"]:
+        if wanted["model"] == name:
+            shape, span = tuple(wanted["shape"]), wanted["range"]
+            predicted = {part: _predict(model, Input(shape, tuple(span) if span else None), arrays) for part, arrays in images.items()}
+            buffer = io.BytesIO()
+            np.savez(buffer, **predicted)
+            writer.send("predicted", buffer.getvalue(), key=wanted["key"])
+
+
+def _compiled(folder: Path) -> CompileDescription | None:
+    """Compile settings as handed in; None when there are none, or none that can be understood."""
+    try:
+        settings = json.loads((folder / "compile.json").read_bytes())
+        return describe_compile(settings) if settings else None
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return None
+
+
+def _predict(model: Any, wanted: Input, images: Any) -> np.ndarray[Any, Any]:
+    """Outputs (n, …) float32, eagerly in batches: for one pass that is several times faster than `predict`."""
+    expected = tuple(model.input_shape[1:]) if isinstance(model.input_shape, tuple) else model.input_shape
+    if not _fits(expected, wanted.shape):
+        raise Refused(f"it takes inputs of shape {expected}, {wanted.shape} were expected")
+    outputs = [np.asarray(model(wanted.prepare(images[start : start + _BATCH]), training=False)) for start in range(0, len(images), _BATCH)]
+    return np.concatenate(outputs).astype(np.float32)
+
+
+def _fits(expected: Any, shape: tuple[int, ...]) -> bool:
+    return (
+        isinstance(expected, tuple)
+        and len(expected) == len(shape)
+        and all(have is None or have == want for have, want in zip(expected, shape, strict=True))
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""The command's side of process B: opens the models of a run, once for each set of predictions and versions."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from autograder.course.profile import RunProfile
+from autograder.data.sealed import SealedSplit
+from autograder.errors import MachineError
+from autograder.execution.channel import ChannelError, ChannelTimeout, FrameReader
+from autograder.execution.environment import clean_environment, prepare_home, versions
+from autograder.execution.rundir import RunFolder
+from autograder.execution.sandbox import Command, Process, Sandbox
+from autograder.files import digest, digest_files, write_atomic
+from autograder.records import Prediction, Run
+
+_DEADLINE_S = 300
+_OUTPUT_BYTES = 256 * 2**20
+
+
+@dataclass(frozen=True)
+class OpenedModels:
+    """Descriptions `<name>.json`, predictions `<key>.npz` and `refusals.json` in one folder, and how long it took."""
+
+    folder: Path
+    seconds: float
+
+
+def open_models(
+    folder: RunFolder, run: Run, predictions: tuple[Prediction, ...], split: SealedSplit, profile: RunProfile, sandbox: Sandbox, threads: int
+) -> OpenedModels:
+    """What B says of the run's models; from the run's folder when it was asked before.
+
+    Raises MachineError when B breaks; a model that cannot be opened is a refusal, with the reason for the student.
+    """
+    names = [entry.name for entry in run.entries if entry.kind == "model"]
+    key = digest(digest_files(folder.handin), [asdict(each) for each in predictions], split.fingerprint, versions())
+    target = folder.models(key)
+    if (target / "refusals.json").is_file():
+        return OpenedModels(target, 0.0)
+    began = time.monotonic()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(dir=target.parent, prefix=".partial-"))
+    refusals: dict[str, str] = {}
+    if names:
+        work = Path(tempfile.mkdtemp(prefix="autograder-model-"))
+        try:
+            refusals = _ask(folder, names, predictions, split, profile, sandbox, work, threads, partial)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    write_atomic(partial / "refusals.json", json.dumps(refusals))
+    shutil.rmtree(target, ignore_errors=True)
+    partial.rename(target)
+    return OpenedModels(target, time.monotonic() - began)
+
+
+def _ask(
+    folder: RunFolder,
+    names: list[str],
+    predictions: tuple[Prediction, ...],
+    split: SealedSplit,
+    profile: RunProfile,
+    sandbox: Sandbox,
+    work: Path,
+    threads: int,
+    target: Path,
+) -> dict[str, str]:
+    images = {"hidden": split.hidden / "x.npy", "visible": split.student / "x_test.npy"}
+    prepare_home(work / "home", None)
+    command = Command("autograder.grading.model", work, (folder.handin, *images.values()), clean_environment(work / "home", threads))
+    process = sandbox.start(command)
+    request = {
+        "handin": str(folder.handin),
+        "models": names,
+        "predictions": [{**asdict(each), "key": each.key} for each in predictions],
+        "images": {part: str(path) for part, path in images.items()},
+        "limit": profile.limits.hand_in_bytes,
+    }
+    try:
+        process.stdin.write(json.dumps(request).encode() + b"\n")
+        process.stdin.flush()
+        return _receive(process, names, target)
+    except BrokenPipeError:
+        raise MachineError(f"Opening models failed: {process.last_words()[-500:] or 'no message'}") from None
+    finally:
+        process.kill()
+
+
+def _receive(process: Process, names: list[str], target: Path) -> dict[str, str]:
+    """Refusals by model name; descriptions and predictions are written to `target` as they come."""
+    refusals: dict[str, str] = {}
+    reader = FrameReader(process.stdout.fileno(), _OUTPUT_BYTES)
+    deadline = time.monotonic() + _DEADLINE_S
+    try:
+        while (frame := reader.read(deadline)) is not None and frame.kind != "done":
+            if frame.kind == "described" and frame.fields.get("model") in names:
+                (target / f"{frame.fields['model']}.json").write_bytes(frame.payload)
+            elif frame.kind == "predicted" and str(frame.fields.get("key")).isalnum():
+                (target / f"{frame.fields['key']}.npz").write_bytes(frame.payload)
+            elif frame.kind == "refused":
+                refusals[str(frame.fields.get("model"))] = str(frame.fields.get("reason"))[:1000]
+    except ChannelTimeout:
+        return {**{name: f"The model '{name}' took more than {_DEADLINE_S} s to open and predict." for name in names}, **refusals}
+    except ChannelError as error:
+        raise MachineError(f"Opening models failed: {error}") from None
+    finally:
+        reader.close()
+    if frame is None:
+        raise MachineError(f"Opening models ended without a result: {process.last_words()[-500:] or 'no message'}")
+    return refusals

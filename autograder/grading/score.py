@@ -1,0 +1,70 @@
+"""Process S: runs the graders with pytest over plain files. Imports no Keras, opens no model. Run with -m.
+
+Reads one JSON request from standard input and writes one JSON result to its original standard output: the declarations of
+the graders (`mode: collect`), or a `Scoring` (`mode: score`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from typing import Any
+
+# Only the graders and this plugin: nothing that happens to be installed changes a verdict.
+os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+os.environ.pop("PYTEST_ADDOPTS", None)
+
+import pytest
+
+from autograder.grading.plugin import Declared, Scored
+from autograder.records import Declarations, Scoring, to_json
+
+
+def main() -> None:
+    private = os.dup(1)
+    os.dup2(2, 1)
+    request = json.load(sys.stdin)
+    result = _collect(request) if request["mode"] == "collect" else _score(request)
+    with os.fdopen(private, "w", encoding="utf-8") as stream:
+        stream.write(to_json(result))
+
+
+def _collect(request: dict[str, Any]) -> Declarations:
+    declared = Declared()
+    status = _pytest(request, ["--collect-only"], [declared])
+    return Declarations(tuple(declared.tests), tuple(declared.problems or _usage_problem(status, declared)))
+
+
+def _score(request: dict[str, Any]) -> Scoring:
+    declared = Declared()
+    scored = Scored(request, declared)
+    status = _pytest(request, [], [declared, scored])
+    return Scoring(tuple(scored.results.values()), tuple(declared.problems or _usage_problem(status, declared)), scored.confusions)
+
+
+def _usage_problem(status: int, declared: Declared) -> list[str]:
+    if status in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        return []
+    if status == pytest.ExitCode.NO_TESTS_COLLECTED and not declared.tests:
+        return ["there is no test in the graders' folder"]
+    return [] if status == pytest.ExitCode.NO_TESTS_COLLECTED else [f"pytest ended with status {int(status)}"]
+
+
+def _pytest(request: dict[str, Any], options: list[str], plugins: list[Any]) -> int:
+    """Own configuration, own root and an empty working directory; assertions stay plain, so messages are what graders wrote."""
+    with tempfile.TemporaryDirectory(prefix="autograder-score-") as empty:
+        os.chdir(empty)
+        config = os.path.join(empty, "pytest.ini")
+        with open(config, "w", encoding="utf-8") as stream:
+            stream.write("[pytest]\npython_files = test_*.py\n")
+        arguments = ["-c", config, "--rootdir", request["graders"], "--noconftest", "--assert=plain", "--strict-markers", "-q", "--tb=no"]
+        arguments += ["-p", "no:cacheprovider", "-p", "no:logging", "-p", "no:doctest", "-p", "no:unittest", "-p", "no:junitxml"]
+        status = pytest.main([*arguments, *options, request["graders"]], plugins=plugins)
+        os.chdir("/")
+    return int(status)
+
+
+if __name__ == "__main__":
+    main()
