@@ -50,7 +50,8 @@ def _describe_layer(layer: Any) -> LayerDescription:
         kind=type(layer).__name__,
         config=_plain(layer.get_config()),
         weights=tuple(
-            WeightDescription(str(weight.name), tuple(int(side) for side in weight.shape), bool(weight.trainable)) for weight in layer.weights
+            WeightDescription(str(weight.name), tuple(int(side) for side in weight.shape), bool(weight.trainable))
+            for weight in layer.weights
         ),
         output_shape=_output_shape(layer),
     )

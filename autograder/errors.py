@@ -1,11 +1,11 @@
 """Errors, and whose fault each of them is.
 
-    AutograderError            message, cure, exit status of the command
-    ├── ConfigurationError     the instructor's: all problems of a course at once (exit 2)
-    ├── UsageError             whoever typed the command (exit 2)
-    ├── GraderError            the instructor's: a grader file that cannot be used (exit 1)
-    ├── SubmissionError        the student's: one submission, never the batch (exit 0)
-    └── MachineError           the machine's: a process that would not start, a full disk (exit 3)
+AutograderError            message, cure, exit status of the command
+├── ConfigurationError     the instructor's: all problems of a course at once (exit 2)
+├── UsageError             whoever typed the command (exit 2)
+├── GraderError            the instructor's: a grader file that cannot be used (exit 1)
+├── SubmissionError        the student's: one submission, never the batch (exit 0)
+└── MachineError           the machine's: a process that would not start, a full disk (exit 3)
 """
 
 from __future__ import annotations

@@ -64,9 +64,7 @@ def _hand_in_function(namespace: dict[str, Any], name: str, section: int) -> tup
     return _missing(name, section, reason)
 
 
-def _hand_in_value(
-    namespace: dict[str, Any], name: str, section: int, folder: Path, wanted: Input | None
-) -> tuple[HandinEntry, list[str]]:
+def _hand_in_value(namespace: dict[str, Any], name: str, section: int, folder: Path, wanted: Input | None) -> tuple[HandinEntry, list[str]]:
     if name not in namespace:
         return _missing(name, section, _undefined(name))
     value = namespace[name]

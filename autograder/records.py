@@ -382,7 +382,10 @@ def to_dict(value: Any) -> Any:
 
 def _type_of(value: Any) -> Any:
     """A tuple is taken for one of equal members, as the files hold them."""
-    return tuple[type(value[0]), ...] if isinstance(value, tuple) and value else type(value)
+    if isinstance(value, tuple) and value:
+        member: Any = type(value[0])
+        return tuple[member, ...]
+    return type(value)
 
 
 def to_json(value: Any) -> str:
@@ -392,11 +395,13 @@ def to_json(value: Any) -> str:
 
 def from_json(kind: type[T], text: str | bytes) -> T:
     """The reverse of `to_json`. Raises ValueError, with every wrong field, when the text is not of that kind."""
-    loaded: T = _adapter(kind).validate_json(text)
+    exact: Any = kind
+    loaded: T = _adapter(exact).validate_json(text)
     return loaded
 
 
 def json_schema(kind: type[Any]) -> dict[str, Any]:
     """JSON schema of a dataclass of this module, as shipped for `Record`."""
-    schema: dict[str, Any] = _adapter(kind).json_schema()
+    exact: Any = kind
+    schema: dict[str, Any] = _adapter(exact).json_schema()
     return schema

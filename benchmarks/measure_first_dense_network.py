@@ -96,7 +96,8 @@ def measure(data: Data, choices: Choices, seeds: int) -> None:
         print(f"| {epoch} | " + " | ".join(cells) + " |")
     accuracies = [run["test_accuracy"][0] for run in runs]
     print(f"\nTest accuracy {_spread(accuracies, 4)}, lowest {min(accuracies):.4f}, highest {max(accuracies):.4f};")
-    print(f"test loss {_spread([run['test_loss'][0] for run in runs])}; {_spread([run['seconds'][0] for run in runs], 1)} s for one training.\n")
+    losses, seconds = ([run[key][0] for run in runs] for key in ("test_loss", "seconds"))
+    print(f"test loss {_spread(losses)}; {_spread(seconds, 1)} s for one training.\n")
 
 
 def _curves(runs: list[dict[str, list[float]]]) -> list[str]:

@@ -183,4 +183,3 @@ def _unscored(plan: Plan, submission: Submission, outcome: Outcome, grading: str
     blank = _blank(plan, submission, ())
     verdict = unjudged(plan.specs, "grader_error" if grading == "grader_error" else "not_graded", reason)
     return replace(_judged(blank, verdict), outcome=outcome, reason=reason)
-

@@ -87,7 +87,9 @@ def make_plan(
     profile = resolve_profile(course, assignment, profile_name)
     release_file = paths.release_notebook(assignment.id)
     if not release_file.is_file():
-        raise UsageError(f"'{assignment.id}' has no release version, and submissions are restored from it.", f"Run: autograder release {assignment.id}")
+        raise UsageError(
+            f"'{assignment.id}' has no release version, and submissions are restored from it.", f"Run: autograder release {assignment.id}"
+        )
     release = read_notebook(release_file)
     declarations = read_declarations(paths.graders(assignment.id), paths.state / "declarations")
     seed = read_seed(paths, store.root, say)

@@ -49,7 +49,9 @@ def demo(common: Common, assignment: str | None, into: str, jobs: int | None) ->
     try:
         sandbox, trust = open_sandbox(course, False), False
     except UsageError:
-        here.say("   This machine offers no isolation that this version can use: running with --trust-submissions, for the shipped answers only.")
+        here.say(
+            "   This machine offers no isolation that this version can use: running with --trust-submissions, for the shipped answers only."
+        )
         sandbox, trust = open_sandbox(course, True), True
     plan = make_plan(course, paths, chosen, here.profile, store_of(course, paths, here.store), here.data, trust, here.say)
     submissions = find_submissions(paths.submitted, chosen, (), plan.profile.limits.submission_bytes)
@@ -89,5 +91,7 @@ def _make_class(common: Common, assignment: str) -> None:
     for variant in read_variants(common.paths, assignment):
         folder = common.paths.submitted / variant.name / assignment
         folder.mkdir(parents=True)
-        (folder / f"{assignment}.ipynb").write_text(json.dumps(build_submission(common.paths, assignment, variant), indent=1), encoding="utf-8")
+        (folder / f"{assignment}.ipynb").write_text(
+            json.dumps(build_submission(common.paths, assignment, variant), indent=1), encoding="utf-8"
+        )
         (folder / "timestamp.txt").write_text(datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f UTC"), encoding="utf-8")

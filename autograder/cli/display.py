@@ -101,7 +101,9 @@ def print_records(records: Sequence[Record], title: str) -> None:
     for heading in ("student", "score", "execution", "cells below full points", "flags", "s"):
         table.add_column(heading, justify="right" if heading in ("score", "s") else "left", overflow="fold")
     for record in records:
-        lost = ", ".join(cell.grade_id for cell in record.grade_cells if not cell.manual and cell.score is not None and cell.score < cell.max_score)
+        lost = ", ".join(
+            cell.grade_id for cell in record.grade_cells if not cell.manual and cell.score is not None and cell.score < cell.max_score
+        )
         flags = ", ".join(dict.fromkeys(flag.kind for flag in record.flags))
         row = (record.student, score_text(record), OUTCOMES[record.outcome], lost, flags, f"{record.usage.wall_s:.0f}")
         table.add_row(*(Text(cell) for cell in row))

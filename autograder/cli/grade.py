@@ -48,7 +48,14 @@ def grade(
     trust = consent(trust_submissions)
     sandbox = open_sandbox(common.course, trust)
     plan = make_plan(
-        common.course, common.paths, assignment, common.profile, store_of(common.course, common.paths, common.store), common.data, trust, common.say
+        common.course,
+        common.paths,
+        assignment,
+        common.profile,
+        store_of(common.course, common.paths, common.store),
+        common.data,
+        trust,
+        common.say,
     )
     folder = Path(submitted) if submitted else common.paths.submitted
     submissions = find_submissions(folder, assignment, students, plan.profile.limits.submission_bytes)

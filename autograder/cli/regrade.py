@@ -44,7 +44,12 @@ def regrade(common: Common, assignment: str, students: tuple[str, ...], gradeboo
         publish(common, plan, [change.after for change in changes], {}, gradebook)
     common.write_json(
         [
-            {"student": each.student, "before": each.before.score, "after": each.after.score, "needs_execution": each.needs_execution or None}
+            {
+                "student": each.student,
+                "before": each.before.score,
+                "after": each.after.score,
+                "needs_execution": each.needs_execution or None,
+            }
             for each in changes
         ]
     )

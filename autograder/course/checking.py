@@ -61,7 +61,9 @@ def _id_problems(place: str, notebook: dict[str, Any]) -> list[Problem]:
 
 def _hidden_test_problems(place: str, notebook: dict[str, Any]) -> list[Problem]:
     return [
-        Problem(place, f"cell '{_name(cell, index)}' has hidden tests in the notebook", "Move them to graders/, and write graded_later(…) here.")
+        Problem(
+            place, f"cell '{_name(cell, index)}' has hidden tests in the notebook", "Move them to graders/, and write graded_later(…) here."
+        )
         for index, cell in enumerate(notebook["cells"])
         if _HIDDEN in cell["source"]
     ]
@@ -86,7 +88,9 @@ def _parameter_problems(place: str, notebook: dict[str, Any]) -> list[Problem]:
         return [*problems, Problem(place, f"the parameters cell is no Python: {error.msg}")]
     assigned = {target.id for node in body if isinstance(node, ast.Assign) for target in node.targets if isinstance(target, ast.Name)}
     absent = [name for name in _PARAMETERS if name not in assigned]
-    return problems + [Problem(place, f"the parameters cell does not assign '{name}'", f"Write `{name} = …` on a line of its own.") for name in absent]
+    return problems + [
+        Problem(place, f"the parameters cell does not assign '{name}'", f"Write `{name} = …` on a line of its own.") for name in absent
+    ]
 
 
 def _seed_problems(place: str, notebook: dict[str, Any]) -> list[Problem]:
@@ -102,16 +106,24 @@ def _cover_problems(
     cells = {cell.grade_id: cell for cell in grade_cells(notebook)}
     covered = {test.grade_cell for test in declarations.tests}
     problems = [
-        Problem(place, f"no grader covers grade cell '{cell.grade_id}' ({cell.points:g} points)", f"Mark a test with grade_cell({cell.grade_id!r}).")
+        Problem(
+            place,
+            f"no grader covers grade cell '{cell.grade_id}' ({cell.points:g} points)",
+            f"Mark a test with grade_cell({cell.grade_id!r}).",
+        )
         for cell in cells.values()
         if not cell.manual and cell.grade_id not in covered
     ]
     for test in declarations.tests:
         if test.grade_cell not in cells:
             known = ", ".join(name for name, cell in cells.items() if not cell.manual) or "none"
-            problems.append(Problem(graders, f"{test.name} names grade cell '{test.grade_cell}', which the notebook does not have", f"It has: {known}."))
+            problems.append(
+                Problem(graders, f"{test.name} names grade cell '{test.grade_cell}', which the notebook does not have", f"It has: {known}.")
+            )
         elif cells[test.grade_cell].manual:
-            problems.append(Problem(graders, f"{test.name} names '{test.grade_cell}', which a person grades", "Name an automatically graded cell."))
+            problems.append(
+                Problem(graders, f"{test.name} names '{test.grade_cell}', which a person grades", "Name an automatically graded cell.")
+            )
     return problems
 
 
@@ -121,12 +133,21 @@ def _handin_problems(paths: CoursePaths, assignment: Assignment, notebook: dict[
     problems = []
     for test in declarations.tests:
         for function in sorted({question.function for question in test.questions} - handed.functions):
-            problems.append(Problem(graders, f"{test.name} asks '{function}', which no locked cell hands in", f"Write hand_in(functions=[{function!r}])."))
+            problems.append(
+                Problem(
+                    graders, f"{test.name} asks '{function}', which no locked cell hands in", f"Write hand_in(functions=[{function!r}])."
+                )
+            )
         wanted = test.prediction
         if wanted and wanted.model not in handed.names:
-            problems.append(Problem(graders, f"{test.name} predicts '{wanted.model}', which no locked cell hands in", f"Write hand_in({wanted.model!r})."))
+            problems.append(
+                Problem(
+                    graders, f"{test.name} predicts '{wanted.model}', which no locked cell hands in", f"Write hand_in({wanted.model!r})."
+                )
+            )
         elif wanted and wanted.model in handed.inputs and handed.inputs[wanted.model].shape != wanted.shape:
-            message = f"{test.name} predicts '{wanted.model}' with inputs {wanted.shape}, its hand-in cell says {handed.inputs[wanted.model].shape}"
+            said = handed.inputs[wanted.model].shape
+            message = f"{test.name} predicts '{wanted.model}' with inputs {wanted.shape}, its hand-in cell says {said}"
             problems.append(Problem(graders, message, "The grader's counts; make the hand-in cell say the same."))
     return problems
 
@@ -136,9 +157,13 @@ def _curve_problems(assignment: Assignment, declarations: Declarations) -> list[
     problems = []
     for name, profile in assignment.profiles.items():
         for metric in sorted(metrics - set(profile.curves)):
-            problems.append(Problem(profile.place, f"profile {name!r} has no curve for '{metric}', which the graders award", "Add one to curves."))
+            problems.append(
+                Problem(profile.place, f"profile {name!r} has no curve for '{metric}', which the graders award", "Add one to curves.")
+            )
         for metric in sorted(set(profile.curves) - metrics):
-            problems.append(Problem(profile.place, f"profile {name!r} has a curve for '{metric}', which no grader awards", "Remove it, or award it."))
+            problems.append(
+                Problem(profile.place, f"profile {name!r} has a curve for '{metric}', which no grader awards", "Remove it, or award it.")
+            )
     return problems
 
 

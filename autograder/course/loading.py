@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import sys
 import traceback
-from dataclasses import fields, is_dataclass
+from dataclasses import Field, fields
 from pathlib import Path
 from types import ModuleType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from autograder.course.paths import CoursePaths
 from autograder.course.settings import Course, Setting
@@ -55,11 +57,17 @@ def _problems(value: Any) -> list[Problem]:
         return [problem for each in value for problem in _problems(each)]
     if isinstance(value, dict):
         return _problems(list(value.values()))
-    if not isinstance(value, Setting) or not is_dataclass(value):
+    if not isinstance(value, Setting):
         return []
     own = [*value.call_problems] or _type_problems(value)
-    inner = [problem for each in fields(value) for problem in _problems(getattr(value, each.name))]
+    inner = [problem for each in _fields(value) for problem in _problems(getattr(value, each.name))]
     return own + inner + ([] if own or inner else value.problems())
+
+
+def _fields(value: Setting) -> tuple[Field[Any], ...]:
+    """Fields of a setting; each of them is a dataclass, their base is not."""
+    dataclass: Any = value
+    return fields(dataclass)
 
 
 def _type_problems(value: Setting) -> list[Problem]:
@@ -67,7 +75,7 @@ def _type_problems(value: Setting) -> list[Problem]:
 
     problems = []
     hints = get_type_hints(type(value))
-    for each in fields(value):  # type: ignore[arg-type]  # every setting is a dataclass, its base is not
+    for each in _fields(value):
         try:
             TypeAdapter(_by_class(hints[each.name])).validate_python(getattr(value, each.name), strict=True)
         except ValidationError as error:
@@ -79,13 +87,15 @@ def _by_class(hint: Any) -> Any:
     """The type with settings checked by class alone: their own contents are visited on their own."""
     from pydantic import InstanceOf
 
+    by_class: Any = InstanceOf
     if isinstance(hint, type) and issubclass(hint, Setting):
-        return InstanceOf[hint]
+        return by_class[hint]
     inner = [_by_class(each) for each in get_args(hint)]
     if get_origin(hint) in (list, dict):
-        return get_origin(hint)[tuple(inner)]
+        container: Any = get_origin(hint)
+        return container[tuple(inner)]
     if get_origin(hint) is UnionType:
-        return Union[tuple(inner)]
+        return functools.reduce(operator.or_, inner)
     return hint
 
 

@@ -8,13 +8,14 @@ raises `ConfigurationError` unless there are none.
 from __future__ import annotations
 
 import difflib
+import itertools
 import math
 import re
 import sys
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any, TypeVar, cast, dataclass_transform
 
 from autograder.errors import Problem
 
@@ -35,8 +36,8 @@ class Setting:
 @dataclass_transform(frozen_default=True)
 def setting(cls: type[T]) -> type[T]:
     """Makes a frozen dataclass whose constructor collects wrong keys instead of raising TypeError."""
-    made = dataclass(frozen=True)(cls)
-    known = [each for each in fields(made) if each.init]  # type: ignore[arg-type]  # it was made a dataclass one line above
+    made: Any = dataclass(frozen=True)(cls)
+    known = [each for each in fields(made) if each.init]
 
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
         caller = sys._getframe(1)
@@ -49,13 +50,11 @@ def setting(cls: type[T]) -> type[T]:
         object.__setattr__(self, "place", place)
         object.__setattr__(self, "call_problems", tuple(problems))
 
-    made.__init__ = init  # type: ignore[misc]  # the point of this decorator
-    return made
+    made.__init__ = init
+    return cast(type[T], made)
 
 
-def _bind(
-    owner: str, names: list[str], args: tuple[Any, ...], kwargs: dict[str, Any], place: str
-) -> tuple[dict[str, Any], list[Problem]]:
+def _bind(owner: str, names: list[str], args: tuple[Any, ...], kwargs: dict[str, Any], place: str) -> tuple[dict[str, Any], list[Problem]]:
     given = dict(zip(names, args, strict=False))
     problems = [Problem(place, f"{owner} takes at most {len(names)} values")] if len(args) > len(names) else []
     for key, value in kwargs.items():
@@ -111,7 +110,7 @@ class Curve(Setting):
         knots = sorted(self.points.items())
         if metric <= knots[0][0]:
             return float(knots[0][1])
-        for (low, below), (high, above) in zip(knots, knots[1:], strict=False):
+        for (low, below), (high, above) in itertools.pairwise(knots):
             if metric <= high:
                 return float(below + (above - below) * (metric - low) / (high - low))
         return float(knots[-1][1])
@@ -177,7 +176,9 @@ class Dataset(Setting):
         if min(self.sizes) <= 0:
             wrong.append(Problem(self.place, f"sizes {self.sizes}: each part needs at least one example"))
         if not 0 <= self.train_repeats <= self.sizes[0]:
-            wrong.append(Problem(self.place, f"train_repeats {self.train_repeats} is not between 0 and the {self.sizes[0]} training examples"))
+            wrong.append(
+                Problem(self.place, f"train_repeats {self.train_repeats} is not between 0 and the {self.sizes[0]} training examples")
+            )
         if self.task not in ("classification", "regression"):
             wrong.append(Problem(self.place, f"task {self.task!r} is not known", "Write 'classification' or 'regression'."))
         if self.answers is not None and not re.fullmatch(r"keras\.datasets\.\w+", self.answers):
@@ -287,5 +288,7 @@ def _bad_references(course: Course) -> list[Problem]:
             if profile.dataset not in datasets:
                 close = difflib.get_close_matches(profile.dataset, datasets, n=1)
                 cure = f"Did you mean {close[0]!r}?" if close else f"The course has: {', '.join(datasets) or 'none'}."
-                wrong.append(Problem(profile.place, f"profile {name!r} names dataset {profile.dataset!r}, which the course does not have", cure))
+                wrong.append(
+                    Problem(profile.place, f"profile {name!r} names dataset {profile.dataset!r}, which the course does not have", cure)
+                )
     return wrong

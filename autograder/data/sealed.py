@@ -1,7 +1,7 @@
 """The sealed split of a dataset, made once by a child process into `.autograder/data/<fingerprint>/`.
 
-    student/  x_train.npy y_train.npy x_test.npy y_test.npy   what notebooks see (x_test is the visible part)
-    hidden/   x.npy y.npy                                     what only model (images) and scorer (labels) see
+student/  x_train.npy y_train.npy x_test.npy y_test.npy   what notebooks see (x_test is the visible part)
+hidden/   x.npy y.npy                                     what only model (images) and scorer (labels) see
 """
 
 from __future__ import annotations

@@ -45,7 +45,8 @@ def _load(dataset: Dataset, folder: Path | None) -> tuple[NDArray[Any], NDArray[
         raise UsageError(f"The loader of dataset '{dataset.name}' failed: {type(error).__name__}: {error}", "Mend load(folder).") from None
     if len(images) != len(labels) or len(images) < sum(dataset.sizes):
         raise UsageError(
-            f"Dataset '{dataset.name}' has {len(images):,} examples and {len(labels):,} labels; sizes {dataset.sizes} need {sum(dataset.sizes):,}.",
+            f"Dataset '{dataset.name}' has {len(images):,} examples and {len(labels):,} labels; "
+            f"sizes {dataset.sizes} need {sum(dataset.sizes):,}.",
             "Lower the sizes in grading_config.py, or load all of the data.",
         )
     return images, labels

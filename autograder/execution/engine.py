@@ -59,7 +59,7 @@ class Session:
         self.failed(cell, name, message)
 
 
-class AutograderEngine(Engine):
+class AutograderEngine(Engine):  # type: ignore[misc]  # papermill has no types
     """Registered with papermill as `autograder`."""
 
     @classmethod
@@ -69,7 +69,7 @@ class AutograderEngine(Engine):
         asyncio.run(client.run_all())
 
 
-class CourseKernels(KernelSpecManager):  # type: ignore[misc]  # traitlets has no types here
+class CourseKernels(KernelSpecManager):
     """Whatever kernel a notebook names, the course's own is started."""
 
     python: list[str]
@@ -78,7 +78,7 @@ class CourseKernels(KernelSpecManager):  # type: ignore[misc]  # traitlets has n
         return KernelSpec(argv=[*self.python, "-m", KERNEL_MODULE, "-f", "{connection_file}"], display_name="course", language="python")
 
 
-class CourseClient(PapermillNotebookClient):  # type: ignore[misc]  # nbclient has no types here
+class CourseClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill has no types
     """nbclient with limits: each cell is watched, every message is weighed before it is kept."""
 
     def __init__(self, nb_man: Any, session: Session) -> None:
@@ -86,6 +86,8 @@ class CourseClient(PapermillNotebookClient):  # type: ignore[misc]  # nbclient h
         self.session = session
         self._ends = 0.0
         self._interrupted = False
+        self._ending: asyncio.Future[None] | None = None
+        self.clear_before_next_output: bool = False
 
     async def run_all(self) -> None:
         """Kernel, cells, questions. The kernel is dead when this returns, whatever happened."""
@@ -100,7 +102,7 @@ class CourseClient(PapermillNotebookClient):  # type: ignore[misc]  # nbclient h
             self.kc = self.km.client()
             self.kc.start_channels()
             await self.kc.wait_for_ready(timeout=_START_S)
-            self._process = psutil.Process(self.km.provisioner.pid)
+            self._process = psutil.Process(_pid(self.km))
             await self._run_cells()
             questions = self.session.on_cells_done()
             self.session.answers = [await self._ask(index, question) for index, question in enumerate(questions)]
@@ -160,7 +162,9 @@ class CourseClient(PapermillNotebookClient):  # type: ignore[misc]  # nbclient h
 
     def _note_timeout(self, cell: str) -> None:
         self.session.timed_out.append(cell)
-        self.session.ended("timed_out", cell, "TimeLimit", f"The cell was interrupted after {self.session.cell_s:g} s, the limit for one cell.")
+        self.session.ended(
+            "timed_out", cell, "TimeLimit", f"The cell was interrupted after {self.session.cell_s:g} s, the limit for one cell."
+        )
 
     def _note_death(self, cell: str) -> None:
         session = self.session
@@ -237,7 +241,7 @@ class CourseClient(PapermillNotebookClient):  # type: ignore[misc]  # nbclient h
         else:
             _as_nodes(outs)
         if self.session.budget.exceeded():
-            asyncio.ensure_future(self._kill())
+            self._ending = asyncio.ensure_future(self._kill())
         return outs[-1] if len(outs) > before else None
 
     def clear_output(self, outs: list[Any], msg: dict[str, Any], cell_index: int) -> None:
@@ -258,6 +262,11 @@ class CourseClient(PapermillNotebookClient):  # type: ignore[misc]  # nbclient h
             super()._update_display_id(display_id, msg)
 
 
+def _pid(manager: Any) -> int:
+    """Process id of a started kernel."""
+    return int(manager.provisioner.pid)
+
+
 class _KernelGone(Exception):
     """The kernel ended; no further cell can run."""
 
@@ -267,9 +276,10 @@ def _stream_name(name: Any) -> str:
 
 
 def _node(output: dict[str, Any]) -> Any:
-    from nbformat import from_dict
+    import nbformat
 
-    return from_dict(output)
+    build: Any = nbformat.from_dict
+    return build(output)
 
 
 def _as_nodes(outs: list[Any]) -> None:

@@ -9,7 +9,18 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-_PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "numpy", "papermill", "nbclient", "ipykernel", "ipython", "matplotlib", "scikit-learn")
+_PACKAGES = (
+    "keras",
+    "tensorflow",
+    "tensorflow-cpu",
+    "numpy",
+    "papermill",
+    "nbclient",
+    "ipykernel",
+    "ipython",
+    "matplotlib",
+    "scikit-learn",
+)
 
 
 @cache

@@ -112,7 +112,12 @@ def _converse(process: Process, execution: Execution, work: Path, received: _Rec
     limits = execution.profile.limits
     asked_s = sum(question.seconds + 10 for question in execution.questions)
     deadline = time.monotonic() + _START_S + limits.total_s + asked_s + _GRACE_S
-    total = limits.hand_in_bytes + limits.submission_bytes + 4 * limits.total_output_bytes + wire.ARRAY_BYTES * (2 + 2 * len(execution.questions))
+    total = (
+        limits.hand_in_bytes
+        + limits.submission_bytes
+        + 4 * limits.total_output_bytes
+        + wire.ARRAY_BYTES * (2 + 2 * len(execution.questions))
+    )
     reader = FrameReader(process.stdout.fileno(), total)
     try:
         _send_line(process, {"notebook": execution.notebook, "limits": asdict(limits), "work": str(work)})

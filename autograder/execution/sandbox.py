@@ -6,11 +6,13 @@ what it leaves. It is used with the instructor's consent alone.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -42,10 +44,8 @@ class Process:
         """Ends the process and everything below it, waits, and returns (CPU seconds, peak memory in MiB) of the whole tree."""
         _kill_tree(self._popen.pid)
         for stream in (self.stdin, self.stdout):
-            try:
+            with contextlib.suppress(BrokenPipeError):
                 stream.close()
-            except BrokenPipeError:
-                pass
         return self._reap()
 
     def _reap(self) -> tuple[float, float]:
@@ -76,12 +76,10 @@ class Sandbox(Protocol):
 class Unprotected:
     """Level 0: a plain process. The student's code can read and write whatever the instructor can."""
 
-    isolation: Isolation = Isolation(level=0, probes={})
+    isolation: Isolation = field(default_factory=lambda: Isolation(level=0))
 
     def start(self, command: Command) -> Process:
-        import tempfile
-
-        errors = tempfile.TemporaryFile()
+        errors = tempfile.TemporaryFile()  # noqa: SIM115  # it lives as long as the process
         try:
             popen = subprocess.Popen(
                 [sys.executable, "-I", "-m", command.module],

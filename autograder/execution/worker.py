@@ -37,7 +37,8 @@ def main() -> None:
     def cells_done() -> list[dict[str, Any]]:
         _send_notebook(writer, notebook)
         _send_handins(writer, work / "handin", limits["hand_in_bytes"])
-        result = {"outcome": session.outcome, "reason": session.reason, "first_error": session.first_error, "timed_out": session.timed_out}
+        result: dict[str, Any] = {"outcome": session.outcome, "reason": session.reason, "timed_out": session.timed_out}
+        result["first_error"] = session.first_error
         writer.send("result", **result, notebook_s=session.notebook_s, student_cpu_s=session.kernel_cpu_s, cut=sorted(session.budget.cut))
         questions: list[dict[str, Any]] = json.loads(sys.stdin.buffer.readline())
         return questions
@@ -78,7 +79,8 @@ def _send_notebook(writer: FrameWriter, notebook: Any) -> None:
             cell.metadata.pop(key, None)
         if not cell.metadata.get("tags"):
             cell.metadata.pop("tags", None)
-    writer.send("notebook", nbformat.writes(notebook).encode("utf-8", "replace"))
+    write: Any = nbformat.writes
+    writer.send("notebook", write(notebook).encode("utf-8", "replace"))
 
 
 def _send_handins(writer: FrameWriter, folder: Path, limit: int) -> None:

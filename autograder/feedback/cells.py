@@ -162,7 +162,7 @@ def _output(output: dict[str, Any], limit: int) -> Output | None:
     if kind == "error":
         found = output.get("traceback")
         trace = "\n".join(part for part in found if isinstance(part, str)) if isinstance(found, list) else joined(found)
-        title = f"{line(output.get('ename') or 'error', 80)}: {paragraph(str(output.get('evalue') or ''), 500)}"
+        title = f"{line(output.get('ename') or 'error', 80)}: {paragraph(str(output.get('evalue') or ''), 500)}".removesuffix(": ")
         return Output("error", title, printed(trace, limit) or title)
     if kind in ("display_data", "execute_result"):
         return _display(output.get("data"), limit)

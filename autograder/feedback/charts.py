@@ -8,8 +8,9 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,7 +28,7 @@ _STYLES = {
     _SERIES[1]: "var(--series-2, #d97706)",
     _MARK: "var(--good, #1a7f37)",
 }
-_SETTINGS = {"svg.hashsalt": "autograder", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9, "path.simplify": True}
+_SETTINGS: dict[Any, Any] = {"svg.hashsalt": "autograder", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9}
 
 
 def finite(value: float | None) -> float | None:
@@ -40,9 +41,7 @@ def line_chart(curves: Sequence[Sequence[float | None]]) -> str:
     drawn = [[finite(value) for value in curve] for curve in curves[:MAX_CURVES]]
     if not any(value is not None for curve in drawn for value in curve):
         return ""
-    from matplotlib import rc_context
-
-    with rc_context(_SETTINGS):
+    with _settings():
         figure, axes = _empty(3.4, 2.0)
         for index, curve in enumerate(drawn):
             _draw(axes, curve, _SERIES[index], "-" if index == 0 else "--")
@@ -84,14 +83,15 @@ def histogram(values: Sequence[float], low: float, high: float, bins: int = 10, 
     counts = [0] * bins
     for value in values:
         counts[min(bins - 1, max(0, int((value - low) / (high - low) * bins)))] += 1
-    from matplotlib import rc_context
+    from matplotlib.ticker import MaxNLocator
 
-    with rc_context(_SETTINGS):
-        figure, axes = _empty(5.2, 2.0)
+    with _settings():
+        figure, axes = _empty(4.2, 2.0)
         _bars(axes, counts, low, (high - low) / bins)
         for mark in marks:
-            axes.axvline(mark, color=_MARK, linewidth=1.4, linestyle="--")
+            axes.axvline(mark, color=_MARK, linewidth=1.4, linestyle="--", zorder=0.5)
         axes.set_xlim(low, high)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=6))
         return _svg(figure)
 
 
@@ -103,6 +103,17 @@ def _bars(axes: Axes, counts: list[int], low: float, width: float) -> None:
             axes.annotate(str(count), (start + width * 0.46, count), (0, 2), textcoords="offset points", ha="center", color=_INK)
     axes.set_ylim(0, max(*counts, 1) * 1.2)
     axes.set_yticks([])
+
+
+@contextmanager
+def _settings() -> Iterator[None]:
+    """matplotlib's own defaults and ours, whatever the user's configuration says."""
+    from matplotlib import rc_context, rcdefaults, rcParams
+
+    with rc_context():
+        rcdefaults()
+        rcParams.update(_SETTINGS)
+        yield
 
 
 def _empty(width: float, height: float) -> tuple[Figure, Axes]:

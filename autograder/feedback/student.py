@@ -13,7 +13,7 @@ from autograder.feedback.clean import line, paragraph
 from autograder.feedback.evidence import history_views, matrix_views
 from autograder.feedback.metrics import MetricBar, metric_bar
 from autograder.feedback.pages import percent, render_page
-from autograder.feedback.words import explain_error, in_words, outcome_words, test_title, told_reason, unscored_reason
+from autograder.feedback.words import NOTHING_TO_READ, explain_error, in_words, outcome_words, test_title, told_reason, unscored_reason
 from autograder.records import Evidence, GradeCell, Record, TestResult
 
 
@@ -77,6 +77,11 @@ class GradeView:
         """Score in percent, for the bar."""
         return percent(self.score or 0.0, self.max_score)
 
+    @property
+    def open(self) -> bool:
+        """Whether it stands open: where points were lost, somebody wrote something, or a person will grade."""
+        return bool(self.manual.comment) or self.state in ("part", "none", "waiting") or (self.state == "unscored" and bool(self.checks))
+
 
 @dataclass(frozen=True)
 class Totals:
@@ -129,19 +134,19 @@ def _grade(cell: GradeCell, title: str, place: int | None, page: FeedbackPage) -
         grade_id=line(cell.grade_id),
         score=score,
         max_score=cell.max_score,
-        state=_state(score, cell),
+        state=_state(score, cell, page.record),
         checks=_checks([test for test in cell.tests if _shown(test, page.after_due)], page.curves),
         later=sum(test.visibility == "after_due" for test in cell.tests) if not page.after_due else 0,
-        unseen=any(test.visibility == "instructor" and test.weight > 0 for test in cell.tests),
+        unseen=any(test.visibility == "instructor" for test in cell.tests),
         replaces=replaced,
         manual=manual,
         place=place,
     )
 
 
-def _state(score: float | None, cell: GradeCell) -> str:
+def _state(score: float | None, cell: GradeCell, record: Record) -> str:
     if score is None:
-        return "waiting" if cell.manual else "unscored"
+        return "waiting" if cell.manual and record.outcome not in NOTHING_TO_READ else "unscored"
     if score >= cell.max_score:
         return "full"
     return "part" if score > 0 else "none"

@@ -34,7 +34,7 @@ OUTCOMES: dict[Outcome, Words] = {
     ),
     "memory_exceeded": Words(
         "Your notebook needed more memory than it may, and was stopped.",
-        f"{_KEPT} Keep fewer copies of the images (float32, not float64), and use smaller batches or layers.",
+        f"{_KEPT} Keep fewer copies of the data (float32, not float64), and use smaller batches or layers.",
         "bad",
     ),
     "output_exceeded": Words(
@@ -82,7 +82,7 @@ _TELLING = ("timed_out", "memory_exceeded", "output_exceeded", "disk_exceeded", 
 
 _NETWORK = "There is no network while your notebook is graded. Use the data that the assignment gives you."
 _SHAPES = (
-    "Two shapes do not fit together. Print the shapes just before this line: often the images were not flattened, the labels are "
+    "Two shapes do not fit together. Print the shapes just before this line: often the inputs were not flattened, the labels are "
     "not one-hot, or the last layer has not as many units as there are classes."
 )
 
@@ -102,7 +102,7 @@ ERRORS: dict[str, str] = {
     "KeyError": "A dictionary has no such key. Print its keys: the metrics in a history are named as in `compile`.",
     "ZeroDivisionError": "Something was divided by zero.",
     "FloatingPointError": "A calculation left the range of floating-point numbers.",
-    "FileNotFoundError": "A file is opened that is not there while grading. Only the files that come with the assignment lie beside the notebook.",
+    "FileNotFoundError": "A file is opened that is not there. While grading, only the assignment's own files lie beside the notebook.",
     "PermissionError": "A file or folder is used that the notebook may not use. Write only beside the notebook.",
     "OSError": "A file or device could not be used. While grading, only the folder of the notebook can be written.",
     "ConnectionError": _NETWORK,
@@ -117,16 +117,19 @@ ERRORS: dict[str, str] = {
     "DeadKernelError": "The process that ran the notebook ended. Most often the memory ran out, or a cell called exit().",
     "SystemExit": "A cell called exit(). A notebook must run on to its last cell.",
     "RecursionError": "A function calls itself without end.",
-    "StdinNotImplementedError": "A cell asks for input. Nobody is there to answer while your notebook is graded: give the value in the code.",
+    "StdinNotImplementedError": "A cell asks for input, and while grading nobody is there to answer. Write the value in the code.",
     "RuntimeError": "A library could not go on. Its message says why.",
 }
+
+# Outcomes after which there is no notebook that a person could grade.
+NOTHING_TO_READ = ("unreadable", "rejected", "infra_error")
 
 # Looked at first: (exception, pattern in its message, explanation).
 SPECIAL_CASES: tuple[tuple[str, str, str], ...] = (
     ("ValueError", r"(?i)shape|dimension|incompatible|expected axis|min_ndim|broadcast|cardinality", _SHAPES),
     ("TypeError", r"'NoneType'", "A variable holds None. Often a function has no `return`, or a placeholder was left."),
     ("AttributeError", r"'NoneType'", "A variable holds None. Often a function has no `return`, or a placeholder was left."),
-    ("ValueError", r"(?i)\bnan\b|infinity", "A number is NaN or infinite. The learning rate may be too high, or something was divided by zero."),
+    ("ValueError", r"(?i)\bnan\b|infinity", "A number is NaN or infinite. The learning rate may be too high, or a divisor is zero."),
     ("RuntimeError", r"(?i)compile", "The model is used before `compile` was called."),
     ("ValueError", r"(?i)compile", "The model is used before `compile` was called, or `compile` got a name it does not know."),
     ("Exception", r"(?i)URL fetch|urlopen|name resolution|no network", _NETWORK),

@@ -6,6 +6,7 @@ import getpass
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,8 +54,11 @@ class _Collector(logging.Handler):
 def nbgrader_log() -> Iterator[tuple[logging.Logger, list[str]]]:
     """A logger to hand to nbgrader's classes, and the error messages that they log; the terminal sees none of it.
 
-    nbgrader's gradebook logs to tornado's logger, whatever it is given, so that one is collected too.
+    nbgrader's gradebook logs to tornado's logger, whatever it is given, so that one is collected too. SQLAlchemy warns of
+    the order in which nbgrader builds a submission, which is right all the same.
     """
+    from sqlalchemy.exc import SAWarning
+
     lines: list[str] = []
     collector = _Collector(lines)
     loggers = [logging.getLogger(name) for name in (_LOGGER, "tornado.application")]
@@ -62,7 +66,9 @@ def nbgrader_log() -> Iterator[tuple[logging.Logger, list[str]]]:
     for logger in loggers:
         logger.handlers, logger.propagate = [collector], False
     try:
-        yield loggers[0], lines
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SAWarning)
+            yield loggers[0], lines
     finally:
         for logger, (handlers, propagate) in zip(loggers, saved, strict=True):
             logger.handlers, logger.propagate = handlers, propagate
@@ -90,9 +96,12 @@ def open_gradebook(url: str, course_id: str = "", create: bool = False) -> Itera
 def gradebook_is_missing(url: str) -> bool:
     """Whether the URL names a SQLite file that does not exist. Opening it would create an empty gradebook."""
     from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
 
-    with gradebook_errors(url):
+    try:
         parts = make_url(url)
+    except (ArgumentError, ValueError) as error:  # ValueError: a port that is no number
+        raise UsageError(f"{url!r} is no database URL.", "Write for example sqlite:////path/to/gradebook.db (four slashes).") from error
     return parts.get_backend_name() == "sqlite" and bool(parts.database) and not Path(str(parts.database)).exists()
 
 
@@ -105,9 +114,11 @@ def gradebook_errors(url: str) -> Iterator[None]:
         yield
     except (SQLAlchemyError, ImportError, FileNotFoundError) as error:
         raise _explained(error, url) from error
-    except ValueError as error:  # nbgrader's InvalidEntry: the database's own exception is its context
-        if isinstance(error.__context__, SQLAlchemyError):
-            raise _explained(error.__context__, url) from error
+    except ValueError as error:
+        from nbgrader.api import InvalidEntry
+
+        if isinstance(error, InvalidEntry) and isinstance(error.__context__, SQLAlchemyError):
+            raise _explained(error.__context__, url) from error  # nbgrader hides the database's own exception in the context
         raise
 
 
@@ -119,11 +130,11 @@ def _explained(error: Exception, url: str) -> AutograderError:
         cure = "Install nbgrader again in this environment: alembic comes with it."
         return MachineError(f"The gradebook cannot be created: '{error.filename}' is missing.", cure)
     if isinstance(error, ImportError | exc.NoSuchModuleError):
-        return UsageError(f"The gradebook {shown} needs a driver that is not installed: {said}.", "For PostgreSQL: pip install psycopg2-binary.")
-    if isinstance(error, exc.ArgumentError):
-        return UsageError(f"{shown!r} is no database URL.", "Write for example sqlite:////path/to/gradebook.db (four slashes).")
+        cure = "For PostgreSQL: pip install psycopg2-binary."
+        return UsageError(f"The gradebook {shown} needs a driver that is not installed: {said}.", cure)
     if "locked" in said:
-        return MachineError(f"The gradebook {shown} is locked by another program.", "Wait until it has finished (formgrader, nbgrader) and try again.")
+        cure = "Wait until it has finished (formgrader, nbgrader) and try again."
+        return MachineError(f"The gradebook {shown} is locked by another program.", cure)
     if "no such column" in said or "no such table" in said:
         return UsageError(f"The gradebook {shown} is of an older nbgrader: {said}.", "Make a copy of it, then run `nbgrader db upgrade`.")
     return MachineError(f"The gradebook {shown} cannot be used: {said}", "Check the URL, and that the database runs and may be written.")
@@ -132,9 +143,5 @@ def _explained(error: Exception, url: str) -> AutograderError:
 def _shown(url: str) -> str:
     """The URL without its password."""
     from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
 
-    try:
-        return make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
-        return url
+    return make_url(url).render_as_string(hide_password=True)

@@ -48,10 +48,11 @@ def write_gradebook(url: str, records: Sequence[Record], unanswered: Mapping[str
         for assignment in sorted({record.assignment for record in records}):
             _require_released(gradebook, assignment)
         written = [_write(gradebook, record, None if unanswered is None else unanswered.get(record.student)) for record in records]
+    pairs = list(zip(records, written, strict=True))
     return GradebookSummary(
         students=tuple(record.student for record in records),
-        needs_manual_grade=tuple(record.student for record, each in zip(records, written, strict=True) if each.waits),
-        unknown_cells=tuple(dict.fromkeys(f"{record.assignment}: {name}" for record, each in zip(records, written, strict=True) for name in each.unknown)),
+        needs_manual_grade=tuple(record.student for record, each in pairs if each.waits),
+        unknown_cells=tuple(dict.fromkeys(f"{record.assignment}: {name}" for record, each in pairs for name in each.unknown)),
     )
 
 
@@ -173,7 +174,7 @@ def _manual_grades(gradebook: Any, assignment: str) -> list[Any]:
 def _manual_comments(gradebook: Any, assignment: str) -> list[Any]:
     from nbgrader.api import Comment
 
-    return _of_assignment(gradebook, assignment, Comment, (Comment.manual_comment,), Comment.manual_comment.is_not(None))
+    return _of_assignment(gradebook, assignment, Comment, (Comment.manual_comment,), Comment.manual_comment != "")
 
 
 def _of_assignment(gradebook: Any, assignment: str, table: Any, columns: tuple[Any, ...], condition: Any) -> list[Any]:

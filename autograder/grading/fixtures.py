@@ -119,7 +119,9 @@ class Submission:
             raise HandinProblem(entry.reason or f"'{name}' was not handed in.")
         if entry.kind not in kinds:
             words = {"array_sample": "array", "value": "single value", "history": "training history"}
-            raise HandinProblem(f"'{name}' is handed in as {words.get(entry.kind, entry.kind)}, {words.get(kinds[0], kinds[0])} was expected.")
+            raise HandinProblem(
+                f"'{name}' is handed in as {words.get(entry.kind, entry.kind)}, {words.get(kinds[0], kinds[0])} was expected."
+            )
         return entry
 
     def _json(self, name: str) -> Any:
@@ -141,7 +143,10 @@ def load_arrays(path: Path, limit: int, keys: tuple[str, ...]) -> list[NDArray[A
     """Named arrays of an npz that somebody else wrote: uncompressed, no pickle, at most `limit` bytes (and their headers)."""
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
-        if any(member.compress_type != zipfile.ZIP_STORED for member in members) or sum(member.file_size for member in members) > limit + 10_000:
+        if (
+            any(member.compress_type != zipfile.ZIP_STORED for member in members)
+            or sum(member.file_size for member in members) > limit + 10_000
+        ):
             raise ValueError("compressed or too large")
     with np.load(path, allow_pickle=False) as arrays:
         return [arrays[key] for key in keys]

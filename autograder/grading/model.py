@@ -48,7 +48,7 @@ def _open(name: str, folder: Path, request: dict[str, Any], images: dict[str, An
             shape, span = tuple(wanted["shape"]), wanted["range"]
             predicted = {part: _predict(model, Input(shape, tuple(span) if span else None), arrays) for part, arrays in images.items()}
             buffer = io.BytesIO()
-            np.savez(buffer, **predicted)
+            np.savez(buffer, **predicted)  # type: ignore[arg-type]  # numpy's stub mixes its own keywords with the arrays
             writer.send("predicted", buffer.getvalue(), key=wanted["key"])
 
 

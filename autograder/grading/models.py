@@ -32,7 +32,13 @@ class OpenedModels:
 
 
 def open_models(
-    folder: RunFolder, run: Run, predictions: tuple[Prediction, ...], split: SealedSplit, profile: RunProfile, sandbox: Sandbox, threads: int
+    folder: RunFolder,
+    run: Run,
+    predictions: tuple[Prediction, ...],
+    split: SealedSplit,
+    profile: RunProfile,
+    sandbox: Sandbox,
+    threads: int,
 ) -> OpenedModels:
     """What B says of the run's models; from the run's folder when it was asked before.
 

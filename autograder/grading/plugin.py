@@ -79,7 +79,7 @@ def declare(item: pytest.Item, name: str) -> DeclaredTest:
     if not weight > 0:
         raise ValueError(f"its weight is {weight:g}, more than 0 is needed")
     hint, visibility = item.get_closest_marker("hint"), item.get_closest_marker("visibility")
-    seen = visibility.args[0] if visibility else "visible"
+    seen: Any = visibility.args[0] if visibility else "visible"
     if seen not in _VISIBILITIES:
         raise ValueError(f"visibility {seen!r} is not one of {', '.join(_VISIBILITIES)}")
     return DeclaredTest(

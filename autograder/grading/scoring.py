@@ -61,7 +61,12 @@ def score_run(
             "visible": [str(split.student / "x_test.npy"), str(split.student / "y_test.npy")],
         },
         "metrics": sorted(profile.curves),
-        "profile": {"name": profile.name, "dataset": profile.dataset, "epoch_limit": profile.epoch_limit, "sample_limit": profile.sample_limit},
+        "profile": {
+            "name": profile.name,
+            "dataset": profile.dataset,
+            "epoch_limit": profile.epoch_limit,
+            "sample_limit": profile.sample_limit,
+        },
     }
     return from_json(Scoring, _run_s(request)), time.monotonic() - began
 
@@ -87,7 +92,9 @@ def _run_s(request: dict[str, Any]) -> str:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-            raise GraderError(f"The graders in '{request['graders']}' did not end within {_DEADLINE_S} s.", "Look for a loop in them.") from None
+            raise GraderError(
+                f"The graders in '{request['graders']}' did not end within {_DEADLINE_S} s.", "Look for a loop in them."
+            ) from None
         finally:
             forget_child(process.pid)
         errors.seek(0)

@@ -25,7 +25,8 @@ def judge(specs: Sequence[GradeCellSpec], declared: Sequence[DeclaredTest], scor
     """The verdict of one run. A test without a result, an error in a grader, or a problem of S leaves its cells unscored."""
     results = {test.name: test for test in scoring.tests}
     cells = tuple(
-        _judge_cell(spec, [(test, results.get(test.name)) for test in declared if test.grade_cell == spec.grade_id], curves) for spec in specs
+        _judge_cell(spec, [(test, results.get(test.name)) for test in declared if test.grade_cell == spec.grade_id], curves)
+        for spec in specs
     )
     problems = list(scoring.problems) + [
         f"{cell.grade_id}: {test.name}: {test.message}" for cell in cells for test in cell.tests if test.fraction is None

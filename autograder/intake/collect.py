@@ -46,11 +46,15 @@ def find_submissions(submitted: Path, assignment: str, students: Sequence[str], 
     students' submissions, does not exist.
     """
     if not submitted.is_dir():
-        raise UsageError(f"The folder '{submitted}' does not exist.", "Collect submissions first, or name their folder with --submitted DIR.")
+        raise UsageError(
+            f"The folder '{submitted}' does not exist.", "Collect submissions first, or name their folder with --submitted DIR."
+        )
     found = {path.parent.name: path for path in submitted.glob(f"*/{assignment}") if path.is_dir() and not path.is_symlink()}
     absent = sorted(set(students) - set(found))
     if absent:
-        raise UsageError(f"No submission of '{assignment}' from: {', '.join(absent)}.", f"'{submitted}' has {', '.join(sorted(found)) or 'none'}.")
+        raise UsageError(
+            f"No submission of '{assignment}' from: {', '.join(absent)}.", f"'{submitted}' has {', '.join(sorted(found)) or 'none'}."
+        )
     return [_submission(student, assignment, found[student], limit) for student in sorted(students or found)]
 
 
@@ -134,7 +138,9 @@ def _check_size(entries: list[Entry], limits: RunLimits) -> None:
             "Remove large files and clear large outputs, then submit again.",
         )
     if len(entries) > limits.files:
-        raise SubmissionError("rejected", f"The submission has {len(entries)} files, {limits.files} are allowed.", "Remove what does not belong to it.")
+        raise SubmissionError(
+            "rejected", f"The submission has {len(entries)} files, {limits.files} are allowed.", "Remove what does not belong to it."
+        )
 
 
 def _find_notebook(entries: list[Entry], assignment: str) -> tuple[str, list[Flag]]:

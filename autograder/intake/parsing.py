@@ -71,7 +71,9 @@ def _cell(cell: Any) -> SubmittedCell | None:
     if not isinstance(source, str):
         return None
     found = cell.get("id")
-    return SubmittedCell(str(cell["cell_type"]), _printable(source), found if isinstance(found, str) else None, _grade_id(cell.get("metadata")))
+    return SubmittedCell(
+        str(cell["cell_type"]), _printable(source), found if isinstance(found, str) else None, _grade_id(cell.get("metadata"))
+    )
 
 
 def _printable(source: str) -> str:

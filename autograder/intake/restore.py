@@ -49,7 +49,9 @@ def _match(cells: tuple[SubmittedCell, ...], skeleton: list[Cell], flags: list[F
     """Index of a submitted cell → index of the release cell that it is: by grade id, else by cell id, else by equal source."""
     by_grade_id = {grade_id_of(cell): index for index, cell in enumerate(skeleton) if grade_id_of(cell)}
     by_cell_id = {cell.get("id"): index for index, cell in enumerate(skeleton) if not grade_id_of(cell)}
-    by_source = {(cell["cell_type"], cell["source"]): index for index, cell in enumerate(skeleton) if not grade_id_of(cell)}
+    by_source: dict[tuple[str, str], int] = {
+        (cell["cell_type"], cell["source"]): index for index, cell in enumerate(skeleton) if not grade_id_of(cell)
+    }
     places: dict[int, int] = {}
     for index, place in _choose_duplicates(cells, by_grade_id, skeleton, flags).items():
         places[index] = place
@@ -57,11 +59,11 @@ def _match(cells: tuple[SubmittedCell, ...], skeleton: list[Cell], flags: list[F
     for index, cell in enumerate(cells):
         if cell.grade_id is not None:
             continue
-        for place in (by_cell_id.get(cell.cell_id), by_source.get((cell.cell_type, cell.source))):
-            if place is not None and place not in taken:
-                places[index] = place
-                taken.add(place)
-                break
+        candidates = (by_cell_id.get(cell.cell_id), by_source.get((cell.cell_type, cell.source)))
+        free = [candidate for candidate in candidates if candidate is not None and candidate not in taken]
+        if free:
+            places[index] = free[0]
+            taken.add(free[0])
     return places
 
 
@@ -79,7 +81,9 @@ def _choose_duplicates(
         changed = [index for index in indices if cells[index].source != skeleton[place]["source"]]
         chosen[(changed or indices)[-1]] = place
         if len(indices) > 1:
-            flags.append(Flag("duplicate_cell", f"'{grade_id_of(skeleton[place])}' stands there {len(indices)} times; the last changed one counts"))
+            flags.append(
+                Flag("duplicate_cell", f"'{grade_id_of(skeleton[place])}' stands there {len(indices)} times; the last changed one counts")
+            )
     return chosen
 
 
@@ -103,7 +107,9 @@ def _restored(original: Cell, answer: SubmittedCell | None, flags: list[Flag]) -
             flags.append(Flag("deleted_cell", f"'{grade_id}' was missing and was put back as released"))
         return cell
     if answer.cell_type != original["cell_type"]:
-        flags.append(Flag("retyped_cell", f"'{grade_id or answer.cell_id}' was a {answer.cell_type} cell, it is {original['cell_type']} again"))
+        flags.append(
+            Flag("retyped_cell", f"'{grade_id or answer.cell_id}' was a {answer.cell_type} cell, it is {original['cell_type']} again")
+        )
     if not is_locked(original):
         cell["source"] = answer.source
     elif _normal(answer.source) != _normal(original["source"]):
@@ -144,5 +150,10 @@ def put_parameters(notebook: dict[str, Any], profile: RunProfile) -> dict[str, A
         if "parameters" in cell.get("metadata", {}).get("tags", []):
             for name, value in values.items():
                 if value is not None:
-                    cell["source"] = re.sub(rf"(?m)^{name}\s*=[^#\n]*?(?=\s*(#|$))", lambda _, n=name, v=value: f"{n} = {v!r}", cell["source"])
+                    cell["source"] = _assign(cell["source"], name, repr(value))
     return changed
+
+
+def _assign(source: str, name: str, value: str) -> str:
+    """The source with the right side of `name = …` replaced; a comment behind it stays."""
+    return re.sub(rf"(?m)^{name}\s*=[^#\n]*?(?=\s*(#|$))", lambda _: f"{name} = {value}", source)

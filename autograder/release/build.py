@@ -11,9 +11,10 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -49,16 +50,18 @@ class _Workshop:
     course_id: str
 
     @property
+    def draft(self) -> Path:
+        return self.root / "draft.db"
+
+    @property
     def draft_url(self) -> str:
-        return f"sqlite:///{self.root / 'draft.db'}"
+        return f"sqlite:///{self.draft}"
 
     def made(self, step: str) -> Path:
         return self.root / step / self.assignment
 
 
-def release_assignment(
-    paths: CoursePaths, assignment: str, course_id: str, gradebook_url: str, due: datetime | None = None
-) -> Released:
+def release_assignment(paths: CoursePaths, assignment: str, course_id: str, gradebook_url: str, due: datetime | None = None) -> Released:
     """Publishes `release/<assignment>/` and records its cells in the gradebook; `due` in UTC, without a time zone.
 
     Raises ConfigurationError for a source that nbgrader refuses or that leaks, UsageError when submissions exist and the
@@ -68,6 +71,7 @@ def release_assignment(
     with tempfile.TemporaryDirectory(prefix="autograder-release-") as folder, nbgrader_environment(), _file_errors():
         workshop = _Workshop(Path(folder).resolve(), assignment, course_id)
         shutil.copytree(paths.source / assignment, workshop.root / _SOURCE / assignment, ignore=_IGNORED)
+        _make_draft_gradebook(workshop)
         _convert(workshop, workshop.draft_url, "draft")
         _raise_any(find_leaks(source, workshop.made("draft")))
         _require_same_cells(workshop, gradebook_url)
@@ -83,7 +87,8 @@ def _file_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise MachineError(f"The release could not be written: {error}", "Look at the disk's space and the folder's permissions.") from error
+        cure = "Look at the disk's space and the folder's permissions."
+        raise MachineError(f"The release could not be written: {error}", cure) from error
 
 
 def _raise_any(problems: list[Problem]) -> None:
@@ -101,8 +106,8 @@ def _read_source(paths: CoursePaths, assignment: str) -> dict[str, Any]:
         raise UsageError(f"'{place}' does not exist.", "An assignment is one notebook, in the folder of the same name.")
     try:
         content = json.loads(notebook.read_text(encoding="utf-8"))
-        if not isinstance(content["cells"], list):
-            raise ValueError("its cells are no list")
+        if not all(isinstance(cell, dict) for cell in content["cells"]):
+            raise ValueError("a cell is no object")
     except (ValueError, TypeError, KeyError) as error:
         raise ConfigurationError([Problem(place, f"not a notebook of format 4: {error}", "Open and save it in JupyterLab.")]) from None
     others = sorted(path.name for path in notebook.parent.glob("*.ipynb") if path != notebook)
@@ -123,6 +128,12 @@ def _hidden_tests(notebook: dict[str, Any], place: str) -> list[Problem]:
 # --- nbgrader's converter ---------------------------------------------------------------------------------------------
 
 
+def _make_draft_gradebook(workshop: _Workshop) -> None:
+    """A gradebook with one table counts as migrated: nbgrader adds its own without starting alembic, which takes seconds."""
+    with closing(sqlite3.connect(workshop.draft)) as database:
+        database.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+
+
 def _convert(workshop: _Workshop, gradebook_url: str, step: str) -> None:
     """Runs GenerateAssignment from the copied source into `workshop.made(step)`."""
     with nbgrader_log() as (log, errors), gradebook_errors(gradebook_url):
@@ -131,28 +142,32 @@ def _convert(workshop: _Workshop, gradebook_url: str, step: str) -> None:
         from nbgrader.coursedir import CourseDirectory
 
         folders = {"root": str(workshop.root), "source_directory": _SOURCE, "release_directory": step}
-        course = CourseDirectory(
-            log=log, course_id=workshop.course_id, assignment_id=workshop.assignment, db_url=gradebook_url, **folders
-        )
+        course = CourseDirectory(log=log, course_id=workshop.course_id, assignment_id=workshop.assignment, db_url=gradebook_url, **folders)
         try:
             GenerateAssignment(coursedir=course, log=log).start()
         except NbGraderException as error:
-            raise _failure(workshop.assignment, errors, error) from error
+            raise (_refused if step == "draft" else _unrecorded)(workshop.assignment, errors or [str(error)]) from error
 
 
-def _failure(assignment: str, errors: list[str], error: Exception) -> Exception:
-    """What nbgrader logged, as one line: the exceptions of its last traceback, or its last message."""
-    if "OperationalError" in (text := "\n".join(errors)):
-        return MachineError(f"The gradebook cannot be used: {_exceptions(text)}", "Close other programs that use it; see `nbgrader db upgrade`.")
-    tracebacks = [line for line in errors if line.startswith("Traceback")]
-    said = _exceptions(tracebacks[-1]) if tracebacks else str(error)
-    shown = next((f" The cell begins '{_first_line(line)}'." for line in errors if "Cell contents are:" in line), "")
+def _unrecorded(assignment: str, errors: list[str]) -> Exception:
+    """The draft went well, so what failed now is the gradebook."""
+    cure = "Close other programs that use it and release again; for one of an older nbgrader run `nbgrader db upgrade`."
+    return MachineError(f"The gradebook did not take '{assignment}', nothing is published: {_exceptions(errors)}", cure)
+
+
+def _refused(assignment: str, errors: list[str]) -> Exception:
+    said = _exceptions(errors)
+    if "alembic" in said:
+        cure = "Install nbgrader again in this environment: alembic comes with it."
+        return MachineError(f"nbgrader cannot make a gradebook: {said}", cure)
+    shown = next((f". The cell begins '{_first_line(line)}'" for line in errors if "Cell contents are:" in line), "")
     cure = "Correct it in the source notebook (JupyterLab: View → Create Assignment) and release again."
     return ConfigurationError([Problem(f"{_SOURCE}/{assignment}", f"nbgrader cannot convert it: {said}{shown}", cure)])
 
 
-def _exceptions(text: str) -> str:
-    """Every exception line of a traceback once, without the modules' names."""
+def _exceptions(errors: list[str]) -> str:
+    """What nbgrader logged, as one line: the exceptions of its first traceback without modules' names, or its last message."""
+    text = next((line for line in errors if line.startswith("Traceback")), errors[-1])
     found = re.findall(r"^(?:\w+\.)*(\w+(?:Error|Exception|Entry|TooOld|TooNew)\b.*)$", text, flags=re.MULTILINE)
     return "; ".join(dict.fromkeys(found)) or text.strip().splitlines()[-1]
 

@@ -6,8 +6,8 @@ space, backslashes and backticks, with one kind of quotes, and without the signs
 
 Two lines are the same when these forms are equal; a line of 20 characters or more is also found inside a longer text.
 What says nothing does not count: fewer than 6 characters, no letter, imports, lone keywords, code fences, nbgrader's stubs.
-A line is excused when it also stands outside the regions, in a source cell of the same type: code that students are
-given anyway excuses code, prose excuses prose. Metadata, outputs and other files excuse nothing. Archives are not opened.
+A line is excused when it also stands outside the regions in a source cell of the same type: code that students are given
+anyway is no secret, but prose that quotes a line of code gives it away. Archives are not opened.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ MARKERS = tuple(f"{edge} {kind}" for kind in ("SOLUTION", "HIDDEN TESTS", "MARK 
 
 _SHORTEST, _DISTINCTIVE = 6, 20
 _EMPTY = re.compile(
-    r"(import|from)\s.*|return( None| True| False)?|finally:|continue|[`~]{3,}\w*|# YOUR CODE HERE|YOUR ANSWER HERE|raise NotImplementedError\(\)"
+    r"(import|from)\s.*|return( None| True| False)?|finally:|continue|[`~]{3,}\w*"
+    r"|# YOUR CODE HERE|YOUR ANSWER HERE|raise NotImplementedError\(\)"
 )
 _CURE = "Take it out of the source folder, or reword it; `### BEGIN SOLUTION` … `### END SOLUTION` removes code from solution cells."
 
 
 @dataclass(frozen=True)
 class _Text:
-    """One string of the release and where it stands. `kind`: code or markdown for the source of such a cell, else other."""
+    """One string of the release and where it stands."""
 
     place: str
-    kind: str
     content: str
 
 
 def find_leaks(source_notebook: dict[str, Any], release_folder: Path) -> list[Problem]:
     """Solution lines, markers and outputs of `source_notebook` (JSON) in the files below `release_folder`."""
-    hidden, given = _solution_lines(source_notebook)
+    hidden = _solution_lines(source_notebook)
     texts = [text for path in sorted(release_folder.rglob("*")) if path.is_file() for text in _texts(path, release_folder)]
-    leaks = [problem for text in texts for problem in _leaks(text, hidden, given.get(text.kind, set()))]
+    leaks = [problem for text in texts for problem in _leaks(text, hidden)]
     return leaks + [problem for path in sorted(release_folder.rglob("*.ipynb")) for problem in _outputs(path, release_folder)]
 
 
@@ -64,17 +64,15 @@ def _is_solution(cell: dict[str, Any]) -> bool:
     return bool(cell.get("metadata", {}).get("nbgrader", {}).get("solution"))
 
 
-def _solution_lines(notebook: dict[str, Any]) -> tuple[dict[str, str], dict[str, set[str]]]:
-    """Solution lines by their compared form, and by cell type the forms that students are given anyway."""
-    hidden: dict[str, str] = {}
-    given: dict[str, set[str]] = {}
-    for cell in notebook.get("cells", []):
-        for line, is_solution in solution_regions(cell):
-            if not is_solution:
-                given.setdefault(cell["cell_type"], set()).add(_line_form(line))
-            elif _says_something(line):
-                hidden.setdefault(_line_form(line), line.strip())
-    return hidden, given
+def _solution_lines(notebook: dict[str, Any]) -> dict[str, str]:
+    """The lines that must not get out, by their compared form."""
+    lines = [(cell["cell_type"], line, secret) for cell in notebook.get("cells", []) for line, secret in solution_regions(cell)]
+    given = {(kind, _line_form(line)) for kind, line, secret in lines if not secret}
+    hidden = {}
+    for kind, line, secret in lines:
+        if secret and _says_something(line) and (kind, _line_form(line)) not in given:
+            hidden.setdefault(_line_form(line), line.strip())
+    return hidden
 
 
 def _says_something(line: str) -> bool:
@@ -90,12 +88,10 @@ def _line_form(line: str) -> str:
     return _form(line).lstrip("#>*-+")
 
 
-def _leaks(text: _Text, hidden: dict[str, str], excused: set[str]) -> Iterator[Problem]:
+def _leaks(text: _Text, hidden: dict[str, str]) -> Iterator[Problem]:
     yield from (Problem(text.place, f"the marker '{marker}' remains", _CURE) for marker in MARKERS if marker in text.content)
     lines, whole = {_line_form(line) for line in text.content.splitlines()}, _form(text.content)
-    found = [
-        line for form, line in hidden.items() if form not in excused and (form in lines or (len(form) >= _DISTINCTIVE and form in whole))
-    ]
+    found = [line for form, line in hidden.items() if form in lines or (len(form) >= _DISTINCTIVE and form in whole)]
     if found:
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
         yield Problem(text.place, f"a line of the solution stands here: '{found[0]:.100}'{more}", _CURE)
@@ -110,14 +106,12 @@ def _texts(path: Path, folder: Path) -> Iterator[_Text]:
         parsed = None
     if isinstance(parsed, dict) and path.suffix == ".ipynb":
         for index, cell in enumerate(parsed.pop("cells", []), start=1):
-            kind = str(cell.get("cell_type"))
-            name = f"{place}, cell {index} ({kind})"
-            yield _Text(name, kind, _joined(cell.pop("source", "")))
-            yield from (_Text(f"{name}, {where}", "other", string) for where, string in _strings(cell))
+            name = f"{place}, cell {index} ({cell.get('cell_type')})"
+            yield from (_Text(f"{name}, {where}", string) for where, string in _strings(cell))
     if parsed is None:
-        yield _Text(place, "other", content)
+        yield _Text(place, content)
     else:
-        yield from (_Text(f"{place}, {where}", "other", string) for where, string in _strings(parsed))
+        yield from (_Text(f"{place}, {where}", string) for where, string in _strings(parsed))
 
 
 def _strings(value: Any, where: str = "") -> Iterator[tuple[str, str]]:
@@ -146,4 +140,5 @@ def _outputs(path: Path, folder: Path) -> Iterator[Problem]:
         return
     for index, cell in enumerate(cells, start=1):
         if cell.get("outputs"):
-            yield Problem(f"{path.relative_to(folder).as_posix()}, cell {index}", "outputs remain", "Clear all outputs of the source notebook.")
+            place = f"{path.relative_to(folder).as_posix()}, cell {index}"
+            yield Problem(place, "outputs remain", "Clear all outputs of the source notebook.")
