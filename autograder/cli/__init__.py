@@ -31,9 +31,8 @@ for command in (check, release, grade, regrade, feedback, report, demo):
 def main() -> None:
     """Entry point: errors are shown as sentences, with what to do, and give the exit status of its kind."""
     try:
-        cli(standalone_mode=False)
-    except click.exceptions.Exit as leaving:
-        sys.exit(leaving.exit_code)
+        status = cli(standalone_mode=False)  # click gives the status of an Exit back
+        sys.exit(status if isinstance(status, int) else 0)
     except click.ClickException as error:
         error.show()
         sys.exit(2)

@@ -1,0 +1,79 @@
+"""Fixtures that several parts share, and the rule that CI skips nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SAMPLES = Path(__file__).parent / "samples"
+_skipped: list[str] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.skipped and not hasattr(report, "wasxfail"):
+        _skipped.append(f"{report.nodeid}: {report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr}")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where everything is installed (AUTOGRADER_TEST_ALL=1, as in CI) a skip is a failure."""
+    if _skipped and os.environ.get("AUTOGRADER_TEST_ALL") == "1":
+        print("\nSkipped although everything must be tested here:\n  " + "\n  ".join(_skipped))
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    """A fresh copy of the tiny course, not released."""
+    return Path(shutil.copytree(SAMPLES / "tiny", tmp_path / "tiny"))
+
+
+@pytest.fixture(scope="session")
+def released_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny course, released with nbgrader's converter; shared, so copy it before changing it."""
+    root = Path(shutil.copytree(SAMPLES / "tiny", tmp_path_factory.mktemp("released") / "tiny"))
+    done = autograder(root, "release", "tiny")
+    assert done.returncode == 0, done.stderr
+    return root
+
+
+@pytest.fixture
+def released(released_once: Path, tmp_path: Path) -> Path:
+    """A copy of the released tiny course of one's own."""
+    return Path(shutil.copytree(released_once, tmp_path / "tiny"))
+
+
+def autograder(course: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command as a user runs it, in the course's folder."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("AUTOGRADER_") or key == "AUTOGRADER_TEST_ALL"}
+    return subprocess.run(
+        [sys.executable, "-m", "autograder.cli", *arguments], cwd=course, env={**clean, **environment}, capture_output=True, text=True
+    )
+
+
+def edit_notebook(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    """Changes a notebook file in place."""
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    change(notebook)
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+
+
+def cell_of(notebook: dict[str, Any], grade_id: str) -> dict[str, Any]:
+    """The first cell with that grade id."""
+    return next(cell for cell in notebook["cells"] if cell["metadata"].get("nbgrader", {}).get("grade_id") == grade_id)
+
+
+@pytest.fixture
+def no_autograder_variables(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The tests' own environment must not decide what they see."""
+    for key in list(os.environ):
+        if key.startswith("AUTOGRADER_") and key != "AUTOGRADER_TEST_ALL":
+            monkeypatch.delenv(key)
+    yield

@@ -1,0 +1,129 @@
+"""The instructor's report: for none, one and hundreds of records, and nothing in it can run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from autograder.feedback.difficulty import difficulties
+from autograder.feedback.report import feedback_address, render_report
+from autograder.feedback.student import ManualGrade
+from autograder.feedback.summary import lateness, newest
+from autograder.records import Flag, GradeCell
+
+from .samples import HOSTILE, batch, read, record, report, result, unscored
+
+
+def test_the_report_says_what_matters() -> None:
+    text = read(render_report(report(*batch()))).text
+    for words in (
+        "8 submissions", "6 scored", "2 not scored: unreadable 1, grader error 1", "78 % median", "6 reach 50 %", "wait for manual grading",
+        "A grader is broken.", "KeyError: 'test_acuracy'", "nobody passes", "everybody passes", "× 6", "Restored cell , 7 students",
+        "median 0.8836", "33 % of 6 get all points", "Processor time of all executions: 10 min 48 s", "66.26 of 90", "1 to grade by hand",
+    ):  # fmt: skip
+        assert words in text, words
+
+
+def test_no_records() -> None:
+    assert "Nothing has been graded yet." in read(render_report(report())).text
+
+
+def test_one_record() -> None:
+    text = read(render_report(report(record()))).text
+    assert "1 submission " in text
+    assert "nobody passes" not in text
+
+
+def test_one_unscored_record() -> None:
+    text = read(render_report(report(unscored(outcome="infra_error", reason="no space left")))).text
+    assert "The machine could not process some submissions." in text
+    assert "no space left" in text
+    assert "– median" in text
+
+
+def test_four_hundred_students() -> None:
+    many = [replace(each, student=f"student{at:03}") for at in range(50) for each in [batch()[at % 8]] * 8]
+    many = [replace(each, student=f"student{at:03}") for at, each in enumerate(many)]
+    html = render_report(report(*many))
+    assert len(html) < 400_000
+    assert html.count("../feedback/") == 400
+
+
+def test_the_newest_attempt_counts() -> None:
+    first, second = record(attempt=1, score=0.0), record(attempt=2, score=90.0)
+    assert newest([second, first]) == [second]
+    assert "1 submission " in read(render_report(report(first, second))).text
+
+
+def test_students_by_score_with_the_unscored_first() -> None:
+    html = render_report(report(*batch()))
+    table = html[html.index("<h2>Students") :]
+    places = [table.index(f"/{name}/first") for name in ("gus", "hana", "bao", "dana", "farid", "ada", "chidi", "eline")]
+    assert places == sorted(places)
+
+
+def test_difficulty_is_over_what_could_be_judged() -> None:
+    def of(fraction: float | None, message: str = "") -> GradeCell:
+        return GradeCell("model", 1, 1, False, (result("test_a", fraction, message), result("test_b", 1.0)))
+
+    fractions = ((0.5, "7,840 parameters"), (0.0, "7,850 parameters"), (None, "KeyError"), (1.0, "fine"), (0.0, "other"))
+    hardest, easiest = difficulties(record(grade_cells=(of(*each),)) for each in fractions)
+    assert (hardest.name, hardest.taken, hardest.passed, hardest.mean, hardest.broken) == ("test_a", 4, 0.25, 0.375, 1)
+    assert (hardest.message, hardest.message_count) == ("7,840 parameters", 2)
+    assert (easiest.mark, easiest.mean) == ("everybody passes", 1)
+
+
+def test_manual_grades_that_are_given_wait_no_longer() -> None:
+    manual = {"ada": {"explanation": ManualGrade(7)}}
+    assert "wait for manual grading" not in read(render_report(report(record(), manual=manual))).text
+    assert "wait for manual grading" in read(render_report(report(record(), manual={"ada": {"explanation": None}}))).text
+
+
+@pytest.mark.parametrize(
+    ("submitted", "late"),
+    [
+        ("2027-02-12 22:00:00 UTC", ""), ("2027-02-12 23:30:00.123456 UTC", "31 min"), ("2027-02-13T04:59:00+01:00", "5 h"),
+        ("2027-02-16 23:59:00", "4 days"), ("yesterday", "?"), (None, ""),
+    ],
+)  # fmt: skip
+def test_lateness(submitted: str | None, late: str) -> None:
+    due = datetime(2027, 2, 12, 22, 59, tzinfo=UTC)
+    assert lateness(record(submitted_at=submitted), due) == late
+    assert lateness(record(submitted_at=submitted), None) == ""
+
+
+@pytest.mark.parametrize(
+    ("student", "address"),
+    [
+        ("ada", "../feedback/ada/a1/a1.html"),
+        ("javascript:alert(1)", "../feedback/javascript%3Aalert%281%29/a1/a1.html"),
+        ('"><script>/..', "../feedback/%22%3E%3Cscript%3E%2F../a1/a1.html"),
+        ("..", ""),
+        ("", ""),
+        ("a\ud800b", "../feedback/a%3Fb/a1/a1.html"),
+    ],
+)
+def test_addresses_of_feedback(student: str, address: str) -> None:
+    assert feedback_address(student, "a1") == address
+
+
+def test_hostile_content_is_only_text() -> None:
+    cells = (GradeCell(HOSTILE, 1, 2, False, (result(HOSTILE, 0.0, HOSTILE, measured={HOSTILE: 0.4}),)),)
+    records = [
+        record(student=HOSTILE, assignment="a", flags=(Flag(HOSTILE, HOSTILE),), grade_cells=cells),
+        unscored(student=f"2{HOSTILE}", grading="grader_error", grading_reason=HOSTILE),
+        unscored(student=f"3{HOSTILE}", outcome="infra_error", reason=HOSTILE),
+    ]
+    page = report(*records, course_title=HOSTILE, profile=HOSTILE, generated_at=HOSTILE, assignment=HOSTILE)
+    html = render_report(page)
+    read(html)
+    assert "<script" not in html
+    assert html.count("</style>") == 1
+    assert "\x1b" not in html
+
+
+def test_no_points_at_all() -> None:
+    bare = record(grade_cells=(), score=0.0, max_score=0.0)
+    assert "– median" in read(render_report(report(bare))).text
