@@ -1,0 +1,199 @@
+"""What a regrade changes in nbgrader's real gradebook, and what it leaves to people."""
+
+from __future__ import annotations
+
+import dataclasses
+import sqlite3
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from autograder.course.paths import CoursePaths
+from autograder.errors import MachineError, UsageError
+from autograder.gradebook.session import open_gradebook
+from autograder.gradebook.writing import GradebookSummary, ManualGrade, read_manual_scores, write_gradebook
+from autograder.records import GradeCell, Record
+from tests.gradebook.tiny_course import ASSIGNMENT, record
+
+AGAIN = "2027-02-11T09:30:00"
+
+
+def write(course: CoursePaths, *records: Record, **options: Any) -> GradebookSummary:
+    return write_gradebook(course.gradebook_url, records, **options)
+
+
+def rows(course: CoursePaths, student: str = "ana") -> dict[str, tuple[float | None, float | None, bool]]:
+    """(auto_score, manual_score, needs_manual_grade) by cell."""
+    with open_gradebook(course.gradebook_url) as gradebook:
+        found = [gradebook.find_grade(name, ASSIGNMENT, ASSIGNMENT, student) for name in ("units_test", "why")]
+        return {grade.name: (grade.auto_score, grade.manual_score, grade.needs_manual_grade) for grade in found}
+
+
+def grade_by_hand(course: CoursePaths, cell: str, score: float | None, extra: float | None = None) -> None:
+    """As formgrader does it."""
+    with open_gradebook(course.gradebook_url) as gradebook:
+        grade = gradebook.find_grade(cell, ASSIGNMENT, ASSIGNMENT, "ana")
+        grade.manual_score, grade.extra_credit = score, extra
+        grade.needs_manual_grade = grade.manual_score is None and grade.auto_score is None
+        gradebook.db.commit()
+
+
+def comment_by_hand(course: CoursePaths, cell: str, text: str) -> None:
+    with open_gradebook(course.gradebook_url) as gradebook:
+        gradebook.find_comment(cell, ASSIGNMENT, ASSIGNMENT, "ana").manual_comment = text
+        gradebook.db.commit()
+
+
+def auto_comment(course: CoursePaths, cell: str) -> str | None:
+    with open_gradebook(course.gradebook_url) as gradebook:
+        found: str | None = gradebook.find_comment(cell, ASSIGNMENT, ASSIGNMENT, "ana").auto_comment
+        return found
+
+
+def test_the_first_write_makes_student_submission_and_scores(course: CoursePaths, capfd: pytest.CaptureFixture[str]) -> None:
+    summary = write(course, record(2.5), record(4.0, student="bo", submitted_at=None))
+    assert summary == GradebookSummary(students=("ana", "bo"), needs_manual_grade=("ana", "bo"))
+    assert rows(course) == {"units_test": (2.5, None, False), "why": (None, None, True)}
+    with open_gradebook(course.gradebook_url) as gradebook:
+        assert gradebook.find_submission(ASSIGNMENT, "ana").timestamp == datetime(2027, 2, 10, 18)
+        assert gradebook.find_submission(ASSIGNMENT, "bo").timestamp is None
+        assert gradebook.find_submission(ASSIGNMENT, "bo").score == 4.0
+        assert gradebook.db.execute(sql("SELECT id FROM course ORDER BY id")).scalars().all() == ["default_course", "tiny-course"]
+    assert capfd.readouterr() == ("", "")
+
+
+def sql(text: str) -> Any:
+    from sqlalchemy import text as statement
+
+    return statement(text)
+
+
+def test_writing_twice_is_writing_once(course: CoursePaths) -> None:
+    first = write(course, record(2.5))
+    before = rows(course)
+    assert write(course, record(2.5)) == first
+    assert rows(course) == before
+
+
+def test_what_people_gave_survives_a_regrade(course: CoursePaths) -> None:
+    write(course, record(2.5))
+    grade_by_hand(course, "why", 1.5, extra=0.5)
+    comment_by_hand(course, "why", "Name the bias, too.")
+    comment_by_hand(course, "units", "Neat.")
+    summary = write(course, record(3.0))
+    assert summary.needs_manual_grade == ()
+    assert rows(course) == {"units_test": (3.0, None, False), "why": (None, 1.5, False)}
+    with open_gradebook(course.gradebook_url) as gradebook:
+        assert gradebook.find_submission(ASSIGNMENT, "ana").score == 3.0 + 1.5 + 0.5
+    assert read_manual_scores(course.gradebook_url, ASSIGNMENT) == {
+        "ana": {"why": ManualGrade(1.5, 0.5, "Name the bias, too."), "units": ManualGrade(None, None, "Neat.")}
+    }
+
+
+def test_a_new_hand_in_asks_the_person_to_look_again_until_they_do(course: CoursePaths) -> None:
+    write(course, record(2.5))
+    grade_by_hand(course, "why", 1.5)
+    write(course, record(2.5, submitted_at=AGAIN))
+    assert rows(course)["why"] == (None, 1.5, True)
+    write(course, record(2.5, submitted_at=AGAIN))
+    assert rows(course)["why"] == (None, 1.5, True)
+    grade_by_hand(course, "why", 2.0)
+    write(course, record(2.5, submitted_at=AGAIN))
+    assert rows(course)["why"] == (None, 2.0, False)
+
+
+def test_an_overridden_automatic_score_is_looked_at_again_only_when_it_changes(course: CoursePaths) -> None:
+    write(course, record(2.5))
+    grade_by_hand(course, "units_test", 4.0)
+    write(course, record(2.5))
+    assert rows(course)["units_test"] == (2.5, 4.0, False)
+    write(course, record(3.0))
+    assert rows(course)["units_test"] == (3.0, 4.0, True)
+
+
+def test_unscored_keeps_the_score_and_waits_for_a_person(course: CoursePaths) -> None:
+    write(course, record(None))
+    assert rows(course)["units_test"] == (None, None, True)
+    write(course, record(2.5))
+    write(course, record(None, grading="grader_error"))
+    assert rows(course)["units_test"] == (2.5, None, True)
+    write(course, record(None, outcome="unreadable", grade_cells=()))
+    assert rows(course)["units_test"] == (2.5, None, True)
+    write(course, record(0.0))
+    assert rows(course)["units_test"] == (0.0, None, False)
+
+
+def test_a_cell_that_the_gradebook_lacks_is_reported_and_the_rest_written(course: CoursePaths) -> None:
+    cells = (*record(1.0).grade_cells, GradeCell("later", 1.0, 1.0, manual=False))
+    summary = write(course, dataclasses.replace(record(1.0), grade_cells=cells), record(1.0, student="bo"))
+    assert summary.unknown_cells == ("tiny: later",)
+    assert rows(course, "bo")["units_test"][0] == rows(course)["units_test"][0] == 1.0
+
+
+def test_no_response_comes_and_goes_and_other_comments_stay(course: CoursePaths) -> None:
+    write(course, record(), unanswered={"ana": ["why"]})
+    assert auto_comment(course, "why") == "No response."
+    write(course, record())
+    assert auto_comment(course, "why") == "No response."
+    write(course, record(), unanswered={"ana": []})
+    assert auto_comment(course, "why") is None
+
+
+def test_a_student_is_written_as_a_whole_or_not_at_all(course: CoursePaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    from autograder.gradebook import writing
+
+    write(course, record(1.0), record(1.0, student="bo"))
+    original = writing._write_grade
+
+    def dies(grade: Any, cell: GradeCell | None, again: bool) -> None:
+        if grade.name == "why" and grade.student.id == "bo":
+            raise KeyboardInterrupt
+        original(grade, cell, again)
+
+    monkeypatch.setattr(writing, "_write_grade", dies)
+    with pytest.raises(KeyboardInterrupt):
+        write(course, record(2.0, submitted_at=AGAIN), record(2.0, student="bo", submitted_at=AGAIN))
+    assert rows(course)["units_test"][0] == 2.0
+    assert rows(course, "bo")["units_test"][0] == 1.0
+    with open_gradebook(course.gradebook_url) as gradebook:
+        assert gradebook.find_submission(ASSIGNMENT, "bo").timestamp == datetime(2027, 2, 10, 18)
+
+
+def test_an_assignment_that_was_never_released_stops_everything_with_its_cure(course: CoursePaths) -> None:
+    with pytest.raises(UsageError) as caught:
+        write(course, record(), record(assignment="unknown"))
+    assert "autograder release unknown" in caught.value.cure
+    with open_gradebook(course.gradebook_url) as gradebook:
+        assert gradebook.students == []
+
+
+def test_a_missing_gradebook_is_not_made_by_writing(course: CoursePaths) -> None:
+    url = f"sqlite:///{course.root}/other.db"
+    with pytest.raises(UsageError, match="There is no gradebook"):
+        write_gradebook(url, [record()])
+    assert read_manual_scores(url, ASSIGNMENT) == {}
+    assert write_gradebook(url, []) == GradebookSummary()
+    assert not (course.root / "other.db").exists()
+
+
+def test_database_errors_say_whose_fault_they_are(course: CoursePaths, capfd: pytest.CaptureFixture[str]) -> None:
+    (course.root / "text.db").write_text("this is no database at all, whatever its name says")
+    with pytest.raises(MachineError, match="file is not a database"):
+        write_gradebook(f"sqlite:///{course.root}/text.db", [record()])
+    for url in ("gradebook.db", "postgresql://me:secret@host:port/db"):
+        with pytest.raises(UsageError, match="no database URL"):
+            write_gradebook(url, [record()])
+    with pytest.raises(UsageError, match="driver") as caught:
+        write_gradebook("unknown://me:secret@host/db", [record()])
+    assert "secret" not in str(caught.value)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_locked_gradebook_is_the_machines_fault(course: CoursePaths, capfd: pytest.CaptureFixture[str]) -> None:
+    other = sqlite3.connect(course.root / "gradebook.db")
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(MachineError, match="locked"):
+        write_gradebook(f"{course.gradebook_url}?timeout=0", [record()])
+    other.close()
+    assert capfd.readouterr() == ("", "")
