@@ -68,7 +68,7 @@ def _solution_lines(notebook: dict[str, Any]) -> dict[str, str]:
     """The lines that must not get out, by their compared form."""
     lines = [(cell["cell_type"], line, secret) for cell in notebook.get("cells", []) for line, secret in solution_regions(cell)]
     given = {(kind, _line_form(line)) for kind, line, secret in lines if not secret}
-    hidden = {}
+    hidden: dict[str, str] = {}
     for kind, line, secret in lines:
         if secret and _says_something(line) and (kind, _line_form(line)) not in given:
             hidden.setdefault(_line_form(line), line.strip())

@@ -1,0 +1,104 @@
+"""Makes plain `nbgrader` and formgrader's buttons do what `autograder` does, in a course of ours.
+
+`nbgrader_config.py` calls `configure`. From then on `nbgrader autograde` hands the submissions to `autograder grade`, and
+`nbgrader generate_assignment` the assignment to `autograder release` with its checks. nbgrader's own converters would execute
+what students wrote without a sandbox, abort a class for one broken submission, and remove what a failed one left; so they
+are replaced at the one method that both its commands and formgrader call, `start`, and no preprocessor of theirs runs.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from autograder.course.paths import CoursePaths
+
+CONSENT = "AUTOGRADER_TRUST_SUBMISSIONS"
+
+_stock: dict[type[Any], Callable[[Any], None]] = {}
+
+
+def configure(config: Any) -> None:
+    """Call it from `nbgrader_config.py` with `get_config()`; more than once does no harm. Other folders' courses keep nbgrader's own."""
+    from nbgrader.converters import Autograde, GenerateAssignment
+
+    config.Autograde.sanitize_preprocessors = []
+    config.Autograde.autograde_preprocessors = []  # so that an nbgrader that no longer calls `start` executes nothing
+    _replace(Autograde, _autograde)
+    _replace(GenerateAssignment, _generate_assignment)
+
+
+def runner_command(assignment: str, students: Sequence[str], root: Path, gradebook_url: str) -> list[str]:
+    """The command that grades these students' submissions; the consent to run without isolation comes from the environment."""
+    chosen = [word for student in students for word in ("--student", student)]
+    trust = ["--trust-submissions"] if os.environ.get(CONSENT) == "1" else []
+    return _ours("grade", assignment, root, gradebook_url) + chosen + trust
+
+
+def release_command(assignment: str, root: Path, gradebook_url: str) -> list[str]:
+    """The command that makes the student version of an assignment."""
+    return _ours("release", assignment, root, gradebook_url)
+
+
+def _ours(name: str, assignment: str, root: Path, gradebook_url: str) -> list[str]:
+    options = ["--course", str(root), "--gradebook", gradebook_url, "--quiet"]
+    return [sys.executable, "-m", "autograder.cli", name, assignment, *options]
+
+
+def _replace(converter: type[Any], start: Callable[[Any], None]) -> None:
+    if converter in _stock:
+        return
+    stock = _stock[converter] = converter.start
+
+    def start_ours(self: Any) -> None:
+        (start if CoursePaths(Path(self.coursedir.root)).config.is_file() else stock)(self)
+
+    converter.start = start_ours
+
+
+def _autograde(converter: Any) -> None:
+    """One command for all submissions: it refuses before the first one, isolates each, and writes gradebook and autograded/ itself."""
+    course = converter.coursedir
+    students = _students(course)
+    if not students:
+        raise _stopped(converter, f"No submissions of '{course.assignment_id}' in '{Path(course.root, course.submitted_directory)}'.")
+    converter.log.info("Handing %d submissions over to `autograder grade`", len(students))
+    _hand_over(converter, runner_command(course.assignment_id, students, Path(course.root), course.db_url))
+
+
+def _students(course: Any) -> list[str]:
+    """The students whose submission nbgrader was asked to grade: its own patterns for who is in and who is not."""
+    excluded = course.student_id_exclude.split(",")
+    folders = [path for path in Path(course.root, course.submitted_directory).glob(f"*/{course.assignment_id}") if path.is_dir()]
+    names = sorted(folder.parent.name for folder in folders if not folder.is_symlink())
+    return [name for name in names if fnmatch.fnmatchcase(name, course.student_id) and name not in excluded]
+
+
+def _generate_assignment(converter: Any) -> None:
+    course = converter.coursedir
+    converter.log.info("Handing '%s' over to `autograder release`", course.assignment_id)
+    _hand_over(converter, release_command(course.assignment_id, Path(course.root), course.db_url))
+
+
+def _hand_over(converter: Any, command: list[str]) -> None:
+    """Runs a command of ours to its end; what it says becomes nbgrader's log, which formgrader shows."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace") as process:
+        said = process.stdout.read().strip() if process.stdout else ""
+    if process.returncode:
+        raise _stopped(converter, f"{said}\nThe command ended with status {process.returncode}.")
+    if said:
+        converter.log.info("%s", said)
+
+
+def _stopped(converter: Any, message: str) -> Exception:
+    """nbgrader's command shows only what is logged, formgrader what is raised as well."""
+    from nbgrader.converters.base import NbGraderException
+
+    converter.log.error("%s", message)
+    stopped: Exception = NbGraderException(message)
+    return stopped

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from autograder.execution.output import OutputBudget, collapse, shorten_error
+
+
+@pytest.mark.parametrize(
+    ("before", "text", "expected"),
+    [
+        ("", "plain\ntext", "plain\ntext"),
+        ("done\n10%", "\r20%", "done\n20%"),
+        ("", "1/3\r2/3\r3/3\n", "3/3\n"),
+        ("", "windows\r\nline\r\n", "windows\nline\n"),
+        ("abc", "\b\b12", "a12"),
+        ("first\nabc", "\b\b\b\b\b\b", "first\n"),
+        ("50%\r", "60%", "60%"),
+        ("50%", "\r", "50%\r"),
+    ],
+)
+def test_progress_bars_collapse_to_what_a_terminal_shows(before: str, text: str, expected: str) -> None:
+    assert collapse(before, text) == expected
+
+
+def test_a_keras_progress_bar_becomes_one_line() -> None:
+    outputs: list[Any] = []
+    budget = OutputBudget(per_cell=500, in_total=10_000, received_limit=10**9)
+    width = 0
+    for step in range(1, 400):
+        bar = f"{step}/399 ━━━━ accuracy: 0.5"
+        budget.add_stream(0, outputs, "stdout", "\b" * width + "\r" + bar)
+        width = len(bar)
+    assert [output["text"] for output in outputs] == ["399/399 ━━━━ accuracy: 0.5"]
+    assert budget.cut == set()
+
+
+def test_text_is_cut_inside_the_message_with_a_line_saying_so() -> None:
+    outputs: list[Any] = []
+    budget = OutputBudget(per_cell=1_000, in_total=1_500, received_limit=10**9)
+    for cell in range(3):
+        for _ in range(10):
+            budget.add_stream(cell, outputs, "stdout", "é" * 300)
+    assert budget.cut == {0, 1, 2}
+    assert "output cut here" in outputs[0]["text"]
+    assert sum(len(output["text"].encode()) for output in outputs) < 2_500
+
+
+def test_a_flood_is_noticed_however_it_comes() -> None:
+    budget = OutputBudget(per_cell=100, in_total=200, received_limit=10_000)
+    outputs: list[Any] = []
+    for _ in range(300):
+        budget.admit(0, outputs, {"data": {"text/html": "x" * 50}})
+    assert budget.exceeded()
+    assert len(outputs) == 1
+
+
+def test_cleared_output_makes_room_again() -> None:
+    outputs: list[Any] = []
+    budget = OutputBudget(per_cell=100, in_total=1_000, received_limit=10**9)
+    budget.add_stream(0, outputs, "stdout", "x" * 200)
+    budget.forget(0)
+    outputs.clear()
+    budget.add_stream(0, outputs, "stdout", "fresh")
+    assert outputs[0]["text"] == "fresh"
+
+
+def test_an_error_with_an_endless_message_stays_an_error() -> None:
+    short = shorten_error({"ename": "ValueError", "evalue": "x" * 10**6, "traceback": ["y" * 10**6] * 500})
+    assert short["ename"] == "ValueError"
+    assert len(short["evalue"]) == 20_000
+    assert sum(map(len, short["traceback"])) <= 10**6
