@@ -28,11 +28,19 @@ def show(value: Any) -> str:
         return f"an array of shape {show_shape(value.shape)}"
     if isinstance(value, np.generic):
         value = value.item()
+    if type(value) is int and abs(value) >= 10**30:
+        return "a very large whole number"  # Python refuses to write the largest ones
     if value is None or type(value) in (bool, int, float, str):
         return _cut(f"{value:.6g}" if type(value) is float else repr(value))
     if type(value) in (list, tuple) and len(value) <= 12:
         return _cut(f"[{', '.join(show(each) for each in value)}]")
-    return f"a {type(value).__name__}"
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeioAEIO' else 'a'} {name}"
+
+
+def many(number: int, noun: str) -> str:
+    """'1 unit', '7,850 parameters'."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def show_shape(shape: Any) -> str:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from autograder._check_failed import CheckFailed, fail, show, show_shape
+from autograder._check_failed import CheckFailed, fail, many, show, show_shape
 from autograder.records import LayerDescription, ModelDescription
 
 Indexed = tuple[int, LayerDescription]
@@ -65,19 +65,19 @@ def expect_parameters(model: Any, per_layer: Sequence[int] | None = None, total:
     described = _described(model)
     layers = _numbered(described, "parameters")
     if per_layer is not None:
-        _expect_count(layers, len(per_layer), "layers with parameters")
+        _expect_count(layers, len(per_layer), "with parameters")
         for indexed, expected in zip(layers, per_layer, strict=True):
             got = indexed[1].parameters
             if got != expected:
-                fail(_named(indexed), f"has {got:,} parameters", f"{expected:,}", _parameters_reason(indexed[1], expected))
+                fail(_named(indexed), f"has {many(got, 'parameter')}", f"{expected:,}", _parameters_reason(indexed[1], expected))
     if total is not None and described.parameters != total:
-        fail("The model", f"has {described.parameters:,} parameters", f"{total:,}")
+        fail("The model", f"has {many(described.parameters, 'parameter')}", f"{total:,}")
 
 
 def _expect_count(layers: list[Indexed], expected: int, what: str) -> None:
     if len(layers) != expected:
         names = ", ".join(f"'{layer.name}'" for _, layer in layers)
-        fail("The model", f"has {len(layers)} {what}" + (f" ({names})" if names else ""), str(expected))
+        fail("The model", f"has {many(len(layers), 'layer')} {what}" + (f" ({names})" if names else ""), str(expected))
 
 
 def _parameters_reason(layer: LayerDescription, expected: int) -> str:
@@ -110,18 +110,18 @@ def _off_by(got: int, expected: int, noun: str) -> str:
 def expect_units(model: Any, units: Sequence[int]) -> None:
     """Units (of convolutions: filters) of the layers that have any, in order."""
     layers = _numbered(_described(model), "units")
-    _expect_count(layers, len(units), "layers with units")
+    _expect_count(layers, len(units), "with units")
     for position, (indexed, expected) in enumerate(zip(layers, units, strict=True), start=1):
         got = _units(indexed[1])
         if got != expected:
             reason = "the last layer needs one unit for each class" if position == len(units) else ""
-            fail(_named(indexed), f"has {show(got)} units", str(expected), reason)
+            fail(_named(indexed), f"has {many(got, 'unit') if isinstance(got, int) else show(got)}", str(expected), reason)
 
 
 def expect_activations(model: Any, activations: Sequence[str]) -> None:
     """Activations of the layers that have one, in order; a Dense layer without any has 'linear'."""
     layers = _numbered(_described(model), "activation")
-    _expect_count(layers, len(activations), "layers with an activation")
+    _expect_count(layers, len(activations), "with an activation")
     for position, (indexed, expected) in enumerate(zip(layers, activations, strict=True), start=1):
         got = indexed[1].activation
         if got != expected:
@@ -203,16 +203,21 @@ def expect_history(history: Any, epochs: int | None = None, keys: Sequence[str] 
             fail(what, f"holds {', '.join(map(repr, curves)) or 'nothing'}", repr(key), _key_reason(key))
     for key, values in curves.items():
         if epochs is not None and len(values) != epochs:
-            fail(what, f"has {len(values)} epochs", str(epochs), "fit(…, epochs=…) says how often the training data are gone through")
+            fail(
+                what, f"has {many(len(values), 'epoch')}", str(epochs), "fit(…, epochs=…) says how often the training data are gone through"
+            )
         if not all(math.isfinite(each) for each in values):
             fail(f"{what}['{key}']", "is not finite", "numbers", "with NaN, the learning rate is usually too high")
+
+
+_METRIC_NAMES = {"acc": "accuracy", "val_acc": "val_accuracy"}  # Keras takes both names and keeps the one that was given
 
 
 def _curves(history: Any, what: str) -> dict[str, list[float]]:
     found = getattr(history, "history", history)
     try:
         if isinstance(found, dict) and all(isinstance(values, list | tuple) for values in found.values()):
-            return {str(key): [float(each) for each in values] for key, values in found.items()}
+            return {_METRIC_NAMES.get(key, str(key)): [float(each) for each in values] for key, values in found.items()}
     except (TypeError, ValueError, OverflowError):
         pass
     reason = "`fit` returns it: history = model.fit(…)" if found is None or hasattr(history, "fit") else "keep what `fit` returns"

@@ -1,4 +1,4 @@
-"""Checks of values and arrays, and the two measures of a classifier. Imported by `autograder.checks`."""
+"""Checks of values and arrays. Imported by `autograder.checks`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder._check_failed import Array, as_array, fail, is_sample, show, show_shape
+from autograder._check_failed import Array, as_array, fail, is_sample, many, show, show_shape
 
 Shape = tuple[int | None, ...]
 
@@ -60,7 +60,7 @@ def _scalar_reason(got: Any, expected: Any) -> str:
         return ""
     if got != got:
         return "was something divided by zero?"
-    if isinstance(expected, int) and abs(got - expected) == 1:
+    if isinstance(expected, int) and got in (expected - 1, expected + 1):
         return "off by one?"
     if got == -expected:
         return "is the sign the wrong way round?"
@@ -72,9 +72,9 @@ def _compare_lists(got: Any, expected: Sequence[Any], what: str, tolerance: floa
     if not isinstance(got, list | tuple):
         fail(what, f"is {show(got)}", f"a list of {len(expected)}", "does the function end with `return`?" if got is None else "")
     if len(got) != len(expected):
-        fail(what, f"has {len(got)} elements", str(len(expected)))
+        fail(what, f"has {many(len(got), 'element')}", str(len(expected)))
     for index, (one, other) in enumerate(zip(got, expected, strict=True)):
-        _compare(one, other, f"{what}[{index}]", tolerance)
+        _compare(one, other, _at(what, f"[{index}]"), tolerance)
 
 
 def _compare_dicts(got: Any, expected: dict[Any, Any], what: str, tolerance: float) -> None:
@@ -83,7 +83,7 @@ def _compare_dicts(got: Any, expected: dict[Any, Any], what: str, tolerance: flo
     for key, value in expected.items():
         if key not in got:
             fail(what, f"has no {key!r}", ", ".join(map(repr, expected)))
-        _compare(got[key], value, f"{what}[{key!r}]", tolerance)
+        _compare(got[key], value, _at(what, f"[{key!r}]"), tolerance)
 
 
 def _compare_arrays(got: Array, expected: Array, what: str, tolerance: float) -> None:
@@ -93,9 +93,14 @@ def _compare_arrays(got: Array, expected: Array, what: str, tolerance: float) ->
     if not differs.any():
         return
     first = tuple(int(side) for side in np.argwhere(differs)[0])
-    place = f"{what}{list(first)}" if first else what
-    many = f"{int(differs.sum()):,} of {differs.size:,} numbers differ" if differs.size > 1 else ""
-    fail(place, f"is {show(got[first])}", show(expected[first]), "; ".join(filter(None, [many, _array_reason(one, other)])))
+    place = _at(what, str(list(first))) if first else what
+    share = f"{int(differs.sum()):,} of {differs.size:,} numbers differ" if differs.size > 1 else ""
+    fail(place, f"is {show(got[first])}", show(expected[first]), "; ".join(filter(None, [share, _array_reason(one, other)])))
+
+
+def _at(what: str, place: str) -> str:
+    """'The answer at [1][0]'"""
+    return f"{what}{'' if what.endswith(']') else ' at '}{place}"
 
 
 def _array_reason(got: Array, expected: Array) -> str:
@@ -125,6 +130,9 @@ def expect_shape(array: Any, shape: Shape, what: str = "The array") -> None:
         fail(what, f"has shape {show_shape(got)}", show_shape(shape), _shape_reason(got, shape))
 
 
+_MANY = 100  # so many rows are examples
+
+
 def _shape_reason(got: tuple[int, ...], shape: Shape) -> str:
     if len(got) == 1 and len(shape) == 2 and shape[0] in (None, got[0]):
         return f"one number for each example instead of {shape[1]}: are the labels not one-hot encoded?"
@@ -134,7 +142,9 @@ def _shape_reason(got: tuple[int, ...], shape: Shape) -> str:
         return "is an `argmax` along axis 1 missing?"
     if len(got) == 2 == len(shape) and got[0] != got[1] and all(side in (None, have) for have, side in zip(got[::-1], shape, strict=True)):
         return "rows and columns are swapped"
-    if len(got) == len(shape) and got[1:] == shape[1:]:
+    if len(got) == 2 == len(shape) and (shape[1] or 0) > got[1] and got[0] in (shape[0] or got[0], got[1]):
+        return f"{got[1]} columns instead of {shape[1]}: are those missing that do not occur?"
+    if len(got) == len(shape) and got[1:] == shape[1:] and got[0] >= _MANY:
         return f"{got[0]:,} examples instead of {shape[0]:,}: is it the other part of the data?"
     if None not in shape and math.prod(got) == math.prod(side or 0 for side in shape):
         return "the numbers are all there: reshape them"
@@ -198,53 +208,9 @@ def expect_one_hot(array: Any, classes: int = 10, what: str = "The labels") -> N
     ones = rows.sum(axis=1)
     if (ones != 1).any():
         row = int(np.argmax(ones != 1))
-        fail(f"{what}[{row}]", f"has {int(ones[row])} ones", "exactly one", "each example has one digit, which names the column")
-
-
-_MOST_CLASSES = 10_000  # what goes beyond is no class, and a confusion matrix of it would fill the memory
-
-
-def accuracy(predictions: Any, labels: Any) -> float:
-    """Fraction of examples that are classified correctly, 0 to 1.
-
-    `predictions`: (n, classes) numbers, the largest of which counts, or (n,) classes; `labels`: (n,) integers or one-hot
-    (n, classes). Raises CheckFailed for NaN, infinity, and shapes that do not fit.
-    """
-    predicted, true, _ = _classes(predictions, labels)
-    return float((predicted == true).mean())
-
-
-def confusion_matrix(predictions: Any, labels: Any) -> Array:
-    """Counts (classes, classes), rows the true class, columns the predicted one; arguments as for `accuracy`."""
-    from sklearn.metrics import confusion_matrix as count
-
-    predicted, true, classes = _classes(predictions, labels)
-    counts: Array = count(true, predicted, labels=np.arange(classes)).astype(np.int64)
-    return counts
-
-
-def _classes(predictions: Any, labels: Any) -> tuple[Array, Array, int]:
-    """(predicted, true, number of classes), the first two of shape (n,)."""
-    scores, truth = as_array(predictions, "The prediction"), as_array(labels, "The labels")
-    if truth.ndim == 2:
-        expect_one_hot(truth, truth.shape[1])
-    predicted, true = _decided(scores, "The prediction"), _decided(truth, "The labels")
-    if len(predicted) != len(true) or len(true) == 0:
-        fail("The prediction", f"has {len(predicted):,} rows", f"{len(true):,} (one for each label)")
-    classes = scores.shape[1] if scores.ndim == 2 else int(max(predicted.max(), true.max())) + 1
-    if true.max() >= classes or min(true.min(), predicted.min()) < 0:
-        reason = "one output for each class is needed"
-        fail("The prediction", f"has {classes} columns", f"more, for labels from {int(true.min())} to {int(true.max())}", reason)
-    return predicted, true, max(classes, truth.shape[1] if truth.ndim == 2 else 0)
-
-
-def _decided(values: Array, what: str) -> Array:
-    if not np.isfinite(values).all():
-        bad = int((~np.isfinite(values)).sum())
-        fail(what, f"contains {bad:,} times NaN or infinity", "finite numbers", "did the loss grow without limit while training?")
-    if values.ndim == 2 and values.shape[1] > 1:
-        decided: Array = values.argmax(axis=1)
-        return decided
-    if values.ndim != 1 or (values != np.round(values)).any() or np.abs(values.astype(np.float64)).max(initial=0) > _MOST_CLASSES:
-        fail(what, f"has shape {show_shape(values.shape)}", "(n, classes)", "one row for each example, one column for each class")
-    return values.astype(np.int64)
+        fail(
+            f"Row {row} of {what[:1].lower() + what[1:]}",
+            f"has {many(int(ones[row]), 'one')}",
+            "exactly 1",
+            "each example has one class, which names the column",
+        )

@@ -9,6 +9,7 @@ in. Where a model is asked for, a `ModelDescription` (in graders) or a Keras mod
 asked for, also a tensor or a sample of a large hand-in. Importing this module imports neither Keras nor TensorFlow.
 """
 
+from autograder._check_classifiers import accuracy, confusion_matrix
 from autograder._check_failed import CheckFailed
 from autograder._check_models import (
     expect_activations,
@@ -20,8 +21,6 @@ from autograder._check_models import (
     expect_units,
 )
 from autograder._check_values import (
-    accuracy,
-    confusion_matrix,
     expect_close,
     expect_dtype,
     expect_equal,

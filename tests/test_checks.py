@@ -113,12 +113,12 @@ def test_equal_values_pass(got: Any, expected: Any) -> None:
         (np.array([24]), 24, "array with one element"),
         (True, 1, "is True, 1 expected"),
         ([1, 2], [1, 2, 3], "has 2 elements, 3 expected"),
-        ([1, 3], [1, 2], "The answer[1] is 3, 2 expected"),
+        ([1, 3], [1, 2], "The answer at [1] is 3, 2 expected"),
         (7, [7], "a list of 1"),
         ({"a": 1}, {"b": 1}, "has no 'b'"),
         (_HUGE, 1.5, "a very large whole number, 1.5 expected"),
         (1.5, _HUGE, "is 1.5, a very large whole number expected"),
-        (object(), 3, "is a object, 3 expected"),
+        (object(), 3, "is an object, 3 expected"),
         (np.array([[0, 1], [1, 1]]), np.eye(2), "3 of 4 numbers differ"),
         (np.array([[0, 1], [0, 0]]), np.array([[0, 0], [1, 0]]), "rows and columns are swapped"),
         (np.array([255.0, 51.0]), np.array([1, 0.2]), "divide by 255"),
@@ -136,11 +136,15 @@ def test_other_values_fail_with_the_reason(got: Any, expected: Any, words: str) 
     assert words in failure(expect_equal, got, expected)
 
 
+def test_places_in_nested_lists_are_named() -> None:
+    assert failure(expect_equal, [1, {"a": [2]}], [1, {"a": [5]}]) == "The answer at [1]['a'][0] is 2, 5 expected."
+
+
 def test_close_is_relative_for_large_numbers() -> None:
     expect_close(1_000_001.0, 1_000_000, tolerance=1e-5)
     expect_close([0.1 + 0.2], [0.3])
     assert "is 0.31, 0.3 expected" in failure(expect_close, 0.31, 0.3)
-    assert "The sum[1]" in failure(expect_close, np.array([1, 1.1]), np.ones(2), "The sum")
+    assert "The sum at [1] is 1.1" in failure(expect_close, np.array([1, 1.1]), np.ones(2), "The sum")
 
 
 # --- arrays -----------------------------------------------------------------------------------------------------------
@@ -166,8 +170,10 @@ def test_arrays_and_samples_pass_alike(wrap: Any) -> None:
         ((784, 5), (5, 784), "swapped"),
         ((300, 10), (200, 10), "300 examples instead of 200"),
         ((4, 7), (2, 14), "reshape them"),
-        ((4,), (5,), "(4,), (5,) expected"),
-        ((2, 3), (2, 4), "(2, 3), (2, 4) expected."),
+        ((4,), (5,), "(4,), (5,) expected."),
+        ((4, 4), (10, 10), "4 columns instead of 10: are those missing that do not occur?"),
+        ((300, 9), (None, 10), "9 columns instead of 10"),
+        ((2, 5), (2, 4), "(2, 5), (2, 4) expected."),
     ],
 )
 def test_a_wrong_shape_has_its_reason(shape: tuple[int, ...], expected: tuple[int | None, ...], words: str) -> None:
@@ -213,7 +219,7 @@ def test_a_range_forgives_the_last_digit_of_float32() -> None:
     [
         (np.array([3, 1]), "are the labels not one-hot encoded?"),
         (np.full((2, 10), 0.1), "are these probabilities?"),
-        (np.zeros((2, 10)), "has 0 ones, exactly one expected"),
+        (np.zeros((2, 10)), "Row 0 of the labels has 0 ones, exactly 1 expected"),
         (np.eye(11)[[2, 3]], "(2, 11), (n, 10) expected"),
         (np.eye(10)[[2, 3]] * 2, "only 0 and 1"),
     ],
@@ -294,7 +300,7 @@ def test_layers_without_parameters_do_not_count_but_keep_the_numbering() -> None
     flatten = LayerDescription("flatten", "Flatten", {}, (), (None, 784))
     expect_parameters(network(flatten, HIDDEN), per_layer=[7_850])
     assert "Layer 2 'dense'" in failure(expect_parameters, network(flatten, HIDDEN), per_layer=[110])
-    assert "has 1 layers with parameters ('dense'), 2 expected" in failure(expect_parameters, network(flatten, HIDDEN), per_layer=[1, 2])
+    assert "has 1 layer with parameters ('dense'), 2 expected" in failure(expect_parameters, network(flatten, HIDDEN), per_layer=[1, 2])
     assert "The model has 7,850 parameters, 7,960 expected" in failure(expect_parameters, network(HIDDEN), total=7_960)
 
 
@@ -327,7 +333,7 @@ def test_a_wrong_activation_has_its_reason(hidden: str, last: str, words: str) -
 
 def test_wrong_outputs_have_their_reason() -> None:
     model = network(HIDDEN, dense("last", 10, 1, "softmax"))
-    assert "has 1 units, 10 expected: the last layer needs one unit for each class" in failure(expect_units, model, [10, 10])
+    assert "has 1 unit, 10 expected: the last layer needs one unit for each class" in failure(expect_units, model, [10, 10])
     assert "(n, 1), (n, 10) expected: the last layer" in failure(expect_output_shape, model, (None, 10))
     assert "shape unknown" in failure(expect_output_shape, replace(GOOD, output_shape=None), (None, 10))
 
@@ -366,13 +372,14 @@ class History:
 @pytest.mark.parametrize("wrap", [dict, History])
 def test_a_history_is_an_object_or_its_dictionary(wrap: Any) -> None:
     expect_history(wrap({"loss": [2, 1.5], "accuracy": (0.1, 0.4)}), epochs=2, keys=["loss", "accuracy"])
+    expect_history(wrap({"loss": [2, 1.5], "val_acc": (0.1, 0.4)}), keys=["val_accuracy"])
 
 
 @pytest.mark.parametrize(
     ("history", "words"),
     [
         ({"loss": [2.0]}, "holds 'loss', 'val_loss' expected: fit(…, validation_split=…)"),
-        ({"loss": [2.0], "val_loss": [2.0]}, "has 1 epochs, 2 expected"),
+        ({"loss": [2.0], "val_loss": [2.0]}, "has 1 epoch, 2 expected"),
         ({"loss": [2.0, math.nan], "val_loss": [2.0, 1.0]}, "learning rate is usually too high"),
         ({"loss": [2.0, "low"], "val_loss": [2.0, 1.0]}, "keep what `fit` returns"),
         ({"loss": [_HUGE], "val_loss": [1]}, "keep what `fit` returns"),

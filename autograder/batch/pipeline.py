@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from autograder.batch.plan import Plan
@@ -34,6 +36,8 @@ from autograder.records import (
 
 OnCell = Callable[[int, int], None]
 _NOT_REUSED = ("infra_error",)
+_LOCKS: dict[str, threading.Lock] = {}
+_LOCKS_LOCK = threading.Lock()
 
 
 def grade_submission(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell, force: bool, queued_s: float = 0.0) -> Record:
@@ -79,10 +83,20 @@ def _grade(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell
         threads=plan.threads,
     )
     folder = plan.store.run(execution.run_key())
-    run = None if force else reusable(folder, plan.min_isolation)
-    if run is None:
-        run = execute(execution, folder, sandbox, plan.fonts, on_cell)
-    return grade_run(plan, _blank(plan, submission, (*taken.flags, *prepared.flags, *run.flags)), run, folder, sandbox)
+    with _one_at_a_time(folder):
+        run = None if force else reusable(folder, plan.min_isolation)
+        if run is None:
+            run = execute(execution, folder, sandbox, plan.fonts, on_cell)
+        return grade_run(plan, _blank(plan, submission, (*taken.flags, *prepared.flags, *run.flags)), run, folder, sandbox)
+
+
+@contextmanager
+def _one_at_a_time(folder: RunFolder) -> Iterator[None]:
+    """Two equal notebooks (two blank ones, say) share one run: the second waits for it instead of making it again."""
+    with _LOCKS_LOCK:
+        lock = _LOCKS.setdefault(folder.path.name, threading.Lock())
+    with lock:
+        yield
 
 
 def reusable(folder: RunFolder, min_isolation: int) -> Run | None:

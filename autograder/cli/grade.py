@@ -82,17 +82,19 @@ def run_batch(plan: Plan, submissions: Sequence[object], sandbox: object, jobs: 
 
 def publish(common: Common, plan: Plan, records: Sequence[Record], folders: dict[str, Path], gradebook: str | None) -> None:
     """Writes autograded notebooks and the gradebook."""
-    from autograder.gradebook.autograded import write_autograded
+    from autograder.gradebook.autograded import unanswered, write_autograded
     from autograder.gradebook.writing import write_gradebook
 
+    empty = {}
     for record in records:
         counted = next((run.run_key for run in record.runs if run.counted), None)
-        notebook = plan.store.run(counted).notebook() if counted else None
-        if notebook is not None:
-            write_autograded(common.paths, record.student, record.assignment, notebook, folders.get(record.student))
-    summary = write_gradebook(gradebook or common.paths.gradebook_url, records)
-    for line in summary.unknown_cells:
-        common.say(line)
+        executed = plan.store.run(counted).notebook() if counted else None
+        notebook = executed or plan.release  # formgrader lists a student without any notebook as not graded at all
+        write_autograded(common.paths, record.student, record.assignment, notebook, folders.get(record.student))
+        empty[record.student] = unanswered(notebook)
+    summary = write_gradebook(gradebook or common.paths.gradebook_url, records, empty)
+    for cell in summary.unknown_cells:
+        common.say(f"The gradebook has no cell {cell}: run `autograder release` again.")
 
 
 def finish(common: Common, records: Sequence[Record]) -> None:

@@ -6,6 +6,7 @@ shapes of the model's weights are compared with those handed in before any of th
 
 from __future__ import annotations
 
+import copy
 import json
 import zipfile
 from pathlib import Path
@@ -117,6 +118,6 @@ def rebuild(config: dict[str, Any], weights: list[np.ndarray[Any, Any]]) -> Any:
 
 def _deserialize(keras: Any, config: dict[str, Any]) -> Any:
     try:
-        return keras.saving.deserialize_keras_object(config, safe_mode=True)
+        return keras.saving.deserialize_keras_object(copy.deepcopy(config), safe_mode=True)  # it takes the configuration apart
     except Exception as error:  # Keras raises whatever a malformed configuration leads to
-        raise Refused(f"Keras cannot build it again: {type(error).__name__}: {str(error)[:300]}") from None
+        raise Refused(f"Keras cannot build it again: {type(error).__name__}: {str(error).partition(chr(10))[0][:200]}") from None

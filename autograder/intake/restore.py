@@ -42,7 +42,8 @@ def grade_id_of(cell: Cell) -> str | None:
 
 def is_locked(cell: Cell) -> bool:
     """Whether the source of a release cell is the instructor's."""
-    return bool(cell.get("metadata", {}).get("nbgrader", {}).get("locked"))
+    found = cell.get("metadata", {}).get("nbgrader", {})
+    return bool(found.get("locked") or (found.get("grade") and not found.get("solution")))
 
 
 def _match(cells: tuple[SubmittedCell, ...], skeleton: list[Cell], flags: list[Flag]) -> dict[int, int]:

@@ -1,0 +1,34 @@
+"""Section 3: counting parameters, and the network itself."""
+
+import pytest
+
+from autograder.checks import expect_activations, expect_equal, expect_layers, expect_output_shape, expect_parameters, expect_units
+
+
+@pytest.mark.grade_cell("dense_parameters")
+@pytest.mark.hint("Each unit has one weight for each input and one bias: inputs × units + units.")
+@pytest.mark.ask("dense_parameters", [(784, 10), (10, 10), (784, 512), (8, 12), (1, 1)])
+def test_weights_and_biases_are_counted(answers):
+    for (inputs, units), answer in answers:
+        expect_equal(answer, inputs * units + units, "The number of parameters")
+
+
+@pytest.mark.grade_cell("network_layers")
+@pytest.mark.hint("Two Dense layers with ten units each: one hidden layer, and one output for each digit.")
+def test_network_has_two_dense_layers_of_ten_units(submission):
+    network = submission.model("network")
+    expect_layers(network, ["Dense", "Dense"])
+    expect_units(network, [10, 10])
+    expect_output_shape(network, (None, 10))
+
+
+@pytest.mark.grade_cell("network_layers")
+@pytest.mark.hint("activation='sigmoid' in the hidden layer; softmax at the end makes probabilities that add up to 1.")
+def test_network_has_sigmoid_and_softmax(submission):
+    expect_activations(submission.model("network"), ["sigmoid", "softmax"])
+
+
+@pytest.mark.grade_cell("network_parameters")
+@pytest.mark.hint("784 · 10 weights and 10 biases, then 10 · 10 weights and 10 biases.")
+def test_network_has_the_right_parameter_counts(submission):
+    expect_parameters(submission.model("network"), per_layer=[7_850, 110], total=7_960)

@@ -1,0 +1,162 @@
+"""The instructor's loop after grading: other curves, other graders, a new question, a written answer graded by hand."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autograder.course.loading import load_course
+from autograder.gradebook.session import open_gradebook
+from autograder.gradebook.writing import read_manual_scores
+from autograder.quality.variants import Variant, build_submission
+from tests.conftest import autograder
+
+TRUST = "--trust-submissions"
+HALF = {"write_double": "def double(n):\n    return 2 * n if not isinstance(n, int) or n > 0 else n"}
+
+
+@pytest.fixture(scope="module")
+def graded_once(released_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = Path(shutil.copytree(released_once, tmp_path_factory.mktemp("regrade") / "tiny"))
+    _, paths = load_course(root)
+    for student, cells in {"ada": {}, "bob": HALF}.items():
+        folder = root / "submitted" / student / "tiny"
+        folder.mkdir(parents=True)
+        (folder / "tiny.ipynb").write_text(json.dumps(build_submission(paths, "tiny", Variant(student, "", False, cells=cells))))
+    (root / "submitted/eve/tiny").mkdir(parents=True)
+    (root / "submitted/eve/tiny/tiny.ipynb").write_text("{")
+    done = autograder(root, "grade", "tiny", TRUST)
+    assert done.returncode == 0, done.stderr
+    return root
+
+
+@pytest.fixture
+def course(graded_once: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(graded_once, tmp_path / "tiny"))
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+
+
+def scores(root: Path) -> dict[str, float | None]:
+    files = sorted(root.glob(".autograder/records/smoke/tiny/*/*.json"))
+    return {file.parent.name: json.loads(file.read_text())["score"] for file in files}
+
+
+def run_files(root: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in root.glob(".autograder/runs/*/*")}
+
+
+def test_nothing_changed_changes_nothing(course: Path) -> None:
+    done = autograder(course, "regrade", "tiny", TRUST)
+    assert done.returncode == 0
+    assert "3 regraded, 0 score(s) changed, 0 need(s) execution." in done.stderr
+
+
+def test_a_changed_curve_needs_no_process(course: Path) -> None:
+    before = scores(course)
+    edit(course / "grading_config.py", "Curve({0.50: 0, 0.70: 1})", "Curve({0.90: 0, 1.00: 1})")
+    files = {path: path.stat().st_mtime_ns for path in course.glob(".autograder/runs/*/*/*")}
+    done = autograder(course, "regrade", "tiny", TRUST)
+    assert done.returncode == 0, done.stderr
+    assert before["ada"] == 80
+    after = scores(course)
+    assert after["ada"] is not None
+    assert 50 <= after["ada"] < 65
+    assert f"ada: 80 → {after['ada']:g}" in done.stderr
+    assert {path: path.stat().st_mtime_ns for path in course.glob(".autograder/runs/*/*/*")} == files
+
+
+def test_a_changed_grader_executes_no_student_code(course: Path) -> None:
+    edit(course / "graders/tiny/test_tiny.py", ".parameters == 7_850", ".parameters == 7_851")
+    before = run_files(course)
+    done = autograder(course, "regrade", "tiny", TRUST, "--json", "-")
+    assert done.returncode == 0, done.stderr
+    assert {each["student"]: (each["before"], each["after"]) for each in json.loads(done.stdout)} == {
+        "ada": (80, 60),
+        "bob": (65, 45),
+        "eve": (None, None),
+    }
+    execution = {path: at for path, at in before.items() if path.name in ("run.json", "notebook.ipynb", "answers.json", "handin")}
+    assert execution.items() <= run_files(course).items()
+
+
+def test_a_new_question_is_named_and_the_record_stays(course: Path) -> None:
+    edit(course / "graders/tiny/test_tiny.py", '"double", [-1]', '"double", [-7]')
+    before = scores(course)
+    done = autograder(course, "regrade", "tiny", TRUST)
+    assert done.returncode == 0
+    assert "ada: needs execution (new question to double); keeps 80" in done.stderr
+    assert "2 need(s) execution" in done.stderr
+    assert scores(course) == before
+
+
+@pytest.mark.parametrize(
+    "broken", ["raise RuntimeError('a typo')", "undefined_name", "pytest.skip('later')", "import os; os._exit(3)", "submission.nothing()"]
+)
+def test_a_bug_in_the_grader_is_never_a_students_zero(course: Path, broken: str) -> None:
+    edit(course / "graders/tiny/test_tiny.py", "    assert submission.model", f"    {broken}\n    assert submission.model")
+    done = autograder(course, "regrade", "tiny", TRUST)
+    assert done.returncode == 1, done.stderr
+    assert "ada: not scored, a grader failed" in done.stderr
+    assert scores(course) == {"ada": None, "bob": None, "eve": None}
+    grade = _grade(course, "ada", "counts")
+    assert (grade["auto_score"], grade["needs_manual_grade"]) == (20, True)  # the gradebook keeps what it had
+    edit(course / "graders/tiny/test_tiny.py", f"    {broken}\n", "")
+    assert autograder(course, "regrade", "tiny", TRUST).returncode == 0
+    assert scores(course)["ada"] == 80
+
+
+def _grade(root: Path, student: str, cell: str) -> dict[str, Any]:
+    with open_gradebook(f"sqlite:///{root / 'gradebook.db'}") as gradebook:
+        found = gradebook.find_grade(cell, "tiny", "tiny", student)
+        return {"auto_score": found.auto_score, "needs_manual_grade": found.needs_manual_grade, "score": found.score}
+
+
+def test_manual_grades_survive_and_reach_the_feedback(course: Path) -> None:
+    url = f"sqlite:///{course / 'gradebook.db'}"
+    with open_gradebook(url) as gradebook:
+        grade = gradebook.find_grade("explain", "tiny", "tiny", "ada")
+        grade.manual_score, grade.extra_credit = 17.0, 1.5
+        gradebook.find_comment("explain", "tiny", "tiny", "ada").manual_comment = "Well put."
+        gradebook.db.commit()
+    edit(course / "graders/tiny/test_tiny.py", ".parameters == 7_850", ".parameters == 7_851")
+    assert autograder(course, "regrade", "tiny", TRUST).returncode == 0
+    kept = read_manual_scores(url, "tiny")["ada"]["explain"]
+    assert (kept.manual_score, kept.extra_credit, kept.comment) == (17.0, 1.5, "Well put.")
+    assert autograder(course, "feedback", "tiny", "--student", "ada").returncode == 0
+    page = (course / "feedback/ada/tiny/tiny.html").read_text()
+    assert "Well put." in page
+    assert "17" in page
+
+
+def test_a_new_question_is_executed_by_grade(course: Path) -> None:
+    edit(course / "graders/tiny/test_tiny.py", '"double", [-1])\ndef', '"double", [-1, -7])\ndef')
+    edit(course / "graders/tiny/test_tiny.py", "== [-2]", "== [-2, -14]")
+    assert "needs execution" in autograder(course, "regrade", "tiny", TRUST).stderr
+    assert autograder(course, "grade", "tiny", TRUST, "--student", "ada").returncode == 0
+    assert scores(course)["ada"] == 80
+
+
+def test_damaged_records_and_runs_are_made_again(course: Path) -> None:
+    for file in course.glob(".autograder/records/smoke/tiny/ada/*.json"):
+        file.write_text("{")
+    for file in course.glob(".autograder/runs/*/scores/*.json"):
+        file.write_text("[")
+    done = autograder(course, "grade", "tiny", TRUST)
+    assert done.returncode == 0, done.stderr
+    assert scores(course)["ada"] == 80
+
+
+def test_a_lost_run_needs_execution(course: Path) -> None:
+    shutil.rmtree(course / ".autograder/runs")
+    done = autograder(course, "regrade", "tiny", TRUST)
+    assert "no longer in the store" in done.stderr
+    assert scores(course)["ada"] == 80
