@@ -41,7 +41,7 @@ def main() -> None:
         sys.exit(130)
     except ConfigurationError as error:
         count = len(error.problems)
-        click.echo(f"grading_config.py has {count} problem{'s' if count > 1 else ''}:\n\n{error}", err=True)
+        click.echo(f"The course has {count} problem{'s' if count > 1 else ''}:\n\n{error}", err=True)
         sys.exit(error.exit_status)
     except AutograderError as error:
         click.echo(f"Error: {error}", err=True)

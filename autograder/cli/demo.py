@@ -24,7 +24,7 @@ _COPIED = ("grading_config.py", "nbgrader_config.py", "source_assignments", "gra
 def demo(common: Common, assignment: str | None, into: str, jobs: int | None) -> None:
     """Grade a small class on the digits that ship with scikit-learn, from release to report.
 
-    The class are the right and wrong answers in solutions/ of ASSIGNMENT (default: the course's first).
+    The class are those right and wrong answers in solutions/ of ASSIGNMENT (default: the course's first) that say DEMO = True.
     """
     from autograder.batch.plan import make_plan, open_sandbox, store_of
     from autograder.cli.display import print_records
@@ -85,10 +85,10 @@ def _copy_course(common: Common, folder: Path) -> None:
 
 
 def _make_class(common: Common, assignment: str) -> None:
-    """One student for each known answer, named after it, in nbgrader's layout."""
+    """One student for each known answer marked DEMO = True, named after it, in nbgrader's layout."""
     from autograder.quality.variants import build_submission, read_variants
 
-    for variant in read_variants(common.paths, assignment):
+    for variant in (each for each in read_variants(common.paths, assignment) if each.demo):
         folder = common.paths.submitted / variant.name / assignment
         folder.mkdir(parents=True)
         (folder / f"{assignment}.ipynb").write_text(

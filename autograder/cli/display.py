@@ -98,20 +98,24 @@ def print_records(records: Sequence[Record], title: str) -> None:
     from rich.text import Text
 
     table = Table(title=title, title_justify="left")
-    for heading in ("student", "score", "execution", "cells below full points", "flags", "s"):
-        table.add_column(heading, justify="right" if heading in ("score", "s") else "left", overflow="fold")
+    table.add_column("student", no_wrap=True, max_width=24)
+    table.add_column("score", no_wrap=True, justify="right")
+    table.add_column("execution", no_wrap=True)
+    table.add_column("points lost in", overflow="fold")
     for record in records:
-        lost = ", ".join(
-            cell.grade_id for cell in record.grade_cells if not cell.manual and cell.score is not None and cell.score < cell.max_score
-        )
-        flags = ", ".join(dict.fromkeys(flag.kind for flag in record.flags))
-        row = (record.student, score_text(record), OUTCOMES[record.outcome], lost, flags, f"{record.usage.wall_s:.0f}")
+        row = (record.student, score_text(record), OUTCOMES[record.outcome], _lost(record))
         table.add_row(*(Text(cell) for cell in row))
     Console(stderr=True).print(table)
+
+
+def _lost(record: Record) -> str:
+    """'images, labels, accuracy and 2 more': the cells below full points, the first few by name."""
+    lost = [cell.grade_id for cell in record.grade_cells if not cell.manual and cell.score is not None and cell.score < cell.max_score]
+    return ", ".join(lost[:3]) + (f" and {len(lost) - 3} more" if len(lost) > 3 else "")
 
 
 def score_text(record: Record) -> str:
     """'72.5 / 90', or why there is no score."""
     if record.score is None:
-        return f"unscored ({record.grading.replace('_', ' ')})"
+        return "unscored"
     return f"{record.score:g} / {record.max_score:g}"

@@ -89,7 +89,7 @@ _SHAPES = (
 ERRORS: dict[str, str] = {
     "NameError": "A name is used that has no value at this point. It may be misspelt, or its cell was deleted or stands further down.",
     "UnboundLocalError": "A variable is used inside a function before the function has given it a value.",
-    "NotImplementedError": "This cell still has its placeholder. Write your answer in place of `raise NotImplementedError()`.",
+    "NotImplementedError": "This cell still has its placeholder. Write your code in place of the lines that raise `NotImplementedError`.",
     "AssertionError": "A check in the notebook does not hold. Its message says what was expected and what came.",
     "ModuleNotFoundError": "A library is imported that is not installed where notebooks are graded. Use only what the assignment names.",
     "ImportError": "A library has no such part. With Keras 3, write `import keras` and take everything from there.",

@@ -60,9 +60,12 @@ class Submission:
         return from_json(ModelDescription, (self._opened / f"{name}.json").read_bytes())
 
     def array(self, name: str) -> NDArray[Any]:
-        """A handed-in array of up to 1 MB."""
+        """A handed-in array of up to 1 MB. A larger one fails for the student, who can make any array large."""
         if self._entry(name, "array", "array_sample").kind == "array_sample":
-            raise GraderProblem(f"'{name}' was too large to be handed in whole and was sampled: use submission.sample({name!r})")
+            shape = self.sample(name).shape
+            raise HandinProblem(
+                f"'{name}' has shape {shape} and is larger than the 1 MB that is handed in whole (sampled: use submission.sample)."
+            )
         return self._arrays(name, wire.ARRAY_BYTES, "array")[0]
 
     def sample(self, name: str) -> Sample:

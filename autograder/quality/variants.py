@@ -1,6 +1,6 @@
 """Known submissions of an assignment, written as differences from its reference: `solutions/<id>/{alternatives,wrong}/*.py`.
 
-A variant file is read, never executed: a docstring, literal assignments (START, LOSES, OUTCOME, CLAIMS), and then cells,
+A variant file is read, never executed: a docstring, literal assignments (START, LOSES, OUTCOME, CLAIMS, DEMO), and then cells,
 each a line `# %% grade_id` followed by the whole source that replaces that solution cell.
 """
 
@@ -18,7 +18,7 @@ from autograder.course.paths import CoursePaths
 from autograder.errors import ConfigurationError, Problem
 
 _CELL = re.compile(r"^# %% (\S+)[ \t]*$", re.MULTILINE)
-_KNOWN = ("START", "LOSES", "OUTCOME", "CLAIMS")
+_KNOWN = ("START", "LOSES", "OUTCOME", "CLAIMS", "DEMO")
 _MARK_SCHEME = re.compile(r"(?m)^.*BEGIN MARK SCHEME.*\n(?:.*\n)*?.*END MARK SCHEME.*$\n?")
 
 
@@ -31,6 +31,7 @@ class Variant:
     right: bool
     start: str = "source"
     outcome: str = "completed"
+    demo: bool = False
     loses: dict[str, float] = field(default_factory=dict)
     cells: dict[str, str] = field(default_factory=dict)
 
@@ -38,7 +39,7 @@ class Variant:
 def read_variants(paths: CoursePaths, assignment: str) -> list[Variant]:
     """The reference, then every alternative and every wrong answer. Raises ConfigurationError with all malformed files."""
     folder = paths.solutions(assignment)
-    variants, problems = [Variant("reference", "The reference solution.", True)], []
+    variants, problems = [Variant("reference", "The reference solution.", True, demo=True)], []
     for file in [*sorted(folder.glob("alternatives/*.py")), *sorted(folder.glob("wrong/*.py"))]:
         try:
             variants.append(_read(file))
@@ -73,6 +74,7 @@ def _read(file: Path) -> Variant:
         right=file.parent.name == "alternatives",
         start=values.get("START", "source"),
         outcome=values.get("OUTCOME", "completed"),
+        demo=bool(values.get("DEMO", False)),
         loses={str(cell): float(points) for cell, points in values.get("LOSES", {}).items()},
         cells={name: source.strip("\n") for name, source in zip(parts[::2], parts[1::2], strict=True)},
     )

@@ -26,6 +26,7 @@ from autograder.gradebook.session import gradebook_errors, gradebook_is_missing,
 from autograder.release.leaks import find_leaks
 
 _SOURCE = "source_assignments"
+_STUB = '# YOUR CODE HERE\nraise NotImplementedError("Write your code in place of these two lines, then run the cell again.")'
 _IGNORED = shutil.ignore_patterns(".ipynb_checkpoints", "__pycache__", "*.pyc")
 
 
@@ -140,11 +141,12 @@ def _convert(workshop: _Workshop, gradebook_url: str, step: str) -> None:
         from nbgrader.converters import GenerateAssignment
         from nbgrader.converters.base import NbGraderException
         from nbgrader.coursedir import CourseDirectory
+        from traitlets.config import Config
 
         folders = {"root": str(workshop.root), "source_directory": _SOURCE, "release_directory": step}
         course = CourseDirectory(log=log, course_id=workshop.course_id, assignment_id=workshop.assignment, db_url=gradebook_url, **folders)
         try:
-            GenerateAssignment(coursedir=course, log=log).start()
+            GenerateAssignment(coursedir=course, log=log, config=Config({"ClearSolutions": {"code_stub": {"python": _STUB}}})).start()
         except NbGraderException as error:
             raise (_refused if step == "draft" else _unrecorded)(workshop.assignment, errors or [str(error)]) from error
 

@@ -26,7 +26,7 @@ MARKERS = tuple(f"{edge} {kind}" for kind in ("SOLUTION", "HIDDEN TESTS", "MARK 
 _SHORTEST, _DISTINCTIVE = 6, 20
 _EMPTY = re.compile(
     r"(import|from)\s.*|return( None| True| False)?|finally:|continue|[`~]{3,}\w*"
-    r"|# YOUR CODE HERE|YOUR ANSWER HERE|raise NotImplementedError\(\)"
+    r"|# YOUR CODE HERE|YOUR ANSWER HERE|raise NotImplementedError\(.*\)"
 )
 _CURE = "Take it out of the source folder, or reword it; `### BEGIN SOLUTION` … `### END SOLUTION` removes code from solution cells."
 

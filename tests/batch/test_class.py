@@ -67,7 +67,9 @@ CHANGES: dict[str, Callable[[Notebook], None]] = {
     "os_exit": _answers(train="import os\nos._exit(0)"),
     "killed": _answers(train="import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"),
     "endless": _answers(write_double="while True:\n    pass"),
-    "stubborn": _answers(write_double=RIGHT_DOUBLE + "\nimport signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True:\n    pass"),
+    "stubborn": _answers(
+        write_double=RIGHT_DOUBLE + "\nimport signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True:\n    pass"
+    ),
     "slow_answer": _answers(write_double="import time\n\ndef double(n):\n    time.sleep(600)"),
     "flood": _answers(write_double=RIGHT_DOUBLE + "\nwhile True:\n    print('x' * 100_000)"),
 }

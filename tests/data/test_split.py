@@ -87,7 +87,9 @@ def write_idx(path: Path, array: np.ndarray[Any, Any]) -> None:
 def test_idx_files_and_npz_give_the_same_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loaders, "_check_digest", lambda *_: None)
     generator = np.random.default_rng(0)
-    arrays = [generator.integers(0, 256, (n, 28, 28)) if images else generator.integers(0, 10, n) for n in (6, 3) for images in (True, False)]
+    arrays = [
+        generator.integers(0, 256, (n, 28, 28)) if images else generator.integers(0, 10, n) for n in (6, 3) for images in (True, False)
+    ]
     idx, npz = tmp_path / "idx", tmp_path / "npz"
     idx.mkdir()
     npz.mkdir()
@@ -101,7 +103,10 @@ def test_idx_files_and_npz_give_the_same_data(tmp_path: Path, monkeypatch: pytes
 
 
 def test_other_data_than_mnist_are_refused_by_digest(tmp_path: Path) -> None:
-    arrays = {name: np.zeros(shape, np.uint8) for name, shape in [("x_train", (2, 28, 28)), ("y_train", 2), ("x_test", (1, 28, 28)), ("y_test", 1)]}
+    arrays = {
+        name: np.zeros(shape, np.uint8)
+        for name, shape in [("x_train", (2, 28, 28)), ("y_train", 2), ("x_test", (1, 28, 28)), ("y_test", 1)]
+    }
     np.savez(tmp_path / "mnist.npz", **arrays)
     with pytest.raises(UsageError, match="other or damaged data"):
         loaders.load_mnist(tmp_path)

@@ -44,7 +44,9 @@ def test_an_assertion_beside_a_good_metric_still_costs_the_points() -> None:
         Scoring((ScoredTest("one", "passed"), ScoredTest("two", "passed"))),
         Scoring((ScoredTest("one", "passed"), ScoredTest("two", "passed"), ScoredTest("three", "error", "NameError: x"))),
         Scoring((ScoredTest("one", "passed"), ScoredTest("two", "passed"), ScoredTest("three", "passed", measured={"gone": 1.0}))),
-        Scoring((ScoredTest("one", "passed"), ScoredTest("two", "passed"), ScoredTest("three", "passed")), problems=("test_x.py: SyntaxError",)),
+        Scoring(
+            (ScoredTest("one", "passed"), ScoredTest("two", "passed"), ScoredTest("three", "passed")), problems=("test_x.py: SyntaxError",)
+        ),
     ],
     ids=["a test did not run", "a grader raised", "a curve is gone", "a file was not collected"],
 )

@@ -47,9 +47,12 @@ def test_malformed_cells_are_left_out_and_counted() -> None:
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=20), lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=9), inner, max_size=4)
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=9), inner, max_size=4),
 )
-odd_cells = st.dictionaries(st.sampled_from(["cell_type", "source", "metadata", "id", "outputs"]), json_values | st.sampled_from(["code", "markdown"]))
+odd_cells = st.dictionaries(
+    st.sampled_from(["cell_type", "source", "metadata", "id", "outputs"]), json_values | st.sampled_from(["code", "markdown"])
+)
 
 
 @given(st.lists(odd_cells, max_size=5), json_values)

@@ -53,7 +53,9 @@ def test_answers_come_from_the_student_and_locked_cells_from_the_release() -> No
 def test_metadata_and_tags_of_students_do_not_survive() -> None:
     def change(notebook: Notebook) -> None:
         cell_of(notebook, "prepare")["metadata"]["tags"] = ["skip-execution", "parameters"]
-        notebook["cells"].insert(3, {"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": "seed = 5", "id": "mine", "outputs": []})
+        notebook["cells"].insert(
+            3, {"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": "seed = 5", "id": "mine", "outputs": []}
+        )
 
     prepared = restored(change)
     tagged = [grade_id_of(cell) for cell in prepared.notebook["cells"] if "parameters" in cell["metadata"].get("tags", [])]

@@ -1,5 +1,6 @@
 """Functional API, settings as objects instead of names, Adam, Keras' own tools for reshaping: every point must come out."""
 
+DEMO = True
 CLAIMS = "all"
 
 # %% write_prepare_images
@@ -34,7 +35,7 @@ recipe_history = recipe.fit(x_train_ready, y_train_ready, batch_size=100, epochs
 epochs = min(40, epoch_limit)
 held_out = len(x_train_ready) // 5
 best = build_network()
-best.compile(optimizer=keras.optimizers.Adam(learning_rate=0.01), loss="categorical_crossentropy", metrics=["accuracy"])
+best.compile(optimizer=keras.optimizers.Adam(learning_rate=0.005), loss="categorical_crossentropy", metrics=["accuracy"])
 best_history = best.fit(
     x_train_ready[held_out:],
     y_train_ready[held_out:],

@@ -1,5 +1,6 @@
 """The student version, handed in untouched: nothing is earned. Execution goes on to the last cell all the same."""
 
+DEMO = True
 START = "release"
 OUTCOME = "cell_error"
 LOSES = {

@@ -1,5 +1,6 @@
 """The cell that builds the network fails: all that needs a network is lost; what stands before it, and functions after it, count."""
 
+DEMO = True
 OUTCOME = "cell_error"
 LOSES = {
     "network_layers": 6,

@@ -1,5 +1,6 @@
 """The recipe's own settings where better ones were asked for: every check in the notebook is content, the accuracy is not reached."""
 
+DEMO = True
 LOSES = {"accuracy": 10}
 
 # %% train_best

@@ -1,5 +1,6 @@
 """Pixels stay between 0 and 255: the values are wrong, and the network meets images scaled otherwise than it was trained on."""
 
+DEMO = True
 OUTCOME = "cell_error"
 LOSES = {"prepared_images": 3, "prepare_other_images": 4, "accuracy": 10, "probabilities": 2}
 

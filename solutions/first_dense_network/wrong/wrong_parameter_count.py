@@ -1,5 +1,6 @@
 """The hidden layer has no bias: one parameter count is off, in the network and in the one trained well. All else is earned."""
 
+DEMO = True
 OUTCOME = "cell_error"
 LOSES = {"network_parameters": 5, "best_network": 2}
 
