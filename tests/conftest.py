@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -71,9 +71,8 @@ def cell_of(notebook: dict[str, Any], grade_id: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def no_autograder_variables(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def no_autograder_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tests' own environment must not decide what they see."""
     for key in list(os.environ):
         if key.startswith("AUTOGRADER_") and key != "AUTOGRADER_TEST_ALL":
             monkeypatch.delenv(key)
-    yield

@@ -46,7 +46,7 @@ def test_the_split_is_made_once_and_depends_on_the_seed(course: tuple[Any, Cours
 
 
 def test_a_loader_that_fails_is_named(course: tuple[Any, CoursePaths]) -> None:
-    settings, paths = course
+    _, paths = course
     paths.config.write_text(paths.config.read_text().replace("load=load_digits", "load=lambda folder: 1 / 0"))
     with pytest.raises(UsageError, match="loader of dataset 'digits' failed: ZeroDivisionError"):
         sealed_split(load_course(paths.root)[0], paths, "digits", b"1" * 32, None)

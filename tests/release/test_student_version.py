@@ -21,7 +21,11 @@ from tests.conftest import autograder
 ROOT = Path(__file__).parents[2]
 COPIED = ("grading_config.py", "nbgrader_config.py", "source_assignments", "graders")
 TOKEN = "for-the-test-alone"
-STARTUP = "from pathlib import Path\nfrom autograder.data.answering import answer_keras\nanswer_keras(Path({folder!r}), 'keras.datasets.mnist', 200)\n"
+STARTUP = """
+from pathlib import Path
+from autograder.data.answering import answer_keras
+answer_keras(Path({folder!r}), "keras.datasets.mnist", 200)
+"""
 
 needs_browser = pytest.mark.skipif(shutil.which("chromium") is None, reason="no browser here: apt install chromium")
 

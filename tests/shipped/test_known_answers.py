@@ -1,4 +1,4 @@
-"""Every known answer of the shipped assignments, executed and graded for real: right ones earn all, wrong ones lose exactly what they say."""
+"""Every known answer of the shipped assignments, executed for real: right ones earn all, wrong ones lose exactly what they say."""
 
 from __future__ import annotations
 
