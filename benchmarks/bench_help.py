@@ -45,9 +45,8 @@ def main() -> None:
     (folder / "help.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     for name, seconds in measured.items():
         print(f"{name:20} {seconds:.3f} s")
-    print(
-        f"nbgrader takes {result['nbgrader_over_autograder']} times as long; target ≤ {TARGET_S} s: {'holds' if result['holds'] else 'missed'}"
-    )
+    ratio, verdict = result["nbgrader_over_autograder"], "holds" if result["holds"] else "missed"
+    print(f"nbgrader takes {ratio} times as long; target ≤ {TARGET_S} s: {verdict}")
 
 
 if __name__ == "__main__":

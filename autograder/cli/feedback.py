@@ -68,6 +68,7 @@ def write_feedback(
             manual=manual.get(record.student, {}),
             after_due=due is not None and datetime.now(UTC) > due,
             due=due.strftime("%d %B %Y, %H:%M") if due else None,
+            timezone=common.course.timezone,
         )
         pages.append(common.paths.feedback(record.student, assignment))
         write_atomic(pages[-1], render_feedback(page))

@@ -13,7 +13,16 @@ from autograder.feedback.clean import line, paragraph
 from autograder.feedback.evidence import history_views, matrix_views
 from autograder.feedback.metrics import MetricBar, metric_bar
 from autograder.feedback.pages import percent, render_page
-from autograder.feedback.words import NOTHING_TO_READ, explain_error, in_words, outcome_words, test_title, told_reason, unscored_reason
+from autograder.feedback.words import (
+    NOTHING_TO_READ,
+    clock,
+    explain_error,
+    in_words,
+    outcome_words,
+    test_title,
+    told_reason,
+    unscored_reason,
+)
 from autograder.records import Evidence, GradeCell, Record, TestResult
 
 
@@ -42,6 +51,7 @@ class FeedbackPage:
     manual: Mapping[str, ManualGrade | None] = field(default_factory=dict)
     after_due: bool = False
     due: str | None = None
+    timezone: str = "UTC"
 
 
 @dataclass(frozen=True)
@@ -105,7 +115,7 @@ def render_feedback(page: FeedbackPage) -> str:
         record=record,
         title=in_words(record.assignment),
         student=line(record.student),
-        submitted=line(record.submitted_at or "", 40),
+        submitted=clock(record.submitted_at, page.timezone),
         share=percent(record.score or 0.0, record.max_score),
         unscored=unscored_reason(record) if record.score is None else "",
         totals=_totals(grades),

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from statistics import fmean, median
 
 from autograder.feedback.clean import line
-from autograder.feedback.words import UNSCORED, in_words
+from autograder.feedback.words import UNSCORED, in_words, moment
 from autograder.records import Record
 
 
@@ -132,7 +132,7 @@ def lateness(record: Record, due: datetime | None) -> str:
     """'2 h 5 min', '' when in time or without a due date, '?' when the time of submission cannot be read."""
     if due is None:
         return ""
-    at = _moment(record.submitted_at or record.received_at)
+    at = moment(record.submitted_at or record.received_at)
     if at is None:
         return "?"
     late = (at - (due if due.tzinfo else due.replace(tzinfo=UTC))).total_seconds()
@@ -144,12 +144,3 @@ def _span(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min"
     return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440} days"
-
-
-def _moment(text: str) -> datetime | None:
-    """A time as nbgrader's timestamp.txt or a record has it; without a zone it is UTC."""
-    try:
-        found = datetime.fromisoformat(text.strip().removesuffix(" UTC"))
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from autograder.feedback.clean import line, paragraph
 from autograder.records import FirstError, Outcome, Record
@@ -207,3 +209,18 @@ def duration(seconds: float) -> str:
 def memory(mib: float) -> str:
     """'850 MiB', '1.4 GiB'."""
     return f"{mib:,.0f} MiB" if mib < 1024 else f"{mib / 1024:.1f} GiB"
+
+
+def moment(text: str) -> datetime | None:
+    """A time as nbgrader's timestamp.txt or a record has it, None when it is none; without a zone it is UTC."""
+    try:
+        found = datetime.fromisoformat(text.strip().removesuffix(" UTC"))
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def clock(text: str | None, timezone: str) -> str:
+    """'12 February 2027, 23:41' in a time zone, for a time as a record has it; empty when it is none."""
+    found = moment(text or "")
+    return found.astimezone(ZoneInfo(timezone)).strftime("%d %B %Y, %H:%M").lstrip("0") if found else ""
