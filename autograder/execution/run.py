@@ -127,8 +127,10 @@ def _converse(process: Process, execution: Execution, work: Path, received: _Rec
                 _send_line(process, [asdict(question) for question in execution.questions])
     except ChannelTimeout:
         received.timed_out = True
-    except (ChannelError, BrokenPipeError, OSError) as error:
+    except ChannelError as error:
         received.problem = str(error)
+    except OSError:  # the process ended while it was written to; without a result that is the machine's fault
+        pass
     finally:
         reader.close()
 

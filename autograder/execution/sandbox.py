@@ -33,16 +33,17 @@ class Command:
 class Process:
     """A started process: frames come from `stdout`, requests go to `stdin`."""
 
-    def __init__(self, popen: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
+    def __init__(self, popen: subprocess.Popen[bytes], errors: IO[bytes], home: str) -> None:
         assert popen.stdin is not None
         assert popen.stdout is not None
         self.stdin, self.stdout = popen.stdin, popen.stdout
-        self._popen, self._errors = popen, errors
+        self._popen, self._errors, self._home = popen, errors, home
         remember_child(popen.pid)
 
     def kill(self) -> tuple[float, float]:
         """Ends the process and everything below it, waits, and returns (CPU seconds, peak memory in MiB) of the whole tree."""
         _kill_tree(self._popen.pid)
+        _kill_orphans(self._home)
         for stream in (self.stdin, self.stdout):
             with contextlib.suppress(BrokenPipeError):
                 stream.close()
@@ -92,7 +93,7 @@ class Unprotected:
             )
         except OSError as error:
             raise MachineError(f"A process could not be started: {error}", "Free memory or processes, then run again.") from None
-        return Process(popen, errors)
+        return Process(popen, errors, command.environment["HOME"])
 
 
 def choose_sandbox(min_isolation: int, trust: bool) -> Sandbox:
@@ -152,4 +153,16 @@ def _kill_tree(root: int) -> None:
         try:
             process.kill()
         except psutil.NoSuchProcess:
+            continue
+
+
+def _kill_orphans(home: str) -> None:
+    """SIGKILL to processes that still run with this home although their parent is gone, such as the kernel of a worker that was killed."""
+    import psutil
+
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("HOME") == home:
+                process.kill()
+        except (psutil.Error, OSError):  # it ended meanwhile, or is somebody else's
             continue
