@@ -47,7 +47,9 @@ def test_the_example_grader_is_collected_without_a_problem(tmp_path: Path) -> No
 
 def test_the_example_answer_is_read(tiny: Path) -> None:
     example = next(block for block in re.findall(r"```python\n(.*?)```", INSTRUCTORS, re.DOTALL) if "LOSES" in block)
-    (tiny / "solutions/tiny/wrong/example.py").write_text(example)
+    folder = tiny / "solutions/tiny/wrong"
+    folder.mkdir(parents=True)
+    (folder / "example.py").write_text(example)
     variant = next(each for each in read_variants(load_course(tiny)[1], "tiny") if each.name == "example")
     assert variant.about == "Forgets to divide by 255."
     assert variant.loses == {"prepared_images": 8.0}
