@@ -49,9 +49,7 @@ def demo(common: Common, assignment: str | None, into: str, jobs: int | None) ->
     try:
         sandbox, trust = open_sandbox(course, False), False
     except UsageError:
-        here.say(
-            "   This machine offers no isolation that this version can use: running with --trust-submissions, for the shipped answers only."
-        )
+        here.say("   No isolation (this version has none yet), so with --trust-submissions; for a real class see docs/administrators.md.")
         sandbox, trust = open_sandbox(course, True), True
     plan = make_plan(course, paths, chosen, here.profile, store_of(course, paths, here.store), here.data, trust, here.say)
     submissions = find_submissions(paths.submitted, chosen, (), plan.profile.limits.submission_bytes)

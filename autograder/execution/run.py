@@ -20,6 +20,7 @@ from autograder.execution.environment import clean_environment, prepare_home, ve
 from autograder.execution.rundir import RunFolder
 from autograder.execution.sandbox import Command, Process, Sandbox
 from autograder.files import write_atomic
+from autograder.handin import MANIFEST
 from autograder.records import Answer, FirstError, Flag, HandinEntry, Question, Run, Seconds, Usage, from_json, to_json
 
 _START_S = 180
@@ -202,7 +203,7 @@ def _outcome(execution: Execution, received: _Received, process: Process) -> tup
 def _entries(received: _Received) -> tuple[HandinEntry, ...]:
     """The manifest, as far as it is one; an entry whose file did not come is missing, with the reason."""
     try:
-        data = received.files.get("manifest.json", b'{"entries": []}')[:_MANIFEST_BYTES]
+        data = received.files.get(MANIFEST, b'{"entries": []}')[:_MANIFEST_BYTES]
         entries = from_json(tuple[HandinEntry, ...], json.dumps(json.loads(data)["entries"]))
     except (ValueError, KeyError, TypeError, RecursionError):
         return ()
@@ -231,15 +232,19 @@ def _flags(received: _Received) -> tuple[Flag, ...]:
 
 
 def _keep(target: RunFolder, run: Run, received: _Received) -> None:
-    """Writes the run beside its place and moves it there as a whole; only files that a hand-in may have are kept."""
+    """Writes the run beside its place and moves it there as a whole.
+
+    Only files that a hand-in may have are kept, and the manifest as it was understood, not as it came.
+    """
     partial = Path(tempfile.mkdtemp(dir=target.path.parent, prefix=".partial-"))
     folder = RunFolder(partial)
     folder.handin.mkdir()
     for name, data in received.files.items():
-        if _HANDIN_FILE.fullmatch(name):
+        if _HANDIN_FILE.fullmatch(name) and name != MANIFEST:
             path = folder.handin / name
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(data)
+    (folder.handin / MANIFEST).write_text(json.dumps({"schema": 1, "entries": [asdict(entry) for entry in run.entries]}))
     if received.notebook is not None:
         folder.notebook_file.write_bytes(received.notebook)
     folder.answers_file.write_text(to_json(_answers(received)), encoding="utf-8")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -160,3 +163,45 @@ def test_a_lost_run_needs_execution(course: Path) -> None:
     done = autograder(course, "regrade", "tiny", TRUST)
     assert "no longer in the store" in done.stderr
     assert scores(course)["ada"] == 80
+
+
+NBGRADER_CONFIG = """
+from pathlib import Path
+from autograder.gradebook.plugin import configure
+c = get_config()
+c.CourseDirectory.root = str(Path(__file__).resolve().parent)
+c.CourseDirectory.course_id = "tiny"
+c.CourseDirectory.source_directory = "source_assignments"
+configure(c)
+"""
+
+
+def _nbgrader(root: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("AUTOGRADER_")}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        [sys.executable, "-m", "nbgrader", *arguments],
+        cwd=root, env={**clean, "PATH": path, "USER": "instructor", **environment}, capture_output=True, text=True,
+    )  # fmt: skip
+
+
+def test_plain_nbgrader_gives_the_same_scores(course: Path) -> None:
+    """In a terminal, without a store: everything is executed again by our runner, and nothing without consent."""
+    (course / "nbgrader_config.py").write_text(NBGRADER_CONFIG)
+    before = {student: _grade(course, student, "double") for student in ("ada", "bob")}
+    shutil.rmtree(course / ".autograder/runs")
+    shutil.rmtree(course / ".autograder/records")
+    shutil.rmtree(course / "autograded")
+    refused = _nbgrader(course, "autograde", "tiny")
+    assert refused.returncode != 0
+    assert "--trust-submissions" in refused.stdout + refused.stderr
+    assert not (course / "autograded").exists()
+    done = _nbgrader(course, "autograde", "tiny", AUTOGRADER_TRUST_SUBMISSIONS="1")
+    assert done.returncode == 0, done.stderr
+    assert scores(course) == {"ada": 80, "bob": 65, "eve": None}
+    assert {student: _grade(course, student, "double") for student in ("ada", "bob")} == before
+    feedback = _nbgrader(course, "generate_feedback", "tiny")
+    assert feedback.returncode == 0, feedback.stderr
+    export = _nbgrader(course, "export")
+    assert export.returncode == 0, export.stderr
+    assert "ada" in (course / "grades.csv").read_text()

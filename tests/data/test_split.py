@@ -143,3 +143,18 @@ def test_keras_answers_under_every_spelling_and_refuses_other_data(course: tuple
     done = subprocess.run([sys.executable, "-c", ANSWERING, str(split.student)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "this assignment's data is keras.datasets.mnist.load_data(); there is no network while grading" in done.stdout
+
+
+def test_absent_data_say_where_they_may_come_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import keras
+
+    def no_network(*_: object) -> None:
+        raise Exception("URL fetch failure")
+
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "empty"))
+    monkeypatch.setattr(keras.datasets.mnist, "load_data", no_network)
+    with pytest.raises(UsageError, match="URL fetch failure") as caught:
+        loaders.load_mnist(None)
+    assert "--data DIR" in caught.value.cure
+    with pytest.raises(UsageError, match="does not exist"):
+        loaders.load_mnist(tmp_path / "nowhere")

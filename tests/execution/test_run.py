@@ -1,0 +1,111 @@
+"""One execution with a real kernel: limits, outputs, and what is kept of a notebook that does what it likes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autograder.course.loading import load_course
+from autograder.course.profile import RunProfile, resolve_profile
+from autograder.data.sealed import SealedSplit, sealed_split
+from autograder.execution.run import Execution, execute
+from autograder.execution.rundir import RunFolder
+from autograder.execution.sandbox import Unprotected
+from autograder.records import Question, Run
+from tests.conftest import SAMPLES
+
+Runner = Callable[..., tuple[Run, RunFolder]]
+
+
+@pytest.fixture(scope="module")
+def split(tmp_path_factory: pytest.TempPathFactory) -> tuple[SealedSplit, RunProfile]:
+    course, paths = load_course(SAMPLES / "tiny")
+    elsewhere = replace(paths, root=tmp_path_factory.mktemp("data"))
+    (elsewhere.root / "grading_config.py").write_text(paths.config.read_text())
+    profile = resolve_profile(course, course.assignments[0], None)
+    return sealed_split(course, elsewhere, "digits", b"1" * 32, None), profile
+
+
+@pytest.fixture
+def run(split: tuple[SealedSplit, RunProfile], tmp_path: Path) -> Runner:
+    def execute_cells(*sources: str, questions: tuple[Question, ...] = (), **limits: Any) -> tuple[Run, RunFolder]:
+        cells = [
+            {"cell_type": "code", "id": f"c{index}", "metadata": {}, "source": source, "outputs": [], "execution_count": None}
+            for index, source in enumerate(sources)
+        ]
+        notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}
+        profile = replace(split[1], limits=replace(split[1].limits, **limits))
+        execution = Execution(
+            "tiny", notebook, {"notes.txt": b"mine"}, profile, split[0].fingerprint, split[0].student, questions, threads=1
+        )
+        folder = RunFolder(tmp_path / execution.run_key())
+        return execute(execution, folder, Unprotected(), None, lambda index, count: None), folder
+
+    return execute_cells
+
+
+def outputs(folder: RunFolder) -> list[str]:
+    notebook = folder.notebook()
+    assert notebook is not None
+    return ["".join("".join(output.get("text", output.get("ename", ""))) for output in cell["outputs"]) for cell in notebook["cells"]]
+
+
+def test_the_whole_notebook_has_a_limit_of_its_own(run: Runner) -> None:
+    result, folder = run("a = 1\nprint('first')", "while True:\n    pass", "print('never')", cell_s=60, total_s=3)
+    assert result.outcome == "timed_out"
+    assert result.first_error is not None
+    assert "3 s is the limit for all of it" in result.first_error.message
+    assert outputs(folder)[0] == "first\n"
+    assert outputs(folder)[2] == ""
+
+
+def test_outputs_are_kept_up_to_the_limit_and_progress_bars_collapse(run: Runner) -> None:
+    bar = "import sys, time\nfor i in range(500):\n    sys.stdout.write(f'\\r{i + 1}/500')\n    sys.stdout.flush()\nprint()"
+    result, folder = run("print('x' * 1_000_000)", bar, "print(open('notes.txt').read())", cell_output_bytes=1_000)
+    assert result.outcome == "completed"
+    first, second, third = outputs(folder)
+    assert len(first) < 1_200
+    assert "output cut here" in first
+    assert second == "500/500\n"
+    assert third == "mine\n"
+    assert [flag.kind for flag in result.flags] == ["output_cut"]
+
+
+def test_an_answer_comes_from_the_object_that_was_handed_in(run: Runner) -> None:
+    define = "from autograder.student import hand_in\ndef f(n):\n    return n + 1\nhand_in(functions=['f'])"
+    result, folder = run(
+        define, "def f(n):\n    return 'replaced'", questions=(Question("q", "f", (41,), 5.0), Question("r", "g", (1,), 5.0))
+    )
+    answers = folder.answers()
+    assert answers["q"].value == 42
+    assert answers["r"].reason == "the function 'g' was not handed in"
+    assert result.questions == ("q", "r")
+
+
+def test_what_a_notebook_leaves_in_the_handin_folder_is_not_kept(run: Runner) -> None:
+    junk = (
+        "import os, pathlib\nhandin = pathlib.Path(os.environ['AUTOGRADER_HANDIN'])\n"
+        "(handin / 'model.keras').write_bytes(b'x')\n(handin / 'evil.pkl').write_bytes(b'x')\n"
+        "(handin / 'link.json').symlink_to('/etc/passwd')\nos.mkfifo(handin / 'pipe.npz')\n"
+        '(handin / \'manifest.json\').write_text(\'{"entries": [{"name": "../x", "kind": "value", "section": 1}]}\')'
+    )
+    result, folder = run(junk)
+    assert result.outcome == "completed"
+    assert result.entries == ()
+    assert [path.name for path in folder.handin.iterdir()] == ["manifest.json"]
+    assert json.loads((folder.handin / "manifest.json").read_text()) == {"schema": 1, "entries": []}
+
+
+def test_too_much_handed_in_is_missing_with_the_reason(run: Runner) -> None:
+    code = "from autograder.student import hand_in\nsmall = 1\nlarge = list(range(10_000))\nhand_in('large', 'small')"
+    result, _ = run(code, hand_in_bytes=20_000)
+    kinds = {entry.name: entry.kind for entry in result.entries}
+    assert kinds == {"large": "missing", "small": "value"}
+    reason = next(entry.reason for entry in result.entries if entry.name == "large")
+    assert reason is not None
+    assert "bytes" in reason
