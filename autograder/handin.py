@@ -153,7 +153,8 @@ def _write_model(model: Any, name: str, folder: Path) -> tuple[str, str, str]:
     described = [{"path": weight.path, "shape": list(weight.shape), "trainable": bool(weight.trainable)} for weight in weights]
     _write_json(target / "model.json", {"config": config, "weights": described})
     total = sum(int(np.prod(weight.shape)) for weight in weights)
-    return "model", name, f"{type(model).__name__} model, input {model.input_shape}, output {model.output_shape}, {total:,} parameters"
+    shapes = f"input {getattr(model, 'input_shape', '?')}, output {getattr(model, 'output_shape', '?')}"
+    return "model", name, f"{type(model).__name__} model, {shapes}, {total:,} parameters"
 
 
 def _input_warning(value: Any, name: str, wanted: Input | None) -> list[str]:
@@ -161,7 +162,8 @@ def _input_warning(value: Any, name: str, wanted: Input | None) -> list[str]:
         return []
     if not _is_model(value):
         return [f"⚠ {name} is a {type(value).__name__}; a Keras model is expected here."]
-    got = tuple(value.input_shape[1:]) if isinstance(value.input_shape, tuple) else value.input_shape
+    shape = getattr(value, "input_shape", None)
+    got = tuple(shape[1:]) if isinstance(shape, tuple) else shape
     if got == wanted.shape:
         return []
     return [f"⚠ {name} takes inputs of shape {got}, but it will be graded with {wanted.shape}: change its first layer."]

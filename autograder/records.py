@@ -270,7 +270,10 @@ class Seconds:
 
 @dataclass(frozen=True)
 class Run:
-    """One execution (`runs/<run_key>/run.json`); notebook, hand-ins and answers to `questions` (their ids) lie beside it."""
+    """One execution (`runs/<run_key>/run.json`); notebook, hand-ins and answers to `questions` (their ids) lie beside it.
+
+    `data` and `release` are fingerprints of the split and of the release version that it saw.
+    """
 
     run_key: str
     outcome: Outcome
@@ -284,6 +287,8 @@ class Run:
     versions: dict[str, str]
     seed: int
     questions: tuple[str, ...]
+    data: str
+    release: str
 
 
 # --- what grading says ------------------------------------------------------------------------------------------------
@@ -377,7 +382,7 @@ def _adapter(kind: Any) -> Any:
 
 def to_dict(value: Any) -> Any:
     """A dataclass of this module as plain JSON values. NaN and infinity become null."""
-    return _adapter(_type_of(value)).dump_python(value, mode="json")
+    return json.loads(_adapter(_type_of(value)).dump_json(value))
 
 
 def _type_of(value: Any) -> Any:

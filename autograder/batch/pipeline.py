@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import fcntl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -36,14 +36,13 @@ from autograder.records import (
 
 OnCell = Callable[[int, int], None]
 _NOT_REUSED = ("infra_error",)
-_LOCKS: dict[str, threading.Lock] = {}
-_LOCKS_LOCK = threading.Lock()
 
 
 def grade_submission(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell, force: bool, queued_s: float = 0.0) -> Record:
     """The record of one submission, written to the store; the one that is there already if nothing has changed since."""
     known = plan.store.read(plan.profile.name, plan.assignment.id, submission.student, submission.submission_id)
     if known is not None and not force and is_current(plan, known):
+        plan.store.point_to(known)
         return known
     try:
         record = _grade(plan, submission, sandbox, on_cell, force)
@@ -66,6 +65,7 @@ def is_current(plan: Plan, record: Record) -> bool:
         and record.grading != "grader_error"
         and record.outcome not in _NOT_REUSED
         and (not record.runs or record.isolation.level >= plan.min_isolation)
+        and all(plan.store.run(run.run_key).read() is not None for run in record.runs)
     )
 
 
@@ -81,6 +81,7 @@ def _grade(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell
         student_data=plan.split.student,
         questions=plan.declarations.questions,
         threads=plan.threads,
+        release=plan.release_digest,
     )
     folder = plan.store.run(execution.run_key())
     with _one_at_a_time(folder):
@@ -93,9 +94,10 @@ def _grade(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell
 @contextmanager
 def _one_at_a_time(folder: RunFolder) -> Iterator[None]:
     """Two equal notebooks (two blank ones, say) share one run: the second waits for it instead of making it again."""
-    with _LOCKS_LOCK:
-        lock = _LOCKS.setdefault(folder.path.name, threading.Lock())
-    with lock:
+    locks = folder.path.parent / ".locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    with (locks / folder.path.name).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # holds among threads and among commands, and ends with them
         yield
 
 
@@ -118,6 +120,9 @@ def grade_run(plan: Plan, blank: Record, run: Run, folder: RunFolder, sandbox: S
             verdict = judge(plan.specs, plan.declarations.tests, _with_problems(scoring, plan), plan.profile.curves)
         except GraderError as error:
             verdict = unjudged(plan.specs, "grader_error", error.message)
+        except MachineError as error:
+            verdict = unjudged(plan.specs, "not_graded", error.message)
+            run = replace(run, outcome="infra_error", reason=error.message)
     return replace(
         _judged(blank, verdict),
         runs=(RunReference(run.run_key, run.seed, True),),
@@ -143,8 +148,7 @@ def _scoring(plan: Plan, run: Run, folder: RunFolder, sandbox: Sandbox) -> tuple
     except (OSError, ValueError):
         pass
     opened = open_models(folder, run, plan.declarations.predictions, plan.split, plan.profile, sandbox, plan.threads)
-    graders = plan.paths.graders(plan.assignment.id)
-    scoring, seconds = score_run(folder, run, opened.folder, graders, plan.split, plan.profile, plan.assignment.id)
+    scoring, seconds = score_run(folder, run, opened.folder, plan.graders, plan.split, plan.profile, plan.assignment.id)
     if not scoring.problems and all(test.outcome != "error" for test in scoring.tests):
         write_atomic(kept, to_json(scoring))
     return scoring, opened.seconds, seconds

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,7 +18,7 @@ from autograder.course.profile import RunProfile, find_assignment, resolve_profi
 from autograder.course.settings import Assignment, Course
 from autograder.data.sealed import SealedSplit, sealed_split
 from autograder.data.seed import read_seed
-from autograder.errors import UsageError
+from autograder.errors import GraderError, UsageError
 from autograder.execution.environment import font_cache, versions
 from autograder.execution.sandbox import Sandbox
 from autograder.files import digest, digest_files
@@ -25,7 +28,11 @@ from autograder.records import Declarations
 
 @dataclass(frozen=True)
 class Plan:
-    """How one assignment is graded under one profile."""
+    """How one assignment is graded under one profile; fixed when the batch starts, whatever is edited meanwhile.
+
+    `graders` is a copy of the graders' files. `scoring_key` names what they say: the files, the hidden data, the cells they
+    score, the versions. `execution_key` names all that decides about an execution and is not from the submission.
+    """
 
     paths: CoursePaths
     assignment: Assignment
@@ -39,26 +46,15 @@ class Plan:
     fonts: Path
     threads: int
     min_isolation: int
-
-    @property
-    def scoring_key(self) -> str:
-        """Names what the graders say: their files, the hidden data, the cells they score."""
-        graders = digest_files(self.paths.graders(self.assignment.id))
-        return digest(graders, self.split.fingerprint, [asdict(spec) for spec in self.specs], self.profile.name)
+    graders: Path
+    release_digest: str
+    scoring_key: str
+    execution_key: str
 
     @property
     def grade_key(self) -> str:
         """`scoring_key` and the curves: when only the second part differs, points follow from what was measured."""
-        curves = {metric: sorted(curve.points.items()) for metric, curve in self.profile.curves.items()}
-        return f"{self.scoring_key}.{digest(curves)}"
-
-    @property
-    def execution_key(self) -> str:
-        """All that decides about an execution and is not from the submission."""
-        profile = {key: value for key, value in asdict(self.profile).items() if key != "curves"}
-        questions = [question.id for question in self.declarations.questions]
-        files = [sorted(self.assignment.files), {name: data.hex() for name, data in self.released_files.items()}]
-        return digest(profile, self.release, files, self.split.fingerprint, questions, self.threads, versions())
+        return f"{self.scoring_key}.{_curves_key(self.profile)}"
 
     @property
     def context(self) -> str:
@@ -91,23 +87,57 @@ def make_plan(
             f"'{assignment.id}' has no release version, and submissions are restored from it.", f"Run: autograder release {assignment.id}"
         )
     release = read_notebook(release_file)
-    declarations = read_declarations(paths.graders(assignment.id), paths.state / "declarations")
+    graders = _copy_of(paths.graders(assignment.id), paths.state / "graders")
+    declarations = read_declarations(graders, paths.state / "declarations")
+    if declarations.problems:
+        raise GraderError(
+            f"The graders of '{assignment.id}' cannot be used: {'; '.join(declarations.problems)}", "Mend them; see `autograder check`."
+        )
     seed = read_seed(paths, store.root, say)
     named = data or (Path(os.environ["AUTOGRADER_DATA"]) if os.environ.get("AUTOGRADER_DATA") else None)
+    split = sealed_split(course, paths, profile.dataset, seed, named)
+    specs, files, threads = grade_cells(release), _released_files(release_file), max(1, int(assignment.resources.cpus))
+    release_digest = digest(release, {name: hashlib.sha256(content).hexdigest() for name, content in files.items()})
+    questions = [question.id for question in declarations.questions]
+    settings = {key: value for key, value in asdict(profile).items() if key != "curves"}
     return Plan(
         paths=paths,
         assignment=assignment,
         profile=profile,
         release=release,
-        released_files=_released_files(release_file),
-        specs=grade_cells(release),
+        released_files=files,
+        specs=specs,
         declarations=declarations,
-        split=sealed_split(course, paths, profile.dataset, seed, named),
+        split=split,
         store=store,
         fonts=font_cache(paths.state / "matplotlib"),
-        threads=max(1, int(assignment.resources.cpus)),
+        threads=threads,
         min_isolation=0 if trust else course.min_isolation,
+        graders=graders,
+        release_digest=release_digest,
+        scoring_key=digest(graders.name, split.fingerprint, [asdict(spec) for spec in specs], settings, sorted(profile.curves), versions()),
+        execution_key=digest(settings, release_digest, sorted(assignment.files), split.fingerprint, questions, threads, versions()),
     )
+
+
+def _curves_key(profile: RunProfile) -> str:
+    return digest({metric: sorted(curve.points.items()) for metric, curve in profile.curves.items()})
+
+
+def _copy_of(graders: Path, copies: Path) -> Path:
+    """A copy of the graders as they are now, named by their content; what S runs cannot change while a batch runs."""
+    if not graders.is_dir():
+        raise GraderError(f"The graders' folder '{graders}' does not exist.", "Write at least one test_*.py there.")
+    copy = copies / digest_files(graders)
+    if not copy.is_dir():
+        copies.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(dir=copies, prefix=".partial-"))
+        shutil.copytree(graders, partial, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+        try:
+            partial.rename(copy)
+        except OSError:  # another command was faster
+            shutil.rmtree(partial)
+    return copy
 
 
 def _released_files(notebook: Path) -> dict[str, bytes]:

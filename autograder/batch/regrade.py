@@ -38,11 +38,16 @@ def _regrade(plan: Plan, record: Record, sandbox: Sandbox) -> Regraded:
     run = folder.read()
     if run is None:
         return Regraded(record.student, record, record, f"its run {counted.run_key} is no longer in the store")
+    if run.data != plan.split.fingerprint or run.release != plan.release_digest:
+        what = "the data" if run.data != plan.split.fingerprint else "the release version"
+        return Regraded(record.student, record, record, f"{what} changed since it was executed")
     new = [question.function for question in plan.declarations.questions if question.id not in run.questions]
     if new:
         return Regraded(record.student, record, record, f"new question to {', '.join(dict.fromkeys(new))}")
     context = f"{record.context.partition('.')[0]}.{plan.grade_key}"  # the execution stays what it was
     after = grade_run(plan, replace(record, grade_key=plan.grade_key, context=context), run, folder, sandbox)
+    if after.outcome == "infra_error" and run.outcome != "infra_error":
+        return Regraded(record.student, record, record, f"the machine failed: {after.reason}")
     after = replace(after, seconds=replace(after.seconds, queue=record.seconds.queue))
     if after != record:
         plan.store.write(after)

@@ -22,7 +22,15 @@ class Store:
         return RunFolder(self.root / "runs" / run_key)
 
     def write(self, record: Record) -> None:
+        """Keeps a record and makes it its student's present one."""
         write_atomic(self._path(record.profile, record.assignment, record.student, record.submission_id), to_json(record))
+        self.point_to(record)
+
+    def point_to(self, record: Record) -> None:
+        """Makes a record its student's present one: the submission that was graded last, even if it was first seen earlier."""
+        pointer = self._path(record.profile, record.assignment, record.student, "").with_name("present")
+        if not pointer.is_file() or pointer.read_text(encoding="utf-8") != record.submission_id:
+            write_atomic(pointer, record.submission_id)
 
     def read(self, profile: str, assignment: str, student: str, submission_id: str) -> Record | None:
         """One record; None when there is none, or the file is damaged (it is then graded again)."""
@@ -36,13 +44,10 @@ class Store:
                 yield record
 
     def latest(self, profile: str, assignment: str) -> list[Record]:
-        """The newest record of each student, sorted by student."""
-        newest: dict[str, Record] = {}
-        for path in sorted((self.root / "records" / profile / assignment).glob("*/*.json")):
-            record = _load(path)
-            if record is not None and (record.student not in newest or _age(newest[record.student]) < _age(record)):
-                newest[record.student] = record
-        return [newest[student] for student in sorted(newest)]
+        """The present record of each student, sorted by student."""
+        folders = sorted(path.parent for path in (self.root / "records" / profile / assignment).glob("*/present"))
+        found = (_load(folder / f"{(folder / 'present').read_text(encoding='utf-8')}.json") for folder in folders)
+        return [record for record in found if record is not None]
 
     def arrival(self, assignment: str, student: str, submission_id: str) -> tuple[str, int]:
         """(received_at, attempt) of a submission: as first recorded, else now and one more than there were."""
@@ -52,10 +57,6 @@ class Store:
 
     def _path(self, profile: str, assignment: str, student: str, submission_id: str) -> Path:
         return self.root / "records" / profile / assignment / student / f"{submission_id}.json"
-
-
-def _age(record: Record) -> tuple[str, int]:
-    return record.received_at, record.attempt
 
 
 def _load(path: Path) -> Record | None:

@@ -15,7 +15,7 @@ from autograder.cli.grade import grade
 from autograder.cli.regrade import regrade
 from autograder.cli.release import release
 from autograder.cli.report import report
-from autograder.errors import AutograderError, ConfigurationError
+from autograder.errors import AutograderError, ConfigurationError, MachineError
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -48,3 +48,6 @@ def main() -> None:
         sys.exit(error.exit_status)
     except BrokenPipeError:
         os._exit(0)
+    except OSError as error:
+        click.echo(f"Error: {error}\n  → Is the disk full, or the folder not writable?", err=True)
+        sys.exit(MachineError.exit_status)

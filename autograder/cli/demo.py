@@ -29,7 +29,7 @@ def demo(common: Common, assignment: str | None, into: str, jobs: int | None) ->
     from autograder.batch.plan import make_plan, open_sandbox, store_of
     from autograder.cli.display import print_records
     from autograder.cli.feedback import write_feedback
-    from autograder.cli.grade import publish, run_batch
+    from autograder.cli.grade import finish, publish, run_batch
     from autograder.cli.release import release_one
     from autograder.cli.report import write_report
     from autograder.course.loading import load_course
@@ -62,6 +62,7 @@ def demo(common: Common, assignment: str | None, into: str, jobs: int | None) ->
     example = next((page for page in pages if "misses" in str(page)), pages[0])
     click.echo(f"Report:    {report}\nFeedback:  {example}\nGradebook: {paths.root / 'gradebook.db'}")
     here.say(f"Done in {time.monotonic() - began:.0f} s.")
+    finish(here, records)
 
 
 def _copy_course(common: Common, folder: Path) -> None:

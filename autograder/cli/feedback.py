@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 import click
 
@@ -38,14 +37,22 @@ def latest_records(common: Common, assignment: str, students: tuple[str, ...]) -
     """Store, profile and newest records. Raises UsageError when there are none."""
     from autograder.batch.plan import store_of
     from autograder.course.profile import find_assignment, resolve_profile
-    from autograder.errors import UsageError
 
     profile = resolve_profile(common.course, find_assignment(common.course, assignment), common.profile)
     store = store_of(common.course, common.paths, common.store)
-    records = [record for record in store.latest(profile.name, assignment) if not students or record.student in students]
-    if not records:
-        raise UsageError(f"There is no record of '{assignment}' in profile '{profile.name}'.", f"Run: autograder grade {assignment}")
-    return store, profile, records
+    return store, profile, newest_records(store, profile.name, assignment, students)
+
+
+def newest_records(store: Store, profile: str, assignment: str, students: tuple[str, ...]) -> list[Record]:
+    """The newest record of each chosen student. Raises UsageError when there are none, or one of those named has none."""
+    from autograder.errors import UsageError
+
+    found = store.latest(profile, assignment)
+    absent = sorted(set(students) - {record.student for record in found})
+    if not found or absent:
+        whose = f" from {', '.join(absent)}" if found else ""
+        raise UsageError(f"There is no record of '{assignment}'{whose} in profile '{profile}'.", f"Run: autograder grade {assignment}")
+    return [record for record in found if not students or record.student in students]
 
 
 def write_feedback(
@@ -93,10 +100,10 @@ def manual_grades(common: Common, assignment: str, gradebook: str | None) -> dic
 
 def due_time(common: Common, assignment: str) -> datetime | None:
     """The deadline in the course's time zone, or None."""
-    from autograder.course.profile import find_assignment
+    from autograder.course import profile
 
-    due = find_assignment(common.course, assignment).due
-    return datetime.fromisoformat(due).replace(tzinfo=ZoneInfo(common.course.timezone)) if due else None
+    due = profile.find_assignment(common.course, assignment).due
+    return profile.due_time(common.course, due) if due else None
 
 
 def _notebook(store: Store, record: Record) -> dict[str, Any] | None:

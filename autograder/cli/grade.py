@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,9 +66,9 @@ def grade(
     records = run_batch(plan, submissions, sandbox, jobs, force, common.quiet)
     if not common.quiet:
         print_records(records, f"{assignment}, profile {plan.profile.name}")
+    common.write_json([to_dict(record) for record in records])
     if gradebook or plan.profile.name == common.course.default_profile:
         publish(common, plan, records, {each.student: Path(each.folder) for each in submissions}, gradebook)
-    common.write_json([to_dict(record) for record in records])
     finish(common, records)
 
 
@@ -88,22 +89,26 @@ def publish(common: Common, plan: Plan, records: Sequence[Record], folders: dict
     empty = {}
     for record in records:
         counted = next((run.run_key for run in record.runs if run.counted), None)
-        executed = plan.store.run(counted).notebook() if counted else None
-        notebook = executed or plan.release  # formgrader lists a student without any notebook as not graded at all
-        write_autograded(common.paths, record.student, record.assignment, notebook, folders.get(record.student))
-        empty[record.student] = unanswered(notebook)
+        notebook = plan.store.run(counted).notebook() if counted else None
+        if notebook is not None:
+            empty[record.student] = unanswered(notebook)
+        elif (common.paths.autograded(record.student, record.assignment) / record.notebook).exists():
+            continue  # what an earlier execution left is worth more than nothing
+        # Without any notebook formgrader lists a student as not graded at all, so the released one stands there.
+        write_autograded(common.paths, record.student, record.assignment, notebook or plan.release, folders.get(record.student))
     summary = write_gradebook(gradebook or common.paths.gradebook_url, records, empty)
     for cell in summary.unknown_cells:
         common.say(f"The gradebook has no cell {cell}: run `autograder release` again.")
 
 
 def finish(common: Common, records: Sequence[Record]) -> None:
-    """Names what is not scored, and leaves with the status for it: 3 the machine's fault, 1 a grader's."""
+    """Names what is not scored, and leaves with the status for it: 3 the machine's fault, 1 a grader's. Quiet keeps errors."""
+    complain = partial(click.echo, err=True)
     for record in records:
         if record.grading == "grader_error":
-            common.say(f"{record.student}: not scored, a grader failed: {record.grading_reason}")
+            complain(f"{record.student}: not scored, a grader failed: {record.grading_reason}")
         elif record.outcome == "infra_error":
-            common.say(f"{record.student}: not scored, the machine failed: {record.reason}")
+            complain(f"{record.student}: not scored, the machine failed: {record.reason}")
         elif record.score is None:
             common.say(f"{record.student}: not scored, {record.outcome}: {record.reason}")
     if any(record.outcome == "infra_error" for record in records):

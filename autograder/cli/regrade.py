@@ -18,20 +18,17 @@ def regrade(common: Common, assignment: str, students: tuple[str, ...], gradeboo
 
     Executes no student code. Whoever needs execution because of a new question is named, and keeps the old score.
     """
-    from autograder.batch.plan import make_plan, store_of
+    from autograder.batch.plan import make_plan, open_sandbox, store_of
     from autograder.batch.regrade import regrade as regrade_records
+    from autograder.cli.feedback import newest_records
     from autograder.cli.grade import finish, publish
-    from autograder.errors import UsageError
-    from autograder.execution.sandbox import choose_sandbox
 
     store = store_of(common.course, common.paths, common.store)
     plan = make_plan(common.course, common.paths, assignment, common.profile, store, common.data, True, common.say)
-    records = [record for record in store.latest(plan.profile.name, assignment) if not students or record.student in students]
-    if not records:
-        raise UsageError(f"There is no record of '{assignment}' in profile '{plan.profile.name}'.", f"Run: autograder grade {assignment}")
+    records = newest_records(store, plan.profile.name, assignment, students)
     needed = min((record.isolation.level for record in records if record.runs), default=common.course.min_isolation)
     # Opening a model asks for no more isolation than running the notebook that made it did.
-    sandbox = choose_sandbox(min(needed, common.course.min_isolation), consent(trust_submissions))
+    sandbox = open_sandbox(common.course, consent(trust_submissions) or needed == 0)
     changes = regrade_records(plan, records, sandbox)
     for change in changes:
         if change.needs_execution:
@@ -40,8 +37,6 @@ def regrade(common: Common, assignment: str, students: tuple[str, ...], gradeboo
             common.say(f"{change.student}: {_score(change.before.score)} → {_score(change.after.score)}")
     changed, waiting = sum(change.changed for change in changes), sum(bool(change.needs_execution) for change in changes)
     common.say(f"{len(changes)} regraded, {changed} score(s) changed, {waiting} need(s) execution.")
-    if gradebook or plan.profile.name == common.course.default_profile:
-        publish(common, plan, [change.after for change in changes], {}, gradebook)
     common.write_json(
         [
             {
@@ -53,6 +48,10 @@ def regrade(common: Common, assignment: str, students: tuple[str, ...], gradeboo
             for each in changes
         ]
     )
+    if gradebook or plan.profile.name == common.course.default_profile:
+        folders = {each.student: common.paths.submitted / each.student / assignment for each in changes}
+        there = {student: folder for student, folder in folders.items() if folder.is_dir()}
+        publish(common, plan, [each.after for each in changes], there, gradebook)
     finish(common, [change.after for change in changes])
 
 

@@ -11,6 +11,7 @@ from autograder.course.notebook import grade_cells, nbgrader_of, read_notebook
 from autograder.course.paths import CoursePaths
 from autograder.course.settings import Assignment
 from autograder.errors import AutograderError, Problem
+from autograder.inputs import Input
 from autograder.records import Declarations
 
 _PARAMETERS = ("seed", "sample_limit", "epoch_limit", "dataset")
@@ -145,9 +146,10 @@ def _handin_problems(paths: CoursePaths, assignment: Assignment, notebook: dict[
                     graders, f"{test.name} predicts '{wanted.model}', which no locked cell hands in", f"Write hand_in({wanted.model!r})."
                 )
             )
-        elif wanted and wanted.model in handed.inputs and handed.inputs[wanted.model].shape != wanted.shape:
-            said = handed.inputs[wanted.model].shape
-            message = f"{test.name} predicts '{wanted.model}' with inputs {wanted.shape}, its hand-in cell says {said}"
+        elif wanted and wanted.model in handed.inputs and handed.inputs[wanted.model] != Input(wanted.shape, wanted.range):
+            said = handed.inputs[wanted.model]
+            here, there = _say(wanted.shape, wanted.range), _say(said.shape, said.range)
+            message = f"{test.name} predicts '{wanted.model}' with {here}, its hand-in cell says {there}"
             problems.append(Problem(graders, message, "The grader's counts; make the hand-in cell say the same."))
     return problems
 
@@ -169,3 +171,7 @@ def _curve_problems(assignment: Assignment, declarations: Declarations) -> list[
 
 def _name(cell: dict[str, Any], index: int) -> str:
     return str(nbgrader_of(cell).get("grade_id") or f"number {index + 1}")
+
+
+def _say(shape: tuple[int, ...], span: tuple[float, float] | None) -> str:
+    return f"inputs {shape}" + (f" from {span[0]:g} to {span[1]:g}" if span else "")

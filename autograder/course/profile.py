@@ -79,5 +79,10 @@ def due_utc(course: Course, assignment: Assignment) -> datetime | None:
     """When the assignment is due, in UTC without a zone, as nbgrader keeps it; None without a deadline."""
     if assignment.due is None:
         return None
-    local = datetime.fromisoformat(assignment.due).replace(tzinfo=ZoneInfo(course.timezone))
-    return local.astimezone(UTC).replace(tzinfo=None)
+    return due_time(course, assignment.due).astimezone(UTC).replace(tzinfo=None)
+
+
+def due_time(course: Course, due: str) -> datetime:
+    """A deadline with its zone: the one written with it, else the course's."""
+    found = datetime.fromisoformat(due)
+    return found if found.tzinfo else found.replace(tzinfo=ZoneInfo(course.timezone))

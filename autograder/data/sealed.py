@@ -52,11 +52,11 @@ def sealed_split(course: Course, paths: CoursePaths, name: str, seed: bytes, dat
 
 
 def _split_fingerprint(dataset: Dataset, seed: bytes) -> str:
-    """The loader counts by its file: a changed loader makes another split."""
+    """The loader counts by its source, not by the file around it: a changed loader makes another split."""
     try:
-        loader = hashlib.sha256(Path(inspect.getsourcefile(dataset.load) or "").read_bytes()).hexdigest()
+        loader = hashlib.sha256(inspect.getsource(dataset.load).encode()).hexdigest()
     except (OSError, TypeError):
-        loader = repr(dataset.load)
+        loader = str(getattr(dataset.load, "__qualname__", ""))
     return digest(dataset.name, dataset.sizes, dataset.train_repeats, dataset.answers, loader, fingerprint(seed))
 
 

@@ -20,7 +20,7 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine
 
-from autograder.execution.output import OutputBudget, shorten_error
+from autograder.execution.output import OutputBudget, is_displayable, shorten_error
 from autograder.execution.questions import ANSWER_BYTES
 from autograder.files import read_bounded
 
@@ -190,6 +190,8 @@ class CourseClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill 
         code = f"__import__('autograder.execution.questions', fromlist=['answer']).answer({str(request)!r}, {str(reply)!r})"
         message = self.kc.execute(code, silent=True, store_history=False, allow_stdin=False)
         if not await self._replied(message, question["seconds"]):
+            if not await self._alive():
+                return {"question": question["id"], "reason": f"{question['function']} ended the whole notebook"}
             await self.km.interrupt_kernel()
             if not await self._replied(message, _INTERRUPT_S):
                 await self._kill()
@@ -235,7 +237,12 @@ class CourseClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill 
             self.session.budget.add_stream(cell_index, outs, _stream_name(content.get("name")), str(content.get("text", "")))
             _as_nodes(outs)
         elif msg["msg_type"] == "error":
-            outs.append(_node(shorten_error(content)))
+            error = shorten_error(content)
+            if self.session.budget.admit(cell_index, outs, error, always=not _has_error(outs)):
+                outs.append(_node(error))
+            _as_nodes(outs)
+        elif not is_displayable(content):
+            self.session.budget.received += len(str(content))
         elif self.session.budget.admit(cell_index, outs, content):
             super().output(outs, msg, display_id, cell_index)
         else:
@@ -258,7 +265,7 @@ class CourseClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill 
     def _update_display_id(self, display_id: str, msg: dict[str, Any]) -> None:
         size = len(json.dumps(msg["content"], default=str))
         self.session.budget.received += size
-        if size <= self.session.budget.per_cell:
+        if size <= self.session.budget.per_cell and is_displayable(msg["content"]):
             super()._update_display_id(display_id, msg)
 
 
@@ -269,6 +276,10 @@ def _pid(manager: Any) -> int:
 
 class _KernelGone(Exception):
     """The kernel ended; no further cell can run."""
+
+
+def _has_error(outs: list[Any]) -> bool:
+    return any(output["output_type"] == "error" for output in outs)
 
 
 def _stream_name(name: Any) -> str:

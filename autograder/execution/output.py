@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _CONTROL = re.compile(r"[\r\b]")
-_TAIL = re.compile(r"[^\n]*\Z")
 
 
 def collapse(before: str, text: str) -> str:
@@ -18,8 +17,7 @@ def collapse(before: str, text: str) -> str:
     """
     if not _CONTROL.search(text) and not before.endswith("\r"):
         return before + text
-    tail = _TAIL.search(before)
-    start = tail.start() if tail else len(before)
+    start = before.rfind("\n") + 1
     lines = (before[start:] + text).replace("\r\n", "\n").split("\n")
     return before[:start] + "\n".join(_collapse_line(line, last=index == len(lines) - 1) for index, line in enumerate(lines))
 
@@ -81,10 +79,13 @@ class OutputBudget:
         else:
             outputs.append({"output_type": "stream", "name": name, "text": whole})
 
-    def admit(self, cell: int, outputs: list[Any], output: dict[str, Any]) -> bool:
+    def admit(self, cell: int, outputs: list[Any], output: dict[str, Any], always: bool = False) -> bool:
         """Counts another output (display, result, error); False, and one line instead, when there is no room for it."""
         size = _size(json.dumps(output, default=str))
         self.received += size
+        if always:
+            self.kept[cell] = self.kept.get(cell, 0) + size
+            return True
         if cell in self.cut:
             return False
         if size > self.room(cell):
@@ -98,9 +99,18 @@ class OutputBudget:
         return f"\n[output cut here: {self.per_cell // 1000} KB per cell and {self.in_total // 1_000_000} MB in all are kept]\n"
 
 
-def shorten_error(output: dict[str, Any], limit: int = 20_000) -> dict[str, Any]:
+def is_displayable(content: Any) -> bool:
+    """Whether a display's data are what a notebook file may hold: text for each type, or JSON for JSON types."""
+    data = content.get("data") if isinstance(content, dict) else None
+    if not isinstance(data, dict) or not isinstance(content.get("metadata", {}), dict):
+        return False
+    return all(isinstance(kind, str) and (isinstance(value, str) or kind.endswith("json")) for kind, value in data.items())
+
+
+def shorten_error(output: dict[str, Any], limit: int = 10_000) -> dict[str, Any]:
     """An error output whose message and traceback are cut, so that an exception with a long text stays an exception."""
-    lines = [str(line)[:limit] for line in output.get("traceback", [])][-50:]
+    found = output.get("traceback", [])
+    lines = [str(line)[: limit // 5] for line in found][-20:] if isinstance(found, list) else []
     return {
         "output_type": "error",
         "ename": str(output.get("ename", ""))[:200],

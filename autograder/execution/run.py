@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 from autograder import wire
 from autograder.course.profile import RunProfile
@@ -22,6 +22,8 @@ from autograder.execution.sandbox import Command, Process, Sandbox
 from autograder.files import write_atomic
 from autograder.handin import MANIFEST
 from autograder.records import Answer, FirstError, Flag, HandinEntry, Question, Run, Seconds, Usage, from_json, to_json
+
+T = TypeVar("T")
 
 _START_S = 180
 _GRACE_S = 30
@@ -41,6 +43,7 @@ class Execution:
     student_data: Path
     questions: tuple[Question, ...]
     threads: int
+    release: str = ""
 
     def run_key(self) -> str:
         """Names the run: prepared notebook, files, profile, visible data, limits, environment, seed, questions."""
@@ -64,6 +67,7 @@ class _Received:
     answers: bytes | None = None
     start_s: float = 0.0
     problem: str = ""
+    started: bool = False
     timed_out: bool = False
 
 
@@ -82,7 +86,8 @@ def execute(
         finally:
             cpu_s, peak_mib = process.kill()
         run = _conclude(execution, received, sandbox, process, Usage(time.monotonic() - began, cpu_s, 0.0, peak_mib), target.path.name)
-        _keep(target, run, received)
+        if run.outcome != "infra_error":  # that one says nothing about the notebook, and must not replace one that does
+            _keep(target, run, received)
         return run
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -143,9 +148,9 @@ def _send_line(process: Process, value: Any) -> None:
 
 def _take(frame: Frame, received: _Received, on_cell: Callable[[int, int], None]) -> None:
     if frame.kind == "started":
-        received.start_s = float(frame.fields.get("seconds", 0.0))
+        received.started, received.start_s = True, _number(frame.fields.get("seconds"))
     elif frame.kind == "cell":
-        on_cell(int(frame.fields.get("index", 0)), int(frame.fields.get("count", 0)))
+        on_cell(int(_number(frame.fields.get("index"))), int(_number(frame.fields.get("count"))))
     elif frame.kind == "notebook":
         received.notebook = frame.payload
     elif frame.kind == "file":
@@ -175,17 +180,20 @@ def _conclude(execution: Execution, received: _Received, sandbox: Sandbox, proce
         versions=versions(),
         seed=execution.profile.seed,
         questions=tuple(question.id for question in execution.questions),
+        data=execution.split_fingerprint,
+        release=execution.release,
     )
 
 
 def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0
+    """A number that A sent, or 0 for whatever else it sent."""
+    return float(value) if isinstance(value, int | float) and abs(value) < 1e9 else 0.0
 
 
 def _outcome(execution: Execution, received: _Received, process: Process) -> tuple[Any, str, FirstError | None]:
     """(outcome, reason, first error); without a result from A it is the limit's fault, or the machine's."""
     if received.result is None:
-        if received.timed_out:
+        if received.timed_out and received.started:
             return "timed_out", f"The notebook did not end within {execution.profile.limits.total_s:g} s and was killed.", None
         if received.problem:
             return "output_exceeded", f"The notebook's process sent more than it may, or something else: {received.problem}", None
@@ -203,32 +211,40 @@ def _outcome(execution: Execution, received: _Received, process: Process) -> tup
 def _entries(received: _Received) -> tuple[HandinEntry, ...]:
     """The manifest, as far as it is one; an entry whose file did not come is missing, with the reason."""
     try:
-        data = received.files.get(MANIFEST, b'{"entries": []}')[:_MANIFEST_BYTES]
-        entries = from_json(tuple[HandinEntry, ...], json.dumps(json.loads(data)["entries"]))
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return ()
+        listed = json.loads(received.files.get(MANIFEST, b"{}")[:_MANIFEST_BYTES]).get("entries")
+    except (ValueError, AttributeError, RecursionError):
+        listed = None
+    entries = [entry for part in (listed if isinstance(listed, list) else []) if (entry := _parse(HandinEntry, part)) is not None]
     return tuple(_checked(entry, received) for entry in entries if re.fullmatch(r"[A-Za-z_]\w{0,99}", entry.name, re.ASCII))
 
 
 def _checked(entry: HandinEntry, received: _Received) -> HandinEntry:
     if entry.kind in ("missing", "function"):
         return HandinEntry(entry.name, entry.kind, entry.section, None, (entry.reason or "")[:1000] or None)
-    files = {"model": f"{entry.name}/model.json", "value": f"{entry.name}.json", "history": f"{entry.name}.json"}
-    needed = files.get(entry.kind, f"{entry.name}.npz")
-    if needed in received.files:
-        return HandinEntry(entry.name, entry.kind, entry.section, entry.name if entry.kind == "model" else needed)
-    reason = next((why for name, why in received.left_out.items() if name.startswith(entry.name)), "its file is missing")
+    needed = {
+        "model": (f"{entry.name}/model.json", f"{entry.name}/weights.npz"),
+        "value": (f"{entry.name}.json",),
+        "history": (f"{entry.name}.json",),
+    }.get(entry.kind, (f"{entry.name}.npz",))
+    if all(name in received.files for name in needed):
+        return HandinEntry(entry.name, entry.kind, entry.section, entry.name if entry.kind == "model" else needed[0])
+    own = (f"{entry.name}/", f"{entry.name}.")
+    reason = next((why for name, why in received.left_out.items() if name.startswith(own)), "its file is missing")
     return HandinEntry(entry.name, "missing", entry.section, None, f"'{entry.name}' was not handed in: {reason}"[:1000])
 
 
 def _flags(received: _Received) -> tuple[Flag, ...]:
     found = received.result or {}
-    flags = [Flag("output_cut", f"the output of cell {int(index) + 1} was cut") for index in (found.get("cut") or [])[:50]]
-    flags += [Flag("cell_timed_out", f"cell '{str(name)[:100]}' reached its time limit") for name in (found.get("timed_out") or [])[:50]]
-    flags += [Flag("handin_left_out", f"{name!r}: {why}") for name, why in list(received.left_out.items())[:20]]
+    flags = [Flag("output_cut", f"the output of cell {int(_number(index)) + 1} was cut") for index in _listed(found.get("cut"))]
+    flags += [Flag("cell_timed_out", f"cell {ascii(name)[:100]} reached its time limit") for name in _listed(found.get("timed_out"))]
+    flags += [Flag("handin_left_out", f"{name!a}: {why}"[:500]) for name, why in list(received.left_out.items())[:20]]
     if received.result is not None and received.answers is None:
         flags.append(Flag("no_answers", "the notebook's process ended while its functions were called"))
     return tuple(flags)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value[:50] if isinstance(value, list) else []
 
 
 def _keep(target: RunFolder, run: Run, received: _Received) -> None:
@@ -237,7 +253,18 @@ def _keep(target: RunFolder, run: Run, received: _Received) -> None:
     Only files that a hand-in may have are kept, and the manifest as it was understood, not as it came.
     """
     partial = Path(tempfile.mkdtemp(dir=target.path.parent, prefix=".partial-"))
-    folder = RunFolder(partial)
+    try:
+        _fill(RunFolder(partial), run, received)
+        os.chmod(partial, 0o755)
+        if target.path.exists():
+            shutil.rmtree(target.path)
+        partial.rename(target.path)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def _fill(folder: RunFolder, run: Run, received: _Received) -> None:
     folder.handin.mkdir()
     for name, data in received.files.items():
         if _HANDIN_FILE.fullmatch(name) and name != MANIFEST:
@@ -249,14 +276,23 @@ def _keep(target: RunFolder, run: Run, received: _Received) -> None:
         folder.notebook_file.write_bytes(received.notebook)
     folder.answers_file.write_text(to_json(_answers(received)), encoding="utf-8")
     write_atomic(folder.run_file, to_json(run))
-    os.chmod(partial, 0o755)
-    if target.path.exists():
-        shutil.rmtree(target.path)
-    partial.rename(target.path)
 
 
 def _answers(received: _Received) -> tuple[Answer, ...]:
+    """Each answer on its own: one that is malformed does not take the others with it."""
+    return tuple(answer for part in _parts(received.answers or b"[]") if (answer := _parse(Answer, part)) is not None)
+
+
+def _parts(data: bytes) -> list[Any]:
     try:
-        return from_json(tuple[Answer, ...], received.answers or b"[]")
-    except ValueError:
-        return ()
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        return []
+    return found if isinstance(found, list) else []
+
+
+def _parse(kind: type[T], part: Any) -> T | None:
+    try:
+        return from_json(kind, json.dumps(part))
+    except (ValueError, TypeError, RecursionError):
+        return None

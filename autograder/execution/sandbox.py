@@ -19,6 +19,9 @@ from typing import IO, Protocol
 from autograder.errors import MachineError, UsageError
 from autograder.records import Isolation
 
+# No user site, no working directory on the path, no bytecode; unlike -I it heeds PYTHONHASHSEED, and the environment is ours.
+PYTHON = (sys.executable, "-s", "-P", "-B")
+
 
 @dataclass(frozen=True)
 class Command:
@@ -80,10 +83,12 @@ class Unprotected:
     isolation: Isolation = field(default_factory=lambda: Isolation(level=0))
 
     def start(self, command: Command) -> Process:
+        if was_interrupted():
+            raise MachineError("The command was interrupted.")
         errors = tempfile.TemporaryFile()  # noqa: SIM115  # it lives as long as the process
         try:
             popen = subprocess.Popen(
-                [sys.executable, "-I", "-m", command.module],
+                [*PYTHON, "-m", command.module],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -101,9 +106,9 @@ def choose_sandbox(min_isolation: int, trust: bool) -> Sandbox:
 
     Raises UsageError when that is below `min_isolation` and nobody consented with `trust`.
     """
-    if not trust and min_isolation > 0:
+    if not trust:
         raise UsageError(
-            f"Nothing was executed: isolation level {min_isolation} is required, this version offers level 0 (none).",
+            f"Nothing was executed: isolation level {max(1, min_isolation)} is required, this version offers level 0 (none).",
             "If you trust every one of these submissions with your account, your files and the hidden labels, add --trust-submissions.",
         )
     return Unprotected()

@@ -28,6 +28,7 @@ def main() -> None:
 
     from autograder.execution.engine import AutograderEngine, Session
     from autograder.execution.output import OutputBudget
+    from autograder.execution.sandbox import PYTHON
 
     limits, work = request["limits"], Path(request["work"])
     source = work / "notebook.ipynb"
@@ -44,7 +45,7 @@ def main() -> None:
         return questions
 
     session = Session(
-        python=[sys.executable, "-I"],
+        python=list(PYTHON),
         work=work,
         cell_s=limits["cell_s"],
         total_s=limits["total_s"],
@@ -89,11 +90,11 @@ def _send_handins(writer: FrameWriter, folder: Path, limit: int) -> None:
     for path in sorted(folder.rglob("*"), key=lambda each: (each.name != "manifest.json", str(each))):
         if path.is_dir() or path.name.endswith(".partial"):
             continue
-        name = str(path.relative_to(folder))
+        name = str(path.relative_to(folder)).encode("utf-8", "replace").decode()
         try:
             data = read_bounded(path, left)
         except (OSError, ValueError) as error:
-            writer.send("left_out", name=name[:200], reason=str(error)[:300])
+            writer.send("left_out", name=name[:200], reason=ascii(str(error))[1:300])
             continue
         left -= len(data)
         writer.send("file", data, name=name)

@@ -16,6 +16,7 @@ from autograder import wire
 from autograder.records import Answer, HandinEntry, ModelDescription, Question, from_json
 
 _SAMPLE_BYTES = 64 * 2**20
+_SAMPLE_LENGTH = 100_000_000
 
 
 class HandinProblem(AssertionError):
@@ -81,9 +82,11 @@ class Submission:
         """The rows must be the ones that this assignment samples from an array of that length."""
         try:
             sides = tuple(int(side) for side in shape)
+            if not 0 < sides[0] <= _SAMPLE_LENGTH:
+                raise ValueError
             kind = np.dtype(str(dtype))
             expected = wire.sample_indices(self._assignment, name, sides[0])
-        except (TypeError, ValueError, IndexError):
+        except Exception:  # what a hand-in holds is the student's, whatever reading it raises
             raise HandinProblem(f"The sample of '{name}' is malformed.") from None
         if not np.array_equal(indices, expected) or rows.shape != (len(expected), *sides[1:]) or rows.dtype != kind:
             raise HandinProblem(f"The sample of '{name}' is malformed: its rows are not those that were asked for.")
@@ -91,21 +94,21 @@ class Submission:
 
     def value(self, name: str) -> Any:
         """A handed-in number, text, list or dictionary."""
-        self._entry(name, "value")
+        self._entry(name, "value", "history")  # a dictionary of lists of numbers is handed in as a history
         try:
             return wire.decode(self._json(name))
-        except (ValueError, KeyError, TypeError):
+        except Exception:  # as above
             raise HandinProblem(f"The value '{name}' is malformed.") from None
 
     def history(self, name: str) -> dict[str, list[float]]:
         """Handed-in training curves: metric → one float for each epoch."""
-        self._entry(name, "history")
+        self._entry(name, "history", "value")
         found = self._json(name)
         if not isinstance(found, dict) or not all(isinstance(values, list) for values in found.values()):
             raise HandinProblem(f"The history '{name}' is malformed.")
         try:
             return {str(metric): [float(value) for value in values] for metric, values in found.items()}
-        except (TypeError, ValueError):
+        except Exception:  # as above
             raise HandinProblem(f"The history '{name}' holds values that are no numbers.") from None
 
     def source(self, cell: str) -> str:
@@ -131,14 +134,14 @@ class Submission:
         try:
             data = (self._handin / f"{name}.json").read_bytes()
             return json.loads(data[: 10 * wire.VALUE_BYTES])
-        except (OSError, ValueError, RecursionError):
+        except Exception:  # as above
             raise HandinProblem(f"What was handed in as '{name}' cannot be read.") from None
 
     def _arrays(self, name: str, limit: int, *keys: str) -> list[NDArray[Any]]:
         path = self._handin / f"{name}.npz"
         try:
             return load_arrays(path, limit, keys)
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError):
+        except Exception:  # as above; a header may claim any size, so MemoryError too
             raise HandinProblem(f"What was handed in as '{name}' cannot be read as an array.") from None
 
 
@@ -152,7 +155,10 @@ def load_arrays(path: Path, limit: int, keys: tuple[str, ...]) -> list[NDArray[A
         ):
             raise ValueError("compressed or too large")
     with np.load(path, allow_pickle=False) as arrays:
-        return [arrays[key] for key in keys]
+        found = [arrays[key] for key in keys]
+    if not all(isinstance(array, np.ndarray) for array in found):
+        raise ValueError("a member is no array")  # NumPy gives the bytes of whatever else lies in the archive
+    return found
 
 
 class Answers:
@@ -177,7 +183,7 @@ class Answers:
             raise HandinProblem(f"No answer from {question.function}: {answer.reason}.")
         try:
             return wire.decode(answer.value)
-        except (ValueError, KeyError, TypeError):
+        except Exception:  # as above
             raise HandinProblem(f"The answer of {question.function} is malformed.") from None
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import sys
 from pathlib import Path
@@ -22,6 +23,7 @@ from autograder.inputs import Input
 from autograder.records import CompileDescription, to_json
 
 _BATCH = 2_000
+_MAX_OUTPUT = 1_000
 
 
 def main() -> None:
@@ -35,8 +37,11 @@ def main() -> None:
             _open(name, Path(request["handin"]) / name, request, images, writer)
         except Refused as refusal:
             writer.send("refused", model=name, reason=f"The model '{name}' cannot be opened: {refusal}.")
-        except MemoryError:
-            writer.send("refused", model=name, reason=f"The model '{name}' needs more memory than there is.")
+        except BrokenPipeError:
+            raise
+        except Exception as error:  # whatever a model that a student configured leads to is that model's
+            said = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
+            writer.send("refused", model=name, reason=f"The model '{name}' cannot predict: {said}")
     writer.send("done")
 
 
@@ -64,10 +69,22 @@ def _compiled(folder: Path) -> CompileDescription | None:
 def _predict(model: Any, wanted: Input, images: Any) -> np.ndarray[Any, Any]:
     """Outputs (n, …) float32, eagerly in batches: for one pass that is several times faster than `predict`."""
     expected = tuple(model.input_shape[1:]) if isinstance(model.input_shape, tuple) else model.input_shape
+    _check_output(model.output_shape)
     if not _fits(expected, wanted.shape):
         raise Refused(f"it takes inputs of shape {expected}, {wanted.shape} were expected")
     outputs = [np.asarray(model(wanted.prepare(images[start : start + _BATCH]), training=False)) for start in range(0, len(images), _BATCH)]
     return np.concatenate(outputs).astype(np.float32)
+
+
+def _check_output(shape: Any) -> None:
+    """One output of a known, reasonable size for each image; anything else could fill memory and disk."""
+    if not isinstance(shape, tuple) or not all(side is None or isinstance(side, int) for side in shape):
+        raise Refused("it has several outputs; one is needed")
+    size = math.prod(side or _MAX_OUTPUT + 1 for side in shape[1:])
+    if size > _MAX_OUTPUT:
+        raise Refused(
+            f"it gives outputs of shape {shape}, at most {_MAX_OUTPUT:,} numbers for each image are read (is a last layer missing?)"
+        )
 
 
 def _fits(expected: Any, shape: tuple[int, ...]) -> bool:

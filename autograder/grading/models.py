@@ -111,7 +111,9 @@ def _receive(process: Process, names: list[str], target: Path) -> dict[str, str]
             elif frame.kind == "refused":
                 refusals[str(frame.fields.get("model"))] = str(frame.fields.get("reason"))[:1000]
     except ChannelTimeout:
-        return {**{name: f"The model '{name}' took more than {_DEADLINE_S} s to open and predict." for name in names}, **refusals}
+        raise MachineError(
+            f"Opening models took more than {_DEADLINE_S} s.", "Is the machine overloaded? Run the same command again."
+        ) from None
     except ChannelError as error:
         raise MachineError(f"Opening models failed: {error}") from None
     finally:

@@ -96,8 +96,13 @@ def read_weights(folder: Path, limit: int) -> list[np.ndarray[Any, Any]]:
             if any(member.compress_type != zipfile.ZIP_STORED for member in members) or sum(member.file_size for member in members) > limit:
                 raise Refused("its weights are compressed or too large")
         with np.load(folder / "weights.npz", allow_pickle=False) as arrays:
-            return [arrays[f"w{index:04}"] for index in range(len(members))]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+            found = [arrays[f"w{index:04}"] for index in range(len(members))]
+        if not all(isinstance(array, np.ndarray) for array in found):
+            raise Refused("its weights cannot be read")
+        return found
+    except Refused:
+        raise
+    except Exception:  # zipfile and NumPy raise many kinds of errors for what somebody made up
         raise Refused("its weights cannot be read") from None
 
 
@@ -113,7 +118,17 @@ def rebuild(config: dict[str, Any], weights: list[np.ndarray[Any, Any]]) -> Any:
         raise Refused(f"its weights have shapes {wanted[:6]}, its layers need {shapes[:6]}")
     model = _deserialize(keras, config)
     model.set_weights(weights)
+    _finalize(model)
     return model
+
+
+def _finalize(layer: Any) -> None:
+    """Layers such as Normalization keep values computed from their weights, which setting weights alone leaves as they were."""
+    for inner in getattr(layer, "layers", None) or [getattr(layer, "layer", None)]:
+        if inner is not None:
+            _finalize(inner)
+    if hasattr(layer, "finalize_state"):
+        layer.finalize_state()
 
 
 def _deserialize(keras: Any, config: dict[str, Any]) -> Any:

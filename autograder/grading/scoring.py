@@ -15,10 +15,10 @@ from typing import Any
 from autograder.course.notebook import nbgrader_of
 from autograder.course.profile import RunProfile
 from autograder.data.sealed import SealedSplit
-from autograder.errors import GraderError
+from autograder.errors import GraderError, MachineError
 from autograder.execution.environment import versions
 from autograder.execution.rundir import RunFolder
-from autograder.execution.sandbox import forget_child, remember_child
+from autograder.execution.sandbox import forget_child, remember_child, was_interrupted
 from autograder.files import digest, digest_files, write_atomic
 from autograder.records import Declarations, Run, Scoring, from_json, to_json
 
@@ -32,13 +32,14 @@ def read_declarations(graders: Path, cache: Path) -> Declarations:
     """
     if not graders.is_dir():
         raise GraderError(f"The graders' folder '{graders}' does not exist.", "Write at least one test_*.py there.")
-    kept = cache / f"{digest(digest_files(graders, '**/*.py'), versions())}.json"
+    kept = cache / f"{digest(digest_files(graders), versions())}.json"  # all files: cases may stand in one beside the code
     try:
         return from_json(Declarations, kept.read_bytes())
     except (OSError, ValueError):
         pass
     declared = from_json(Declarations, _run_s({"mode": "collect", "graders": str(graders)}))
-    write_atomic(kept, to_json(declared))
+    if not declared.problems:  # a missing module may be installed meanwhile
+        write_atomic(kept, to_json(declared))
     return declared
 
 
@@ -77,9 +78,11 @@ def _sources(notebook: dict[str, Any] | None) -> dict[str, str]:
 
 
 def _run_s(request: dict[str, Any]) -> str:
+    if was_interrupted():
+        raise MachineError("The command was interrupted.")
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
-            [sys.executable, "-I", "-m", "autograder.grading.score"],
+            [sys.executable, "-I", "-B", "-m", "autograder.grading.score"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -99,6 +102,10 @@ def _run_s(request: dict[str, Any]) -> str:
             forget_child(process.pid)
         errors.seek(0)
         words = errors.read().decode(errors="replace").strip()[-500:]
+    if was_interrupted() or process.returncode < 0:
+        raise MachineError(
+            f"The scoring process was killed (signal {-process.returncode}).", "Is there enough memory? Run the same command again."
+        )
     if process.returncode != 0:
         raise GraderError(f"The graders in '{request['graders']}' ended their process: {words or process.returncode}", "Run them by hand.")
     return said.decode()

@@ -31,6 +31,12 @@ def judge(specs: Sequence[GradeCellSpec], declared: Sequence[DeclaredTest], scor
     problems = list(scoring.problems) + [
         f"{cell.grade_id}: {test.name}: {test.message}" for cell in cells for test in cell.tests if test.fraction is None
     ]
+    scored = {spec.grade_id for spec in specs if not spec.manual}
+    problems += [
+        f"{test.name} names '{test.grade_cell}', which is no automatically graded cell"
+        for test in declared
+        if test.grade_cell not in scored
+    ]
     problems += [f"grade cell '{cell.grade_id}' has no test" for cell in cells if not cell.manual and not cell.tests]
     return Verdict("grader_error" if problems else "ok", "; ".join(problems)[:2000], *_total(cells, bool(problems)), cells)
 

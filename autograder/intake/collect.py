@@ -8,8 +8,9 @@ import os
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC
 from pathlib import Path
+from typing import Any
 
 from autograder.course.profile import RunLimits
 from autograder.course.settings import Assignment
@@ -50,6 +51,10 @@ def find_submissions(submitted: Path, assignment: str, students: Sequence[str], 
             f"The folder '{submitted}' does not exist.", "Collect submissions first, or name their folder with --submitted DIR."
         )
     found = {path.parent.name: path for path in submitted.glob(f"*/{assignment}") if path.is_dir() and not path.is_symlink()}
+    odd = [name for name in found if not name.isprintable() or name.encode("utf-8", "replace").decode() != name]
+    if odd:
+        shown = ", ".join(ascii(name) for name in sorted(odd))
+        raise UsageError(f"Folders in '{submitted}' have names that are no readable text: {shown}.", "Rename them to the students' ids.")
     absent = sorted(set(students) - set(found))
     if absent:
         raise UsageError(
@@ -95,20 +100,25 @@ def _bytes_of(path: Path, size: int) -> bytes:
 
 
 def _timestamp(folder: Path) -> str | None:
-    """`timestamp.txt` as nbgrader writes it, as ISO text; None when absent or not a time."""
+    """`timestamp.txt` as nbgrader writes it, as ISO text in UTC without a zone; None when absent or not a time."""
     try:
         text = read_bounded(folder / "timestamp.txt", 200).decode().strip()
     except (OSError, ValueError):
         return None
-    for form in ("%Y-%m-%d %H:%M:%S.%f %Z", "%Y-%m-%d %H:%M:%S %Z"):
-        try:
-            return datetime.strptime(text, form).isoformat()
-        except ValueError:
-            continue
+    from dateutil.parser import ParserError, parse  # what nbgrader itself reads it with
+
     try:
-        return datetime.fromisoformat(text).isoformat()
-    except ValueError:
+        found = parse(text, tzinfos=_zone)
+    except (ParserError, OverflowError):
         return None
+    return str((found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found).isoformat())
+
+
+def _zone(name: str, offset: int | None) -> Any:
+    """Zone names such as CET, which dateutil alone only knows for the machine's own zone."""
+    from dateutil.tz import gettz, tzoffset
+
+    return tzoffset(name, offset) if offset is not None else gettz(name)
 
 
 def take_in(submission: Submission, assignment: Assignment, limits: RunLimits) -> Intake:

@@ -11,7 +11,7 @@ from autograder.records import Flag
 
 _CURE = "Open it in JupyterLab, save it, and submit it again."
 _TYPES = ("code", "markdown", "raw")
-_MAX_CELLS = 2_000
+_MAX_CELLS = 2_000  # a real notebook has a hundred
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class SubmittedCell:
     source: str
     cell_id: str | None
     grade_id: str | None
+    attachments: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,24 @@ def _cell(cell: Any) -> SubmittedCell | None:
         return None
     found = cell.get("id")
     return SubmittedCell(
-        str(cell["cell_type"]), _printable(source), found if isinstance(found, str) else None, _grade_id(cell.get("metadata"))
+        cell_type=str(cell["cell_type"]),
+        source=_printable(source),
+        cell_id=found if isinstance(found, str) else None,
+        grade_id=_grade_id(cell.get("metadata")),
+        attachments=_attachments(cell.get("attachments")),
     )
+
+
+def _attachments(value: Any) -> dict[str, Any] | None:
+    """Pictures pasted into a text cell: {name: {type: base64 text}}; anything else is left out."""
+    if not isinstance(value, dict):
+        return None
+    fits = {
+        _printable(name): {kind: _printable(data) for kind, data in bundle.items() if isinstance(data, str)}
+        for name, bundle in value.items()
+        if isinstance(bundle, dict)
+    }
+    return fits or None
 
 
 def _printable(source: str) -> str:

@@ -102,6 +102,8 @@ def _own_cells(cells: tuple[SubmittedCell, ...], places: dict[int, int]) -> dict
 
 def _restored(original: Cell, answer: SubmittedCell | None, flags: list[Flag]) -> Cell:
     cell = _blank(original["cell_type"], original["source"], original.get("id"), copy.deepcopy(original.get("metadata", {})))
+    if "attachments" in original:
+        cell["attachments"] = copy.deepcopy(original["attachments"])
     grade_id = grade_id_of(original)
     if answer is None:
         if grade_id:
@@ -113,13 +115,16 @@ def _restored(original: Cell, answer: SubmittedCell | None, flags: list[Flag]) -
         )
     if not is_locked(original):
         cell["source"] = answer.source
+        if answer.attachments and cell["cell_type"] != "code":
+            cell["attachments"] = {**cell.get("attachments", {}), **answer.attachments}
     elif _normal(answer.source) != _normal(original["source"]):
         flags.append(Flag("edited_locked_cell", f"'{grade_id}' was edited and was put back as released"))
     return cell
 
 
 def _own(cell: SubmittedCell, cell_id: str) -> Cell:
-    return _blank(cell.cell_type, cell.source, cell_id, {})
+    made = _blank(cell.cell_type, cell.source, cell_id, {})
+    return {**made, "attachments": cell.attachments} if cell.attachments and cell.cell_type != "code" else made
 
 
 def _blank(cell_type: str, source: str, cell_id: str | None, metadata: dict[str, Any]) -> Cell:

@@ -16,7 +16,7 @@ from autograder.course.loading import load_course
 from autograder.gradebook.session import open_gradebook
 from autograder.gradebook.writing import read_manual_scores
 from autograder.quality.variants import Variant, build_submission
-from tests.conftest import autograder
+from tests.conftest import autograder, cell_of, edit_notebook
 
 TRUST = "--trust-submissions"
 HALF = {"write_double": "def double(n):\n    return 2 * n if not isinstance(n, int) or n > 0 else n"}
@@ -163,6 +163,53 @@ def test_a_lost_run_needs_execution(course: Path) -> None:
     done = autograder(course, "regrade", "tiny", TRUST)
     assert "no longer in the store" in done.stderr
     assert scores(course)["ada"] == 80
+
+
+def test_other_data_or_another_release_need_execution(course: Path) -> None:
+    """What a notebook computed from one split must not be compared with another."""
+    config = course / "grading_config.py"
+    original = config.read_text()
+    config.write_text(original.replace("(1_197, 300, 300)", "(1_097, 350, 350)"))
+    assert "ada: needs execution (the data changed since it was executed); keeps 80" in autograder(course, "regrade", "tiny").stderr
+    config.write_text(original)
+    edit_notebook(course / "release/tiny/tiny.ipynb", lambda notebook: cell_of(notebook, "imports").update(source="import keras"))
+    assert "the release version changed since it was executed" in autograder(course, "regrade", "tiny").stderr
+    assert scores(course)["ada"] == 80
+
+
+def test_cases_in_a_file_beside_the_grader_are_questions_too(course: Path) -> None:
+    grader = course / "graders/tiny/test_tiny.py"
+    (grader.parent / "cases.json").write_text("[-1]")
+    edit(grader, "import numpy as np", "import json\nfrom pathlib import Path\n\nimport numpy as np")
+    edit(grader, '"double", [-1]', '"double", json.loads(Path(__file__).with_name("cases.json").read_text())')
+    assert "0 score(s) changed, 0 need(s) execution" in autograder(course, "regrade", "tiny").stderr
+    (grader.parent / "cases.json").write_text("[-1, -2]")
+    assert "needs execution (new question to double)" in autograder(course, "regrade", "tiny").stderr
+
+
+def test_a_students_autograded_notebook_is_never_replaced_by_the_released_one(course: Path) -> None:
+    file = course / "autograded/ada/tiny/tiny.ipynb"
+    before = json.loads(file.read_text())
+    (course / "submitted/ada/tiny/tiny.ipynb").write_text("{")
+    assert autograder(course, "grade", "tiny", TRUST, "--student", "ada").returncode == 0
+    assert json.loads(file.read_text()) == before
+    assert scores_now(course)["ada"] is None
+
+
+def test_going_back_to_an_earlier_version_makes_it_the_present_one(course: Path) -> None:
+    notebook = course / "submitted/ada/tiny/tiny.ipynb"
+    first = notebook.read_text()
+    notebook.write_text("{")
+    assert autograder(course, "grade", "tiny", TRUST, "--student", "ada").returncode == 0
+    notebook.write_text(first)
+    assert autograder(course, "grade", "tiny", TRUST, "--student", "ada").returncode == 0
+    assert scores_now(course)["ada"] == 80
+
+
+def scores_now(root: Path) -> dict[str, float | None]:
+    """Scores of each student's present record."""
+    found = json.loads(autograder(root, "regrade", "tiny", "--json", "-").stdout)
+    return {each["student"]: each["after"] for each in found}
 
 
 NBGRADER_CONFIG = """

@@ -67,7 +67,7 @@ def _other_input(notebook: Notebook) -> None:
         (_no_seed, ["no locked cell sets the seed"]),
         (_uncovered, ["no grader covers grade cell 'pictures'", "names grade cell 'images', which the notebook does not have"]),
         (_not_handed_in, ["asks 'double', which no locked cell hands in"]),
-        (_other_input, ["with inputs (784,), its hand-in cell says (28, 28)"]),
+        (_other_input, ["with inputs (784,) from 0 to 1, its hand-in cell says inputs (28, 28) from 0 to 1"]),
     ],
 )
 def test_problems_of_the_notebook(tiny: Path, change: Callable[[Notebook], None], expected: list[str]) -> None:

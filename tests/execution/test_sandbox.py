@@ -63,4 +63,5 @@ def test_no_isolation_needs_consent() -> None:
     with pytest.raises(UsageError, match="isolation level 2 is required"):
         choose_sandbox(2, trust=False)
     assert choose_sandbox(2, trust=True).isolation.level == 0
-    assert choose_sandbox(0, trust=False).isolation.level == 0
+    with pytest.raises(UsageError, match="isolation level 1 is required"):
+        choose_sandbox(0, trust=False)

@@ -35,7 +35,27 @@ def nested() -> Any:
     return keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Dropout(0.5)(inner(inputs))))
 
 
-@pytest.mark.parametrize("make", [dense, nested])
+def normalising() -> Any:
+    layer = keras.layers.Normalization()
+    layer.adapt(np.random.default_rng(1).normal(5, 3, (50, 4)).astype("f4"))
+    return keras.Sequential([keras.Input((4,)), keras.Sequential([keras.Input((4,)), layer]), keras.layers.Dense(2)])
+
+
+def batch_normalising() -> Any:
+    model = keras.Sequential(
+        [keras.Input((4,)), keras.layers.BatchNormalization(), keras.layers.LayerNormalization(), keras.layers.Dense(2)]
+    )
+    model.compile("sgd", "mse")
+    model.fit(np.random.default_rng(1).normal(5, 3, (64, 4)).astype("f4"), np.zeros((64, 2)), verbose=0)
+    return model
+
+
+def recurrent() -> Any:
+    layers = [keras.Input((6, 3)), keras.layers.Bidirectional(keras.layers.LSTM(4, return_sequences=True)), keras.layers.GRU(2)]
+    return keras.Sequential(layers)
+
+
+@pytest.mark.parametrize("make", [dense, nested, normalising, batch_normalising, recurrent])
 def test_built_in_layers_are_rebuilt_with_the_same_weights_and_description(make: Any, tmp_path: Path) -> None:
     model = make()
     folder = handed_in(model, tmp_path)

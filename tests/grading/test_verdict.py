@@ -62,6 +62,14 @@ def test_a_cell_without_tests_is_a_graders_error() -> None:
     assert "'b' has no test" in verdict.reason
 
 
+def test_a_test_for_a_cell_that_does_not_exist_is_a_graders_error() -> None:
+    tests = (*TESTS, declared("four", "aa"))
+    passed = Scoring(tuple(ScoredTest(test.name, "passed") for test in tests))
+    verdict = judge(SPECS, tests, passed, CURVES)
+    assert verdict.grading == "grader_error"
+    assert "four names 'aa'" in verdict.reason
+
+
 def test_unjudged_is_not_zero() -> None:
     verdict = unjudged(SPECS, "not_graded", "unreadable")
     assert verdict.score is None

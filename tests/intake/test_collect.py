@@ -41,9 +41,11 @@ def test_the_id_depends_on_names_and_bytes_and_on_nothing_else(tmp_path: Path) -
     ("text", "expected"),
     [
         ("2027-01-01 10:00:00.000000 UTC", "2027-01-01T10:00:00"),
-        ("2027-01-01T10:00:00+00:00", "2027-01-01T10:00:00+00:00"),
+        ("2027-01-01T10:00:00+00:00", "2027-01-01T10:00:00"),
+        ("2027-01-01 10:00:00.500000 CET", "2027-01-01T09:00:00.500000"),
         ("yesterday", None),
         ("", None),
+        ("99999999999999999", None),
     ],
 )
 def test_the_timestamp_is_a_time_or_nothing(tmp_path: Path, text: str, expected: str | None) -> None:
