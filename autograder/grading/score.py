@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
 from typing import Any
 
 # Only the graders and this plugin: nothing that happens to be installed changes a verdict.
@@ -53,17 +52,14 @@ def _usage_problem(status: int, declared: Declared) -> list[str]:
 
 
 def _pytest(request: dict[str, Any], options: list[str], plugins: list[Any]) -> int:
-    """Own configuration, own root and an empty working directory; assertions stay plain, so messages are what graders wrote."""
-    with tempfile.TemporaryDirectory(prefix="autograder-score-") as empty:
-        os.chdir(empty)
-        config = os.path.join(empty, "pytest.ini")
-        with open(config, "w", encoding="utf-8") as stream:
-            stream.write("[pytest]\npython_files = test_*.py\n")
-        arguments = ["-c", config, "--rootdir", request["graders"], "--noconftest", "--assert=plain", "--strict-markers", "-q", "--tb=no"]
-        arguments += ["-p", "no:cacheprovider", "-p", "no:logging", "-p", "no:doctest", "-p", "no:unittest", "-p", "no:junitxml"]
-        status = pytest.main([*arguments, *options, request["graders"]], plugins=plugins)
-        os.chdir("/")
-    return int(status)
+    """Own configuration and root, in the empty working directory that the command gave; assertions stay plain, so messages are what
+    graders wrote."""
+    config = os.path.join(os.getcwd(), "pytest.ini")
+    with open(config, "w", encoding="utf-8") as stream:
+        stream.write("[pytest]\npython_files = test_*.py\n")
+    arguments = ["-c", config, "--rootdir", request["graders"], "--noconftest", "--assert=plain", "--strict-markers", "-q", "--tb=no"]
+    arguments += ["-p", "no:cacheprovider", "-p", "no:logging", "-p", "no:doctest", "-p", "no:unittest", "-p", "no:junitxml"]
+    return int(pytest.main([*arguments, *options, request["graders"]], plugins=plugins))
 
 
 if __name__ == "__main__":

@@ -80,12 +80,13 @@ def _sources(notebook: dict[str, Any] | None) -> dict[str, str]:
 def _run_s(request: dict[str, Any]) -> str:
     if was_interrupted():
         raise MachineError("The command was interrupted.")
-    with tempfile.TemporaryFile() as errors:
+    with tempfile.TemporaryFile() as errors, tempfile.TemporaryDirectory(prefix="autograder-score-") as empty:
         process = subprocess.Popen(
             [sys.executable, "-I", "-B", "-m", "autograder.grading.score"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
+            cwd=empty,
             env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
             start_new_session=True,
         )
