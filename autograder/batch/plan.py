@@ -19,7 +19,7 @@ from autograder.course.settings import Assignment, Course
 from autograder.data.sealed import SealedSplit, sealed_split
 from autograder.data.seed import read_seed
 from autograder.errors import GraderError, UsageError
-from autograder.execution.environment import font_cache, versions
+from autograder.execution.environment import code_digest, font_cache, versions
 from autograder.execution.sandbox import Sandbox
 from autograder.files import digest, digest_files
 from autograder.grading.scoring import read_declarations
@@ -115,7 +115,9 @@ def make_plan(
         min_isolation=0 if trust else course.min_isolation,
         graders=graders,
         release_digest=release_digest,
-        scoring_key=digest(graders.name, split.fingerprint, [asdict(spec) for spec in specs], settings, sorted(profile.curves), versions()),
+        scoring_key=digest(
+            graders.name, split.fingerprint, [asdict(spec) for spec in specs], settings, sorted(profile.curves), versions(), code_digest()
+        ),
         execution_key=digest(settings, release_digest, sorted(assignment.files), split.fingerprint, questions, threads, versions()),
     )
 

@@ -166,6 +166,9 @@ class Scored:
         test = self._declared.by_node[request.node.nodeid]
         if not test.questions:
             raise GraderProblem("the fixture 'answers' needs an @pytest.mark.ask")
+        never = [question.function for question in test.questions if question.id not in self._request["asked"]]
+        if never:
+            raise GraderProblem(f"{never[0]} was not asked this when the notebook was executed: execute it again")
         given = {answer["question"]: Answer(**answer) for answer in self._request["answers"]}
         return Answers(list(test.questions), given)
 

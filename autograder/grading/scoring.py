@@ -16,7 +16,7 @@ from autograder.course.notebook import nbgrader_of
 from autograder.course.profile import RunProfile
 from autograder.data.sealed import SealedSplit
 from autograder.errors import GraderError, MachineError
-from autograder.execution.environment import versions
+from autograder.execution.environment import code_digest, versions
 from autograder.execution.rundir import RunFolder
 from autograder.execution.sandbox import forget_child, remember_child, was_interrupted
 from autograder.files import digest, digest_files, write_atomic
@@ -32,7 +32,7 @@ def read_declarations(graders: Path, cache: Path) -> Declarations:
     """
     if not graders.is_dir():
         raise GraderError(f"The graders' folder '{graders}' does not exist.", "Write at least one test_*.py there.")
-    kept = cache / f"{digest(digest_files(graders), versions())}.json"  # all files: cases may stand in one beside the code
+    kept = cache / f"{digest(digest_files(graders), versions(), code_digest())}.json"  # all files: cases may stand in one beside the code
     try:
         return from_json(Declarations, kept.read_bytes())
     except (OSError, ValueError):
@@ -55,6 +55,7 @@ def score_run(
         "handin": str(folder.handin),
         "opened": str(opened),
         "entries": [asdict(entry) for entry in run.entries],
+        "asked": list(run.questions),
         "answers": [asdict(answer) for answer in folder.answers().values()],
         "sources": _sources(folder.notebook()),
         "data": {
