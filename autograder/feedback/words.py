@@ -169,9 +169,9 @@ def in_words(identifier: str, limit: int = 100) -> str:
 
 
 def test_title(name: str) -> str:
-    """'test_model.py::test_layers_have_x[784-10]' → 'Layers have x': neither file nor arguments."""
-    function = name.partition("[")[0].rpartition("::")[2].rpartition(".")[2]
-    return in_words(re.sub(r"^test_+", "", function)) or "Check"
+    """'test_model.py::test_layers_have_x[784-10]' → 'Layers have x', 'test_size #2' → 'Size, case 2': neither file nor arguments."""
+    function, _, case = name.partition("[")[0].rpartition("::")[2].rpartition(".")[2].partition(" #")
+    return (in_words(re.sub(r"^test_+", "", function)) or "Check") + (f", case {case}" if case.isdecimal() else "")
 
 
 def metric_title(name: str) -> str:

@@ -26,6 +26,7 @@ def test_every_outcome_has_words_and_advice_where_there_is_something_to_do() -> 
         ("graders/a.py::TestModel::test_sizes[a::b]", "Sizes"),
         ("test_", "Check"),
         ("", "Check"),
+        ("test_images_are_flat #2", "Images are flat, case 2"),
     ],
 )
 def test_names_of_tests_without_file_and_arguments(name: str, said: str) -> None:
