@@ -240,10 +240,14 @@ class FirstError:
 
 @dataclass(frozen=True)
 class Isolation:
-    """Level 0 (none) to 4 of the sandbox that ran the submission, and the result of each probe."""
+    """Level 0 (none) to 4 of the sandbox that ran the submission, the result of each probe, and how its process was started.
+
+    `start`: "warm" from a fork server, or "cold: " and why not.
+    """
 
     level: int
     probes: dict[str, str] = field(default_factory=dict)
+    start: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,14 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from autograder.isolation.choice import choose_sandbox
+from autograder.isolation.sandbox import Sandbox
 
 SAMPLES = Path(__file__).parent / "samples"
 _skipped: list[str] = []
@@ -48,6 +51,13 @@ def released_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def released(released_once: Path, tmp_path: Path) -> Path:
     """A copy of the released tiny course of one's own."""
     return Path(shutil.copytree(released_once, tmp_path / "tiny"))
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """The best sandbox of this machine, with its warm servers, for all tests that execute something themselves."""
+    with choose_sandbox(0, trust=True) as best:
+        yield best
 
 
 def autograder(course: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from autograder.batch.plan import Plan
 from autograder.errors import GraderError, MachineError, SubmissionError
+from autograder.execution.devices import Slot
 from autograder.execution.run import Execution, execute
 from autograder.execution.rundir import RunFolder
-from autograder.execution.sandbox import Sandbox, was_interrupted
 from autograder.files import write_atomic
 from autograder.grading.models import open_models
 from autograder.grading.scoring import score_run
@@ -19,6 +19,7 @@ from autograder.grading.verdict import Verdict, judge, unjudged
 from autograder.intake.collect import take_in
 from autograder.intake.parsing import parse_notebook
 from autograder.intake.restore import put_parameters, restore
+from autograder.isolation.sandbox import Sandbox
 from autograder.records import (
     Flag,
     Isolation,
@@ -38,14 +39,16 @@ OnCell = Callable[[int, int], None]
 _NOT_REUSED = ("infra_error",)
 
 
-def grade_submission(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell, force: bool, queued_s: float = 0.0) -> Record:
+def grade_submission(
+    plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell, force: bool, queued_s: float = 0.0, slot: Slot | None = None
+) -> Record:
     """The record of one submission, written to the store; the one that is there already if nothing has changed since."""
     known = plan.store.read(plan.profile.name, plan.assignment.id, submission.student, submission.submission_id)
     if known is not None and not force and is_current(plan, known):
         plan.store.point_to(known)
         return known
     try:
-        record = _grade(plan, submission, sandbox, on_cell, force)
+        record = _grade(plan, submission, sandbox, on_cell, force, slot or Slot())
     except SubmissionError as error:
         record = _unscored(plan, submission, error.outcome, "not_graded", error.message)  # type: ignore[arg-type]  # its two outcomes are two of Outcome's
     except MachineError as error:
@@ -53,7 +56,7 @@ def grade_submission(plan: Plan, submission: Submission, sandbox: Sandbox, on_ce
     except Exception as error:  # a bug of ours must not cost the other submissions their grading
         record = _unscored(plan, submission, "infra_error", "not_graded", f"internal error: {type(error).__name__}: {error}")
     record = replace(record, seconds=replace(record.seconds, queue=queued_s))
-    if not was_interrupted():
+    if not sandbox.stopped:
         plan.store.write(record)
     return record
 
@@ -69,7 +72,7 @@ def is_current(plan: Plan, record: Record) -> bool:
     )
 
 
-def _grade(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell, force: bool) -> Record:
+def _grade(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell, force: bool, slot: Slot) -> Record:
     taken = take_in(submission, plan.assignment, plan.profile.limits)
     prepared = restore(parse_notebook(taken.notebook), plan.release)
     execution = Execution(
@@ -80,14 +83,16 @@ def _grade(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell
         split_fingerprint=plan.split.fingerprint,
         student_data=plan.split.student,
         questions=plan.declarations.questions,
-        threads=plan.threads,
+        slot=slot,
+        backend=plan.backend,
+        fonts=plan.fonts,
         release=plan.release_digest,
     )
     folder = plan.store.run(execution.run_key())
     with _one_at_a_time(folder):
         run = None if force else reusable(folder, plan.min_isolation)
         if run is None:
-            run = execute(execution, folder, sandbox, plan.fonts, on_cell)
+            run = execute(execution, folder, sandbox, on_cell)
         return grade_run(plan, _blank(plan, submission, (*taken.flags, *prepared.flags, *run.flags)), run, folder, sandbox)
 
 
@@ -147,8 +152,8 @@ def _scoring(plan: Plan, run: Run, folder: RunFolder, sandbox: Sandbox) -> tuple
         return from_json(Scoring, kept.read_bytes()), 0.0, 0.0
     except (OSError, ValueError):
         pass
-    opened = open_models(folder, run, plan.declarations.predictions, plan.split, plan.profile, sandbox, plan.threads)
-    scoring, seconds = score_run(folder, run, opened.folder, plan.graders, plan.split, plan.profile, plan.assignment.id)
+    opened = open_models(folder, run, plan.declarations.predictions, plan.split, plan.profile, sandbox, plan.backend)
+    scoring, seconds = score_run(folder, run, opened.folder, plan.graders, plan.split, plan.profile, plan.assignment.id, sandbox)
     if not scoring.problems and all(test.outcome != "error" for test in scoring.tests):
         write_atomic(kept, to_json(scoring))
     return scoring, opened.seconds, seconds

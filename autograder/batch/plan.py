@@ -14,15 +14,19 @@ from typing import Any
 from autograder.batch.store import Store
 from autograder.course.notebook import GradeCellSpec, grade_cells, read_notebook
 from autograder.course.paths import CoursePaths
-from autograder.course.profile import RunProfile, find_assignment, resolve_profile
+from autograder.course.profile import RunProfile, find_assignment, resolve_backend, resolve_profile
 from autograder.course.settings import Assignment, Course
 from autograder.data.sealed import SealedSplit, sealed_split
 from autograder.data.seed import read_seed
 from autograder.errors import GraderError, UsageError
 from autograder.execution.environment import code_digest, font_cache, versions
-from autograder.execution.sandbox import Sandbox
+from autograder.execution.run import notebook_server
 from autograder.files import digest, digest_files
-from autograder.grading.scoring import read_declarations
+from autograder.grading.models import model_server
+from autograder.grading.scoring import read_declarations, score_server
+from autograder.isolation.choice import choose_sandbox
+from autograder.isolation.sandbox import Sandbox
+from autograder.isolation.servers import ServerKind
 from autograder.records import Declarations
 
 
@@ -44,7 +48,7 @@ class Plan:
     split: SealedSplit
     store: Store
     fonts: Path
-    threads: int
+    backend: str
     min_isolation: int
     graders: Path
     release_digest: str
@@ -96,10 +100,13 @@ def make_plan(
     seed = read_seed(paths, store.root, say)
     named = data or (Path(os.environ["AUTOGRADER_DATA"]) if os.environ.get("AUTOGRADER_DATA") else None)
     split = sealed_split(course, paths, profile.dataset, seed, named)
-    specs, files, threads = grade_cells(release), _released_files(release_file), max(1, int(assignment.resources.cpus))
+    specs, files = grade_cells(release), _released_files(release_file)
+    backend = resolve_backend(course, assignment)
+    known = versions(backend)
     release_digest = digest(release, {name: hashlib.sha256(content).hexdigest() for name, content in files.items()})
     questions = [question.id for question in declarations.questions]
     settings = {key: value for key, value in asdict(profile).items() if key != "curves"}
+    executed = (settings, asdict(assignment.resources), known)
     return Plan(
         paths=paths,
         assignment=assignment,
@@ -111,14 +118,14 @@ def make_plan(
         split=split,
         store=store,
         fonts=font_cache(paths.state / "matplotlib"),
-        threads=threads,
+        backend=backend,
         min_isolation=0 if trust else course.min_isolation,
         graders=graders,
         release_digest=release_digest,
         scoring_key=digest(
-            graders.name, split.fingerprint, [asdict(spec) for spec in specs], settings, sorted(profile.curves), versions(), code_digest()
+            graders.name, split.fingerprint, [asdict(spec) for spec in specs], settings, sorted(profile.curves), known, code_digest()
         ),
-        execution_key=digest(settings, release_digest, sorted(assignment.files), split.fingerprint, questions, threads, versions()),
+        execution_key=digest(*executed, release_digest, sorted(assignment.files), split.fingerprint, questions),
     )
 
 
@@ -148,8 +155,12 @@ def _released_files(notebook: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file() and path != notebook}
 
 
+def servers_of(plan: Plan, gpu: bool = False) -> list[ServerKind]:
+    """The fork servers that a batch needs, so that they can be started side by side."""
+    notebook = [] if gpu else [notebook_server(plan.backend, plan.split.student, plan.fonts)]
+    return [*notebook, model_server(plan.backend, plan.split), score_server(plan.graders, plan.split)]
+
+
 def open_sandbox(course: Course, trust: bool) -> Sandbox:
     """The sandbox for a batch. Raises UsageError when the machine offers less than the course requires and nobody consented."""
-    from autograder.execution.sandbox import choose_sandbox
-
     return choose_sandbox(course.min_isolation, trust)

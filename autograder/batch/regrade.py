@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from autograder.batch.pipeline import grade_run
 from autograder.batch.plan import Plan
-from autograder.execution.sandbox import Sandbox
+from autograder.isolation.sandbox import Sandbox
 from autograder.records import Record
 
 

@@ -12,6 +12,7 @@ from autograder.cli.check import check
 from autograder.cli.demo import demo
 from autograder.cli.feedback import feedback
 from autograder.cli.grade import grade
+from autograder.cli.isolation import isolation
 from autograder.cli.regrade import regrade
 from autograder.cli.release import release
 from autograder.cli.report import report
@@ -24,7 +25,7 @@ def cli() -> None:
     """Autograded deep-learning assignments: release, grade, regrade, give feedback, report."""
 
 
-for command in (check, release, grade, regrade, feedback, report, demo):
+for command in (check, release, grade, regrade, feedback, report, isolation, demo):
     cli.add_command(command)
 
 

@@ -49,8 +49,8 @@ def demo(common: Common, assignment: str | None, into: str, jobs: int | None) ->
     try:
         sandbox, trust = open_sandbox(course, False), False
     except UsageError:
-        here.say("   No isolation (this version has none yet), so with --trust-submissions; for a real class see docs/administrators.md.")
         sandbox, trust = open_sandbox(course, True), True
+        here.say(f"   Isolation level {sandbox.isolation.level} is all that there is here (see `autograder isolation`); enough for a demo.")
     plan = make_plan(course, paths, chosen, here.profile, store_of(course, paths, here.store), here.data, trust, here.say)
     submissions = find_submissions(paths.submitted, chosen, (), plan.profile.limits.submission_bytes)
     here.say(f"3. Executing and grading {len(submissions)} submissions …")

@@ -21,6 +21,7 @@ class RunLimits:
     hand_in_bytes: int
     submission_bytes: int
     files: int
+    disk_mib: int = 1024
     cell_output_bytes: int = 100_000
     total_output_bytes: int = 2_000_000
     received_output_bytes: int = 64 * _MIB
@@ -49,6 +50,11 @@ def find_assignment(course: Course, assignment: str) -> Assignment:
     raise UsageError(f"The course has no assignment '{assignment}'.", f"It has: {known}.")
 
 
+def resolve_backend(course: Course, assignment: Assignment) -> str:
+    """The Keras backend of an assignment: its own, else the course's."""
+    return assignment.backend or course.backend
+
+
 def resolve_profile(course: Course, assignment: Assignment, name: str | None) -> RunProfile:
     """The named profile, or the course's default. Raises UsageError when the assignment does not have it."""
     wanted = name or course.default_profile
@@ -72,6 +78,7 @@ def _resolve_limits(own: Limits, general: Limits) -> RunLimits:
         hand_in_bytes=int(pick("hand_in_mib", 16) * _MIB),
         submission_bytes=int(pick("submission_mib", 20) * _MIB),
         files=int(pick("files", 50)),
+        disk_mib=int(pick("disk_mib", 1024)),
     )
 
 

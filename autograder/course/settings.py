@@ -73,6 +73,7 @@ def _default(each: Any) -> Any:
     return each.default_factory() if each.default_factory is not MISSING else each.default
 
 
+BACKENDS = ("tensorflow", "jax", "torch")
 _UNITS = {"s": 1, "min": 60, "h": 3600}
 
 
@@ -132,6 +133,7 @@ class Limits(Setting):
     hand_in_mib: float | None = None
     submission_mib: float | None = None
     files: int | None = None
+    disk_mib: float | None = None
 
     def problems(self) -> list[Problem]:
         wrong = []
@@ -140,7 +142,7 @@ class Limits(Setting):
                 seconds(getattr(self, key) or "1 s")
             except ValueError as error:
                 wrong.append(Problem(self.place, f"'{key}': {error}"))
-        for key in ("hand_in_mib", "submission_mib", "files"):
+        for key in ("hand_in_mib", "submission_mib", "files", "disk_mib"):
             value = getattr(self, key)
             if value is not None and value <= 0:
                 wrong.append(Problem(self.place, f"'{key}' is {value}, more than 0 is needed"))
@@ -149,11 +151,26 @@ class Limits(Setting):
 
 @setting
 class Resources(Setting):
-    """What one execution asks of the machine: fractions of a GPU, cores, memory in GiB."""
+    """What one execution asks of the machine: a share of one GPU, cores, memory in GiB.
+
+    `cpu_fallback`: where there is no GPU it may use the CPU instead, and its record says so.
+    """
 
     gpus: float = 0
     cpus: float = 1
     memory_gib: float = 4
+    cpu_fallback: bool = False
+
+    def problems(self) -> list[Problem]:
+        wrong = [
+            Problem(self.place, f"'{key}' is {getattr(self, key):g}, more than 0 is needed")
+            for key in ("cpus", "memory_gib")
+            if not 0 < getattr(self, key) < math.inf
+        ]
+        if not 0 <= self.gpus <= 1:
+            cure = "Write 1 for a whole GPU, 0.25 for a quarter of one: a submission trains in one process, on one GPU."
+            wrong.append(Problem(self.place, f"'gpus' is {self.gpus:g}, a share from 0 to 1 is needed", cure))
+        return wrong
 
 
 @setting
@@ -207,7 +224,10 @@ class Profile(Setting):
 
 @setting
 class Assignment(Setting):
-    """One assignment, which is one notebook: `source_assignments/<id>/<id>.ipynb`. `files`: what else students may hand in."""
+    """One assignment, which is one notebook: `source_assignments/<id>/<id>.ipynb`. `files`: what else students may hand in.
+
+    `backend`: of Keras, instead of the course's.
+    """
 
     id: str
     profiles: dict[str, Profile]
@@ -216,14 +236,18 @@ class Assignment(Setting):
     points: float = 100
     resources: Resources = field(default_factory=Resources)
     limits: Limits = field(default_factory=Limits)
+    backend: str | None = None
 
     def problems(self) -> list[Problem]:
-        return [*_bad_id(self), *_bad_due(self), *_bad_patterns(self)]
+        return [*_bad_id(self), *_bad_due(self), *_bad_patterns(self), *_bad_backend(self)]
 
 
 @setting
 class Course(Setting):
-    """The policy of one course. `min_isolation`: 0 to 3, below which no submission is executed without consent."""
+    """The policy of one course. `min_isolation`: 0 to 3, below which no submission is executed without consent.
+
+    `backend`: of Keras, in which notebooks run and models are opened.
+    """
 
     id: str
     title: str
@@ -233,15 +257,24 @@ class Course(Setting):
     default_profile: str = "full"
     min_isolation: int = 2
     store: str | None = None
+    backend: str = "tensorflow"
 
     def problems(self) -> list[Problem]:
-        return [*_bad_id(self), *_bad_timezone(self), *_duplicates(self), *_bad_references(self)]
+        return [*_bad_id(self), *_bad_timezone(self), *_bad_backend(self), *_duplicates(self), *_bad_references(self)]
 
 
 def _bad_id(owner: Course | Assignment) -> list[Problem]:
     if re.fullmatch(r"[A-Za-z0-9_\-]+", owner.id):
         return []
     return [Problem(owner.place, f"id {owner.id!r} is no folder name", "Use letters, digits, '_' and '-' only.")]
+
+
+def _bad_backend(owner: Course | Assignment) -> list[Problem]:
+    if owner.backend is None or owner.backend in BACKENDS:
+        return []
+    close = difflib.get_close_matches(owner.backend, BACKENDS, n=1, cutoff=0.5)
+    cure = f"Did you mean {close[0]!r}?" if close else f"Write one of {', '.join(BACKENDS)}."
+    return [Problem(owner.place, f"backend {owner.backend!r} is not known", cure)]
 
 
 def _bad_due(assignment: Assignment) -> list[Problem]:

@@ -7,33 +7,34 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 import psutil
-from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
-from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine
 
+from autograder.execution.companion import CompanionKernel
 from autograder.execution.output import OutputBudget, is_displayable, shorten_error
 from autograder.execution.questions import ANSWER_BYTES
 from autograder.files import read_bounded
 
-KERNEL_MODULE = "autograder.execution.kernel"
 _START_S = 120
 _INTERRUPT_S = 5
+_NO_MEMORY = ("MemoryError", "_ArrayMemoryError", "ResourceExhaustedError", "OutOfMemoryError")
 
 
 @dataclass
 class Session:
     """What the worker gives to the engine, and what the engine finds out. Times in seconds."""
 
-    python: list[str]
+    link: socket.socket
     work: Path
     cell_s: float
     total_s: float
@@ -47,6 +48,7 @@ class Session:
     timed_out: list[str] = field(default_factory=list)
     answers: list[dict[str, Any]] = field(default_factory=list)
     kernel_cpu_s: float = 0.0
+    hand_in_cpu_s: float = 0.0
     notebook_s: float = 0.0
 
     def failed(self, cell: str, name: str, message: str) -> None:
@@ -69,15 +71,6 @@ class AutograderEngine(Engine):  # type: ignore[misc]  # papermill has no types
         asyncio.run(client.run_all())
 
 
-class CourseKernels(KernelSpecManager):
-    """Whatever kernel a notebook names, the course's own is started."""
-
-    python: list[str]
-
-    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        return KernelSpec(argv=[*self.python, "-m", KERNEL_MODULE, "-f", "{connection_file}"], display_name="course", language="python")
-
-
 class CourseClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill has no types
     """nbclient with limits: each cell is watched, every message is weighed before it is kept."""
 
@@ -91,23 +84,31 @@ class CourseClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill 
 
     async def run_all(self) -> None:
         """Kernel, cells, questions. The kernel is dead when this returns, whatever happened."""
-        specs = CourseKernels()
-        specs.python = self.session.python
-        self.km = AsyncKernelManager(
-            kernel_name="course", kernel_spec_manager=specs, transport="ipc", ip=str(self.session.work / "kernel"),
-            connection_file=str(self.session.work / "kernel.json"),
-        )  # fmt: skip
+        self.km = CompanionKernel(self.session.link, self.session.work)
         try:
-            await self.km.start_kernel(cwd=str(self.session.work / "submission"))
+            await self.km.start_kernel()
             self.kc = self.km.client()
-            self.kc.start_channels()
-            await self.kc.wait_for_ready(timeout=_START_S)
-            self._process = psutil.Process(_pid(self.km))
+            self.kc.start_channels(hb=False)
+            await asyncio.wait_for(self._ready(), _START_S)
+            self._process = psutil.Process(self.km.pid)
             await self._run_cells()
             questions = self.session.on_cells_done()
             self.session.answers = [await self._ask(index, question) for index, question in enumerate(questions)]
         finally:
             await self._kill()
+            self.kc.stop_channels()
+
+    async def _ready(self) -> None:
+        """Until the kernel answers and what it publishes arrives; jupyter_client's own wait listens 0.2 s longer for nothing."""
+        while True:
+            self.kc.kernel_info()
+            try:
+                await self.kc.get_shell_msg(timeout=1)
+                await self.kc.get_iopub_msg(timeout=0.2)
+                return
+            except Empty:
+                if not await self._alive():
+                    raise RuntimeError("the kernel's process ended before it answered") from None
 
     async def _run_cells(self) -> None:
         started, before = time.monotonic(), self._cpu_s()
@@ -118,8 +119,12 @@ class CourseClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill 
             for index, cell in enumerate(self.nb.cells):
                 if cell.cell_type == "code":
                     self.session.on_cell(index, len(self.nb.cells))
+                    begun = self._cpu_s()
                     await self._run_cell(cell, index)
-                    self.session.kernel_cpu_s = max(self.session.kernel_cpu_s, self._cpu_s() - before)
+                    used = self._cpu_s()
+                    self.session.kernel_cpu_s = max(self.session.kernel_cpu_s, used - before)
+                    if _hands_in(cell):
+                        self.session.hand_in_cpu_s += max(0.0, used - begun)
         except _KernelGone:
             pass
         self.session.notebook_s = time.monotonic() - started
@@ -148,7 +153,7 @@ class CourseClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill 
             name = cell.metadata.get("nbgrader", {}).get("grade_id") or f"cell {cell_index + 1}"
             self.session.failed(name, str(content.get("ename")), str(content.get("evalue")))
             if self.session.outcome == "completed":
-                self.session.outcome = "cell_error"
+                self.session.outcome = "memory_exceeded" if content.get("ename") in _NO_MEMORY else "cell_error"
 
     async def _guard(self) -> None:
         """Interrupts the running cell at its limit, kills the kernel when that has no effect or the total limit is reached."""
@@ -269,9 +274,9 @@ class CourseClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill 
             super()._update_display_id(display_id, msg)
 
 
-def _pid(manager: Any) -> int:
-    """Process id of a started kernel."""
-    return int(manager.provisioner.pid)
+def _hands_in(cell: Any) -> bool:
+    """Whether a cell is the framework's rather than the student's own work: a locked one that hands in."""
+    return "hand_in(" in cell.source and bool(cell.metadata.get("nbgrader", {}).get("locked"))
 
 
 class _KernelGone(Exception):

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import platform
-import shutil
+import subprocess
+import sys
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from autograder.files import digest_files
+from autograder.files import digest, digest_files
+from autograder.isolation.servers import ServerKind
 
 _PACKAGES = (
     "keras",
     "tensorflow",
     "tensorflow-cpu",
+    "jax",
+    "torch",
     "numpy",
     "papermill",
     "nbclient",
@@ -25,12 +28,16 @@ _PACKAGES = (
 )
 
 
-@cache
-def versions() -> dict[str, str]:
+def versions(backend: str) -> dict[str, str]:
     """Versions of what decides about a result; read from the installed packages, nothing is imported."""
+    return {"backend": backend, **_versions(environment_stamp())}
+
+
+@cache
+def _versions(stamp: str) -> dict[str, str]:
     from autograder import __version__
 
-    found = {"autograder": __version__, "python": platform.python_version(), "backend": backend()}
+    found = {"autograder": __version__, "python": platform.python_version()}
     for package in _PACKAGES:
         try:
             found[package] = version(package)
@@ -45,60 +52,58 @@ def code_digest() -> str:
     return digest_files(Path(__file__).parents[1], "**/*.py")
 
 
-def backend() -> str:
-    """The Keras backend in which notebooks run and models are opened."""
-    return os.environ.get("KERAS_BACKEND", "tensorflow")
+def server_environment(backend: str) -> dict[str, str]:
+    """Variables of a fork server and its jobs: nothing of the caller's.
 
-
-def clean_environment(home: Path, threads: int) -> dict[str, str]:
-    """Variables of a process inside a sandbox: nothing of the caller's but PATH, a home of its own, a fixed number of threads.
-
-    One thread per process by default: several submissions side by side use the cores better than one with many threads,
-    and floats stay the same from run to run.
+    One thread for each library, since a server must have no other when it forks; what a job may use beyond that, its slot says.
     """
-    count = str(threads)
     return {
-        "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
-        "HOME": str(home),
-        "TMPDIR": str(home),
+        "PATH": f"{sys.prefix}/bin:/usr/local/bin:/usr/bin:/bin",
         "USER": "student",
         "LANG": "C.UTF-8",
         "TZ": "UTC",
-        "KERAS_BACKEND": backend(),
+        "KERAS_BACKEND": backend,
         "TF_CPP_MIN_LOG_LEVEL": "3",
-        "TF_NUM_INTRAOP_THREADS": count,
-        "TF_NUM_INTEROP_THREADS": count,
-        "OMP_NUM_THREADS": count,
-        "OPENBLAS_NUM_THREADS": count,
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
-        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
-        "IPYTHONDIR": str(home / "ipython"),
-        "MPLCONFIGDIR": str(home / "matplotlib"),
         # Keras imports matplotlib before IPython could choose this, and plt.show() would show nothing.
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     }
 
 
-def prepare_home(home: Path, shared_cache: Path | None) -> None:
-    """Makes a home; a font list made earlier spares matplotlib seconds of searching."""
-    (home / "matplotlib").mkdir(parents=True)
-    (home / "runtime").mkdir(mode=0o700)
-    for file in shared_cache.glob("fontlist-*.json") if shared_cache else ():
-        shutil.copy(file, home / "matplotlib" / file.name)
+def server_kind(
+    backend: str, preload: tuple[str, ...], readable: tuple[Path, ...], fonts: Path | None = None, gpu: bool = False
+) -> ServerKind:
+    """The fork server for jobs that need these modules and may read these paths.
+
+    Another version of a package makes another kind: a server that imported the old one is used no more.
+    """
+    variables = server_environment(backend) | {"AUTOGRADER_ENVIRONMENT": environment_stamp()}
+    return ServerKind(preload, readable, tuple(variables.items()), font_files(fonts), gpu)
+
+
+def environment_stamp() -> str:
+    """Changes whenever a package is installed, removed or upgraded."""
+    places = [Path(each) for each in sys.path if each.endswith(("site-packages", "dist-packages"))]
+    return digest([place.stat().st_mtime_ns for place in places if place.exists()])
+
+
+def font_files(fonts: Path | None) -> tuple[Path, ...]:
+    """matplotlib's list of fonts, as `font_cache` made it: it spares every process that has not imported it seconds of searching."""
+    return tuple(sorted(fonts.glob("fontlist-*.json"))) if fonts else ()
 
 
 def font_cache(folder: Path) -> Path:
     """A folder with matplotlib's font list for this environment, made once by a process of its own."""
-    import subprocess
-    import sys
-
-    if not list(folder.glob("fontlist-*.json")):
+    if not font_files(folder):
         folder.mkdir(parents=True, exist_ok=True)
         subprocess.run(
             [sys.executable, "-I", "-c", "import matplotlib.font_manager"],
-            env={**clean_environment(folder, 1), "MPLCONFIGDIR": str(folder)},
+            env={**server_environment("tensorflow"), "HOME": str(folder), "MPLCONFIGDIR": str(folder)},
             capture_output=True,
         )
     return folder

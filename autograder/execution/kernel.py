@@ -1,23 +1,30 @@
-"""The notebook's kernel: imports Keras, makes its loaders answer, then is an ordinary ipykernel. Run with -m."""
+"""The notebook's kernel, companion of process A: makes Keras' loaders answer, then is an ordinary ipykernel. `main()` runs in a fork."""
 
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from pathlib import Path
 
+from autograder.isolation.enter import LINK
+
+CONNECTION_FILE = "kernel.json"
+
 
 def main() -> None:
+    from ipykernel.kernelapp import launch_new_instance
+
     from autograder.data.answering import answer_keras
 
     limit = os.environ.get("AUTOGRADER_SAMPLE_LIMIT")
     answer_keras(Path(os.environ["AUTOGRADER_DATA_DIR"]), os.environ.get("AUTOGRADER_ANSWERS"), int(limit) if limit else None)
-
-    from ipykernel.kernelapp import launch_new_instance
-
-    sys.argv[0] = "ipykernel"
-    launch_new_instance()
-
-
-if __name__ == "__main__":
-    main()
+    connection = Path.cwd() / CONNECTION_FILE
+    with socket.socket(fileno=LINK) as link:
+        while link.recv(1) != b"\n":  # the connection file is complete, and the submission's files are there
+            pass
+    os.environ["AUTOGRADER_HANDIN"] = str(Path.cwd() / "handin")
+    os.chdir("submission")
+    # No history: it would start a thread and a database in every kernel.
+    launch_new_instance(["-f", str(connection), "--HistoryManager.enabled=False"])
+    sys.exit(0)

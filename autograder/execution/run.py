@@ -9,22 +9,47 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from pathlib import Path, PurePosixPath
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 from autograder import wire
 from autograder.course.profile import RunProfile
-from autograder.execution.channel import ChannelError, ChannelTimeout, Frame, FrameReader
-from autograder.execution.environment import clean_environment, prepare_home, versions
+from autograder.errors import MachineError
+from autograder.execution.devices import Slot, may_fork_warm, slot_environment
+from autograder.execution.environment import font_files, server_kind, versions
 from autograder.execution.rundir import RunFolder
-from autograder.execution.sandbox import Command, Process, Sandbox
 from autograder.files import write_atomic
 from autograder.handin import MANIFEST
-from autograder.records import Answer, FirstError, Flag, HandinEntry, Question, Run, Seconds, Usage, from_json, to_json
+from autograder.isolation.channel import ChannelError, ChannelTimeout, Frame
+from autograder.isolation.sandbox import Caps, Command, Ended, Process, Sandbox
+from autograder.isolation.servers import ServerKind
+from autograder.records import Answer, FirstError, Flag, HandinEntry, Isolation, Question, Run, Seconds, Usage, from_json, to_json
 
 T = TypeVar("T")
 
+_PRELOAD = (
+    "keras",
+    "keras.layers",
+    "h5py",
+    "matplotlib.pyplot",
+    "matplotlib_inline.backend_inline",
+    "papermill.engines",
+    "papermill.iorw",
+    "papermill.clientwrap",
+    "ipykernel.kernelapp",
+    "ipykernel.ipkernel",
+    "IPython.core.completer",
+    "autograder.student",
+    "autograder.checks",
+    "autograder.handin",
+    "autograder.description",
+    "autograder.data.answering",
+    "autograder.execution.engine",
+    "autograder.execution.kernel",
+    "autograder.execution.worker",
+)
+_BACKENDS = {"tensorflow": ("tensorflow",), "jax": ("jax",), "torch": ("torch",)}
 _START_S = 180
 _GRACE_S = 30
 _MANIFEST_BYTES = 1_000_000
@@ -42,7 +67,9 @@ class Execution:
     split_fingerprint: str
     student_data: Path
     questions: tuple[Question, ...]
-    threads: int
+    slot: Slot
+    backend: str = "tensorflow"
+    fonts: Path | None = None
     release: str = ""
 
     def run_key(self) -> str:
@@ -53,7 +80,10 @@ class Execution:
 
         files = {name: hashlib.sha256(data).hexdigest() for name, data in self.files.items()}
         profile = {key: value for key, value in asdict(self.profile).items() if key != "curves"}
-        return digest(self.notebook, files, profile, self.split_fingerprint, [each.id for each in self.questions], self.threads, versions())
+        asked = [each.id for each in self.questions]
+        device = "gpu" if self.slot.gpu else "cpu"
+        known = versions(self.backend)
+        return digest(self.notebook, files, profile, self.split_fingerprint, asked, self.slot.threads, self.slot.memory_mib, device, known)
 
 
 @dataclass
@@ -71,49 +101,62 @@ class _Received:
     timed_out: bool = False
 
 
-def execute(
-    execution: Execution, target: RunFolder, sandbox: Sandbox, shared_cache: Path | None, on_cell: Callable[[int, int], None]
-) -> Run:
+def execute(execution: Execution, target: RunFolder, sandbox: Sandbox, on_cell: Callable[[int, int], None]) -> Run:
     """Executes once and keeps the result in `target`. Never raises for what the notebook does; MachineError for the machine."""
     began = time.monotonic()
     target.path.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix="autograder-"))
+    process = sandbox.start(_command(execution))
+    received = _Received(start_s=time.monotonic() - began)
     try:
-        process = sandbox.start(_command(execution, work, shared_cache))
-        received = _Received()
-        try:
-            _converse(process, execution, work, received, on_cell)
-        finally:
-            cpu_s, peak_mib = process.kill()
-        run = _conclude(execution, received, sandbox, process, Usage(time.monotonic() - began, cpu_s, 0.0, peak_mib), target.path.name)
-        if run.outcome != "infra_error":  # that one says nothing about the notebook, and must not replace one that does
-            _keep(target, run, received)
-        return run
+        _converse(process, execution, received, on_cell)
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        ended = process.kill()
+    if sandbox.stopped:
+        raise MachineError("The command was interrupted.")
+    used = Usage(time.monotonic() - began, ended.cpu_s, 0.0, ended.peak_mib, execution.slot.describe())
+    isolation = replace(sandbox.isolation, start=process.start)
+    run = _conclude(execution, received, isolation, process, ended, used, target.path.name)
+    if run.outcome != "infra_error":  # that one says nothing about the notebook, and must not replace one that does
+        _keep(target, run, received)
+    return run
 
 
-def _command(execution: Execution, work: Path, shared_cache: Path | None) -> Command:
-    prepare_home(work / "home", shared_cache)
-    (work / "handin").mkdir()
-    (work / "submission").mkdir()
-    for name, data in execution.files.items():
-        path = work / "submission" / PurePosixPath(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-    environment = clean_environment(work / "home", execution.threads)
-    environment |= {
-        "AUTOGRADER_RUN": "1",
-        "AUTOGRADER_ASSIGNMENT": execution.assignment,
-        "AUTOGRADER_HANDIN": str(work / "handin"),
-        "AUTOGRADER_DATA_DIR": str(execution.student_data),
-        "AUTOGRADER_ANSWERS": execution.profile.answers or "",
-        "AUTOGRADER_SAMPLE_LIMIT": str(execution.profile.sample_limit or ""),
-    }
-    return Command("autograder.execution.worker", work, (execution.student_data,), environment)
+def notebook_server(backend: str, student_data: Path, fonts: Path | None, gpu: bool = False) -> ServerKind:
+    """The fork server for process A."""
+    return server_kind(backend, (*_PRELOAD, *_BACKENDS[backend]), (student_data,), fonts, gpu)
 
 
-def _converse(process: Process, execution: Execution, work: Path, received: _Received, on_cell: Callable[[int, int], None]) -> None:
+def _command(execution: Execution) -> Command:
+    profile, slot = execution.profile, execution.slot
+    return Command(
+        module="autograder.execution.worker",
+        companion="autograder.execution.kernel",
+        server=notebook_server(execution.backend, execution.student_data, execution.fonts, slot.gpu is not None),
+        environment={
+            "AUTOGRADER_RUN": "1",
+            "AUTOGRADER_ASSIGNMENT": execution.assignment,
+            "AUTOGRADER_DATA_DIR": str(execution.student_data.absolute()),
+            "AUTOGRADER_ANSWERS": profile.answers or "",
+            "AUTOGRADER_SAMPLE_LIMIT": str(profile.sample_limit or ""),
+            **slot_environment(slot, execution.backend),
+        },
+        caps=Caps(
+            memory_mib=slot.memory_mib,
+            disk_mib=profile.limits.disk_mib,
+            cpu_s=int(profile.limits.total_s * max(1, slot.threads)) + _START_S,
+        ),
+        cold=may_fork_warm(slot, execution.backend),
+    )
+
+
+def _files(execution: Execution) -> dict[str, bytes]:
+    """What lies in the work folder at the start."""
+    files = {"notebook.ipynb": json.dumps(execution.notebook).encode()}
+    files |= {f"submission/{name}": data for name, data in execution.files.items()}
+    return files | {f"home/matplotlib/{path.name}": path.read_bytes() for path in font_files(execution.fonts)}
+
+
+def _converse(process: Process, execution: Execution, received: _Received, on_cell: Callable[[int, int], None]) -> None:
     """Sends the request, reads until the answers are there, the stream ends, or a limit is reached."""
     limits = execution.profile.limits
     asked_s = sum(question.seconds + 10 for question in execution.questions)
@@ -124,13 +167,13 @@ def _converse(process: Process, execution: Execution, work: Path, received: _Rec
         + 4 * limits.total_output_bytes
         + wire.ARRAY_BYTES * (2 + 2 * len(execution.questions))
     )
-    reader = FrameReader(process.stdout.fileno(), total)
+    reader = process.reader(total)
     try:
-        _send_line(process, {"notebook": execution.notebook, "limits": asdict(limits), "work": str(work)})
+        process.send({"limits": asdict(limits)}, _files(execution))
         while received.answers is None and (frame := reader.read(deadline)) is not None:
             _take(frame, received, on_cell)
             if frame.kind == "result":
-                _send_line(process, [asdict(question) for question in execution.questions])
+                process.send([asdict(question) for question in execution.questions])
     except ChannelTimeout:
         received.timed_out = True
     except ChannelError as error:
@@ -141,14 +184,9 @@ def _converse(process: Process, execution: Execution, work: Path, received: _Rec
         reader.close()
 
 
-def _send_line(process: Process, value: Any) -> None:
-    process.stdin.write(json.dumps(value).encode() + b"\n")
-    process.stdin.flush()
-
-
 def _take(frame: Frame, received: _Received, on_cell: Callable[[int, int], None]) -> None:
     if frame.kind == "started":
-        received.started, received.start_s = True, _number(frame.fields.get("seconds"))
+        received.started, received.start_s = True, received.start_s + _number(frame.fields.get("seconds"))
     elif frame.kind == "cell":
         on_cell(int(_number(frame.fields.get("index"))), int(_number(frame.fields.get("count"))))
     elif frame.kind == "notebook":
@@ -163,8 +201,10 @@ def _take(frame: Frame, received: _Received, on_cell: Callable[[int, int], None]
         received.answers = frame.payload
 
 
-def _conclude(execution: Execution, received: _Received, sandbox: Sandbox, process: Process, usage: Usage, run_key: str) -> Run:
-    outcome, reason, error = _outcome(execution, received, process)
+def _conclude(
+    execution: Execution, received: _Received, isolation: Isolation, process: Process, ended: Ended, usage: Usage, run_key: str
+) -> Run:
+    outcome, reason, error = _outcome(execution, received, process, ended)
     found = received.result or {}
     entries = _entries(received)
     return Run(
@@ -174,10 +214,10 @@ def _conclude(execution: Execution, received: _Received, sandbox: Sandbox, proce
         first_error=error,
         entries=entries,
         flags=_flags(received),
-        isolation=sandbox.isolation,
-        usage=Usage(usage.wall_s, usage.cpu_s, _number(found.get("student_cpu_s")), usage.peak_memory_mib),
+        isolation=isolation,
+        usage=replace(usage, student_cpu_s=_number(found.get("student_cpu_s"))),
         seconds=Seconds(start=received.start_s, notebook=_number(found.get("notebook_s"))),
-        versions=versions(),
+        versions=versions(execution.backend),
         seed=execution.profile.seed,
         questions=tuple(question.id for question in execution.questions),
         data=execution.split_fingerprint,
@@ -190,21 +230,30 @@ def _number(value: Any) -> float:
     return float(value) if isinstance(value, int | float) and abs(value) < 1e9 else 0.0
 
 
-def _outcome(execution: Execution, received: _Received, process: Process) -> tuple[Any, str, FirstError | None]:
+_OUTCOMES = ("completed", "cell_error", "timed_out", "kernel_died", "output_exceeded", "memory_exceeded", "disk_exceeded")
+
+
+def _outcome(execution: Execution, received: _Received, process: Process, ended: Ended) -> tuple[Any, str, FirstError | None]:
     """(outcome, reason, first error); without a result from A it is the limit's fault, or the machine's."""
+    memory = f"The notebook needed more than {execution.slot.memory_mib:,} MiB of memory."
     if received.result is None:
+        if ended.out_of_memory:
+            return "memory_exceeded", memory, None
         if received.timed_out and received.started:
             return "timed_out", f"The notebook did not end within {execution.profile.limits.total_s:g} s and was killed.", None
         if received.problem:
             return "output_exceeded", f"The notebook's process sent more than it may, or something else: {received.problem}", None
         return "infra_error", f"The execution ended without a result: {process.last_words()[-500:] or 'no message'}", None
     outcome = received.result.get("outcome")
-    if outcome not in ("completed", "cell_error", "timed_out", "kernel_died", "output_exceeded"):
+    if outcome not in _OUTCOMES:
         return "infra_error", "The execution reported an outcome that does not exist.", None
     reason, error = str(received.result.get("reason") or "")[:500], received.result.get("first_error")
-    if not isinstance(error, dict):
+    first = FirstError(*(str(error.get(key, ""))[:2000] for key in ("cell", "name", "message"))) if isinstance(error, dict) else None
+    if outcome == "kernel_died" and ended.out_of_memory:
+        cell = first.cell if first else "the notebook"
+        return "memory_exceeded", f"{cell}: {memory}", FirstError(cell, "MemoryLimit", memory)
+    if first is None:
         return outcome, reason, None
-    first = FirstError(*(str(error.get(key, ""))[:2000] for key in ("cell", "name", "message")))
     return outcome, reason or f"{first.cell}: {first.name}: {first.message}"[:500], first
 
 

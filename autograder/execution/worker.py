@@ -1,51 +1,56 @@
-"""Process A: executes one notebook inside its sandbox and sends out what came of it. Run with -m.
+"""Process A: executes one notebook inside its sandbox and sends out what came of it. `main()` runs in a fork.
 
-Reads one JSON request line from standard input; sends frames on standard output: `started`, `cell`, `notebook`, `file`,
-`result`; then reads one line with the questions, and sends `answers`. Nothing after that is read.
+One request comes in with the submission's files; frames go out: `started`, `cell`, `notebook`, `left_out`, `file`, `result`.
+Then a request with the questions comes in, and `answers` go out. Nothing after that is read.
 """
 
 from __future__ import annotations
 
 import copy
 import json
-import os
-import sys
+import shutil
+import socket
 import time
 from pathlib import Path
 from typing import Any
 
-from autograder.execution.channel import FrameWriter
 from autograder.files import read_bounded
+from autograder.isolation.caller import Caller
+from autograder.isolation.channel import FrameWriter
+from autograder.isolation.enter import LINK
 
 
 def main() -> None:
-    writer = FrameWriter(_private_stdout())
-    request = json.loads(sys.stdin.buffer.readline())
     began = time.monotonic()
+    work, caller = Path.cwd(), Caller()
+    writer = caller.writer
 
     from papermill.engines import papermill_engines
     from papermill.iorw import load_notebook_node
 
     from autograder.execution.engine import AutograderEngine, Session
     from autograder.execution.output import OutputBudget
-    from autograder.execution.sandbox import PYTHON
 
-    limits, work = request["limits"], Path(request["work"])
-    source = work / "notebook.ipynb"
-    source.write_text(json.dumps(request["notebook"]), encoding="utf-8")
-    notebook = load_notebook_node(str(source))
+    request = caller.receive(work)
+    limits = request["limits"]
+    for folder in ("submission", "handin"):
+        (work / folder).mkdir(exist_ok=True)
+    notebook = load_notebook_node(str(work / "notebook.ipynb"))
 
     def cells_done() -> list[dict[str, Any]]:
         _send_notebook(writer, notebook)
         _send_handins(writer, work / "handin", limits["hand_in_bytes"])
+        if _is_full(work):
+            session.ended("disk_exceeded", "the notebook", "DiskLimit", f"It filled its disk space of {limits['disk_mib']:,} MiB.")
         result: dict[str, Any] = {"outcome": session.outcome, "reason": session.reason, "timed_out": session.timed_out}
         result["first_error"] = session.first_error
-        writer.send("result", **result, notebook_s=session.notebook_s, student_cpu_s=session.kernel_cpu_s, cut=sorted(session.budget.cut))
-        questions: list[dict[str, Any]] = json.loads(sys.stdin.buffer.readline())
+        result["student_cpu_s"], result["hand_in_cpu_s"] = session.kernel_cpu_s - session.hand_in_cpu_s, session.hand_in_cpu_s
+        writer.send("result", **result, notebook_s=session.notebook_s, cut=sorted(session.budget.cut))
+        questions: list[dict[str, Any]] = caller.receive(work)
         return questions
 
     session = Session(
-        python=list(PYTHON),
+        link=socket.socket(fileno=LINK),
         work=work,
         cell_s=limits["cell_s"],
         total_s=limits["total_s"],
@@ -62,11 +67,9 @@ def main() -> None:
     writer.send("answers", json.dumps(session.answers).encode())
 
 
-def _private_stdout() -> int:
-    """A descriptor for frames alone: whatever prints to standard output from now on goes to standard error."""
-    private = os.dup(1)
-    os.dup2(2, 1)
-    return private
+def _is_full(work: Path) -> bool:
+    """Whether the work folder's own file system, which only this notebook fills, has no space left."""
+    return work.is_mount() and shutil.disk_usage(work).free < 2**20
 
 
 def _send_notebook(writer: FrameWriter, notebook: Any) -> None:
@@ -98,7 +101,3 @@ def _send_handins(writer: FrameWriter, folder: Path, limit: int) -> None:
             continue
         left -= len(data)
         writer.send("file", data, name=name)
-
-
-if __name__ == "__main__":
-    main()

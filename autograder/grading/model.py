@@ -1,6 +1,6 @@
-"""Process B: opens handed-in models, describes them and predicts the declared images. No student code, no labels. Run with -m.
+"""Process B: opens handed-in models, describes them and predicts the declared images. No student code, no labels. `main()` runs in a fork.
 
-Reads one JSON request line from standard input; sends frames: `described` (payload: ModelDescription as JSON), `predicted`
+One request comes in with the hand-in's files; frames go out: `described` (payload: ModelDescription as JSON), `predicted`
 (payload: npz with hidden and visible), `refused` (model, reason), and `done`.
 """
 
@@ -9,17 +9,16 @@ from __future__ import annotations
 import io
 import json
 import math
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from autograder.description import describe, describe_compile
-from autograder.execution.channel import FrameWriter
 from autograder.grading.opening import Refused, read_config, read_weights, rebuild
 from autograder.inputs import Input
+from autograder.isolation.caller import Caller
+from autograder.isolation.channel import FrameWriter
 from autograder.records import CompileDescription, to_json
 
 _BATCH = 2_000
@@ -27,14 +26,12 @@ _MAX_OUTPUT = 1_000
 
 
 def main() -> None:
-    private = os.dup(1)
-    os.dup2(2, 1)
-    writer = FrameWriter(private)
-    request = json.loads(sys.stdin.buffer.readline())
+    work, caller = Path.cwd(), Caller()
+    writer, request = caller.writer, caller.receive(work)
     images = {part: np.load(path, mmap_mode="r") for part, path in request["images"].items()}
     for name in request["models"]:
         try:
-            _open(name, Path(request["handin"]) / name, request, images, writer)
+            _open(name, work / "handin" / name, request, images, writer)
         except Refused as refusal:
             writer.send("refused", model=name, reason=f"The model '{name}' cannot be opened: {refusal}.")
         except BrokenPipeError:
@@ -93,7 +90,3 @@ def _fits(expected: Any, shape: tuple[int, ...]) -> bool:
         and len(expected) == len(shape)
         and all(have is None or have == want for have, want in zip(expected, shape, strict=True))
     )
-
-
-if __name__ == "__main__":
-    main()

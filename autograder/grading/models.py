@@ -12,13 +12,17 @@ from pathlib import Path
 from autograder.course.profile import RunProfile
 from autograder.data.sealed import SealedSplit
 from autograder.errors import MachineError
-from autograder.execution.channel import ChannelError, ChannelTimeout, FrameReader
-from autograder.execution.environment import clean_environment, prepare_home, versions
+from autograder.execution.devices import Slot, may_fork_warm, slot_environment
+from autograder.execution.environment import server_kind, versions
 from autograder.execution.rundir import RunFolder
-from autograder.execution.sandbox import Command, Process, Sandbox
 from autograder.files import digest, digest_files, write_atomic
+from autograder.isolation.channel import ChannelError, ChannelTimeout
+from autograder.isolation.sandbox import Caps, Command, Process, Sandbox
+from autograder.isolation.servers import ServerKind
 from autograder.records import Prediction, Run
 
+_PRELOAD = ("keras", "keras.layers", "autograder.grading.model")
+_MEMORY_MIB = 4096
 _DEADLINE_S = 300
 _OUTPUT_BYTES = 256 * 2**20
 
@@ -38,14 +42,14 @@ def open_models(
     split: SealedSplit,
     profile: RunProfile,
     sandbox: Sandbox,
-    threads: int,
+    backend: str,
 ) -> OpenedModels:
     """What B says of the run's models; from the run's folder when it was asked before.
 
     Raises MachineError when B breaks; a model that cannot be opened is a refusal, with the reason for the student.
     """
     names = [entry.name for entry in run.entries if entry.kind == "model"]
-    key = digest(digest_files(folder.handin), [asdict(each) for each in predictions], split.fingerprint, versions())
+    key = digest(digest_files(folder.handin), [asdict(each) for each in predictions], split.fingerprint, versions(backend))
     target = folder.models(key)
     if (target / "refusals.json").is_file():
         return OpenedModels(target, 0.0)
@@ -54,15 +58,20 @@ def open_models(
     partial = Path(tempfile.mkdtemp(dir=target.parent, prefix=".partial-"))
     refusals: dict[str, str] = {}
     if names:
-        work = Path(tempfile.mkdtemp(prefix="autograder-model-"))
-        try:
-            refusals = _ask(folder, names, predictions, split, profile, sandbox, work, threads, partial)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
+        refusals = _ask(folder, names, predictions, split, profile, sandbox, backend, partial)
     write_atomic(partial / "refusals.json", json.dumps(refusals))
     shutil.rmtree(target, ignore_errors=True)
     partial.rename(target)
     return OpenedModels(target, time.monotonic() - began)
+
+
+def model_server(backend: str, split: SealedSplit) -> ServerKind:
+    """The fork server for process B: Keras, and the images to predict; no training data, no labels."""
+    return server_kind(backend, (*_PRELOAD, backend), tuple(_images(split).values()))
+
+
+def _images(split: SealedSplit) -> dict[str, Path]:
+    return {"hidden": split.hidden / "x.npy", "visible": split.student / "x_test.npy"}
 
 
 def _ask(
@@ -72,24 +81,27 @@ def _ask(
     split: SealedSplit,
     profile: RunProfile,
     sandbox: Sandbox,
-    work: Path,
-    threads: int,
+    backend: str,
     target: Path,
 ) -> dict[str, str]:
-    images = {"hidden": split.hidden / "x.npy", "visible": split.student / "x_test.npy"}
-    prepare_home(work / "home", None)
-    command = Command("autograder.grading.model", work, (folder.handin, *images.values()), clean_environment(work / "home", threads))
-    process = sandbox.start(command)
+    slot = Slot()  # the CPU: one pass over the images is short, and its result should not depend on a device
+    files = {f"handin/{path.relative_to(folder.handin)}": path.read_bytes() for path in folder.handin.rglob("*") if path.is_file()}
     request = {
-        "handin": str(folder.handin),
         "models": names,
         "predictions": [{**asdict(each), "key": each.key} for each in predictions],
-        "images": {part: str(path) for part, path in images.items()},
+        "images": {part: str(path.absolute()) for part, path in _images(split).items()},
         "limit": profile.limits.hand_in_bytes,
     }
+    command = Command(
+        module="autograder.grading.model",
+        server=model_server(backend, split),
+        environment=slot_environment(slot, backend),
+        caps=Caps(memory_mib=_MEMORY_MIB, cpu_s=_DEADLINE_S),
+        cold=may_fork_warm(slot, backend),
+    )
+    process = sandbox.start(command)
     try:
-        process.stdin.write(json.dumps(request).encode() + b"\n")
-        process.stdin.flush()
+        process.send(request, files)
         return _receive(process, names, target)
     except BrokenPipeError:
         raise MachineError(f"Opening models failed: {process.last_words()[-500:] or 'no message'}") from None
@@ -100,7 +112,7 @@ def _ask(
 def _receive(process: Process, names: list[str], target: Path) -> dict[str, str]:
     """Refusals by model name; descriptions and predictions are written to `target` as they come."""
     refusals: dict[str, str] = {}
-    reader = FrameReader(process.stdout.fileno(), _OUTPUT_BYTES)
+    reader = process.reader(_OUTPUT_BYTES)
     deadline = time.monotonic() + _DEADLINE_S
     try:
         while (frame := reader.read(deadline)) is not None and frame.kind != "done":

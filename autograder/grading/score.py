@@ -1,14 +1,13 @@
-"""Process S: runs the graders with pytest over plain files. Imports no Keras, opens no model. Run with -m.
+"""Process S: runs the graders with pytest over plain files. Imports no Keras, opens no model. `main()` runs in a fork.
 
-Reads one JSON request from standard input and writes one JSON result to its original standard output: the declarations of
-the graders (`mode: collect`), or a `Scoring` (`mode: score`).
+One request comes in, with the files of a run if it is to be scored; one frame `result` goes out: the declarations of the
+graders (`mode: collect`), or a `Scoring` (`mode: score`).
 """
 
 from __future__ import annotations
 
-import json
 import os
-import sys
+from pathlib import Path
 from typing import Any
 
 # Only the graders and this plugin: nothing that happens to be installed changes a verdict.
@@ -18,16 +17,18 @@ os.environ.pop("PYTEST_ADDOPTS", None)
 import pytest
 
 from autograder.grading.plugin import Declared, Scored
+from autograder.isolation.caller import Caller
 from autograder.records import Declarations, Scoring, to_json
 
 
 def main() -> None:
-    private = os.dup(1)
-    os.dup2(2, 1)
-    request = json.load(sys.stdin)
+    work, caller = Path.cwd(), Caller()
+    request = caller.receive(work) | {"handin": str(work / "handin"), "opened": str(work / "opened")}
+    empty = work / "empty"
+    empty.mkdir()
+    os.chdir(empty)
     result = _collect(request) if request["mode"] == "collect" else _score(request)
-    with os.fdopen(private, "w", encoding="utf-8") as stream:
-        stream.write(to_json(result))
+    caller.writer.send("result", to_json(result).encode())
 
 
 def _collect(request: dict[str, Any]) -> Declarations:
@@ -60,7 +61,3 @@ def _pytest(request: dict[str, Any], options: list[str], plugins: list[Any]) -> 
     arguments = ["-c", config, "--rootdir", request["graders"], "--noconftest", "--assert=plain", "--strict-markers", "-q", "--tb=no"]
     arguments += ["-p", "no:cacheprovider", "-p", "no:logging", "-p", "no:doctest", "-p", "no:unittest", "-p", "no:junitxml"]
     return int(pytest.main([*arguments, *options, request["graders"]], plugins=plugins))
-
-
-if __name__ == "__main__":
-    main()

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-import tempfile
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -16,13 +11,20 @@ from autograder.course.notebook import nbgrader_of
 from autograder.course.profile import RunProfile
 from autograder.data.sealed import SealedSplit
 from autograder.errors import GraderError, MachineError
-from autograder.execution.environment import code_digest, versions
+from autograder.execution.environment import code_digest, server_kind, versions
 from autograder.execution.rundir import RunFolder
-from autograder.execution.sandbox import forget_child, remember_child, was_interrupted
 from autograder.files import digest, digest_files, write_atomic
+from autograder.isolation.channel import ChannelError, ChannelTimeout
+from autograder.isolation.sandbox import Caps, Command, Process, Sandbox
+from autograder.isolation.servers import ServerKind
 from autograder.records import Declarations, Run, Scoring, from_json, to_json
 
+_PRELOAD = ("pytest", "_pytest.assertion.rewrite", "numpy", "autograder.checks", "autograder.grading.score")
+_BACKEND = "tensorflow"  # named in the environment only: nothing here imports Keras
+_MEMORY_MIB = 4096
+_RESULT_BYTES = 64 * 2**20
 _DEADLINE_S = 300
+_END_S = 5.0
 
 
 def read_declarations(graders: Path, cache: Path) -> Declarations:
@@ -32,35 +34,38 @@ def read_declarations(graders: Path, cache: Path) -> Declarations:
     """
     if not graders.is_dir():
         raise GraderError(f"The graders' folder '{graders}' does not exist.", "Write at least one test_*.py there.")
-    kept = cache / f"{digest(digest_files(graders), versions(), code_digest())}.json"  # all files: cases may stand in one beside the code
+    kept = (
+        cache / f"{digest(digest_files(graders), versions(_BACKEND), code_digest())}.json"
+    )  # all files: cases may stand in one beside the code
     try:
         return from_json(Declarations, kept.read_bytes())
     except (OSError, ValueError):
         pass
-    declared = from_json(Declarations, _run_s({"mode": "collect", "graders": str(graders)}))
+    request = {"mode": "collect", "graders": str(graders.absolute())}
+    with Sandbox(0) as plain:  # the instructor's own code, without any submission
+        said = _run_s(Command("autograder.grading.score", _server((graders.absolute(),)), cold="once"), request, {}, plain)
+    declared = from_json(Declarations, said)
     if not declared.problems:  # a missing module may be installed meanwhile
         write_atomic(kept, to_json(declared))
     return declared
 
 
 def score_run(
-    folder: RunFolder, run: Run, opened: Path, graders: Path, split: SealedSplit, profile: RunProfile, assignment: str
+    folder: RunFolder, run: Run, opened: Path, graders: Path, split: SealedSplit, profile: RunProfile, assignment: str, sandbox: Sandbox
 ) -> tuple[Scoring, float]:
     """What the graders say of one run, and the seconds it took. Raises GraderError when they cannot be run to their end."""
     began = time.monotonic()
     request = {
         "mode": "score",
-        "graders": str(graders),
+        "graders": str(graders.absolute()),
         "assignment": assignment,
-        "handin": str(folder.handin),
-        "opened": str(opened),
         "entries": [asdict(entry) for entry in run.entries],
         "asked": list(run.questions),
         "answers": [asdict(answer) for answer in folder.answers().values()],
         "sources": _sources(folder.notebook()),
         "data": {
-            "hidden": [str(split.hidden / "x.npy"), str(split.hidden / "y.npy")],
-            "visible": [str(split.student / "x_test.npy"), str(split.student / "y_test.npy")],
+            "hidden": [str(path) for path in _hidden(split)],
+            "visible": [str(path) for path in _visible(split)],
         },
         "metrics": sorted(profile.curves),
         "profile": {
@@ -70,7 +75,31 @@ def score_run(
             "sample_limit": profile.sample_limit,
         },
     }
-    return from_json(Scoring, _run_s(request)), time.monotonic() - began
+    files = {f"handin/{name}": data for name, data in _files(folder.handin).items()}
+    files |= {f"opened/{name}": data for name, data in _files(opened).items()}
+    command = Command("autograder.grading.score", score_server(graders, split), caps=Caps(memory_mib=_MEMORY_MIB, cpu_s=2 * _DEADLINE_S))
+    return from_json(Scoring, _run_s(command, request, files, sandbox)), time.monotonic() - began
+
+
+def score_server(graders: Path, split: SealedSplit) -> ServerKind:
+    """The fork server for process S: pytest and the checks. Graders and labels are read by its jobs alone."""
+    return _server((graders.absolute(), *_hidden(split), *_visible(split)))
+
+
+def _server(readable: tuple[Path, ...]) -> ServerKind:
+    return server_kind(_BACKEND, _PRELOAD, readable)
+
+
+def _hidden(split: SealedSplit) -> tuple[Path, Path]:
+    return (split.hidden / "x.npy").absolute(), (split.hidden / "y.npy").absolute()
+
+
+def _visible(split: SealedSplit) -> tuple[Path, Path]:
+    return (split.student / "x_test.npy").absolute(), (split.student / "y_test.npy").absolute()
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def _sources(notebook: dict[str, Any] | None) -> dict[str, str]:
@@ -78,36 +107,33 @@ def _sources(notebook: dict[str, Any] | None) -> dict[str, str]:
     return {str(nbgrader_of(cell).get("grade_id")): "".join(cell.get("source", "")) for cell in cells if nbgrader_of(cell).get("grade_id")}
 
 
-def _run_s(request: dict[str, Any]) -> str:
-    if was_interrupted():
-        raise MachineError("The command was interrupted.")
-    with tempfile.TemporaryFile() as errors, tempfile.TemporaryDirectory(prefix="autograder-score-") as empty:
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-B", "-m", "autograder.grading.score"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            cwd=empty,
-            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
-            start_new_session=True,
-        )
-        remember_child(process.pid)
-        try:
-            said, _ = process.communicate(json.dumps(request).encode(), timeout=_DEADLINE_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            raise GraderError(
-                f"The graders in '{request['graders']}' did not end within {_DEADLINE_S} s.", "Look for a loop in them."
-            ) from None
-        finally:
-            forget_child(process.pid)
-        errors.seek(0)
-        words = errors.read().decode(errors="replace").strip()[-500:]
-    if was_interrupted() or process.returncode < 0:
-        raise MachineError(
-            f"The scoring process was killed (signal {-process.returncode}).", "Is there enough memory? Run the same command again."
-        )
-    if process.returncode != 0:
-        raise GraderError(f"The graders in '{request['graders']}' ended their process: {words or process.returncode}", "Run them by hand.")
-    return said.decode()
+def _run_s(command: Command, request: dict[str, Any], files: dict[str, bytes], sandbox: Sandbox) -> str:
+    """What S says. Raises GraderError when the graders end it or do not end, MachineError for everything else."""
+    process = sandbox.start(command)
+    said: bytes | None = None
+    try:
+        process.send(request, files)
+        said = _result(process, request["graders"])
+    except OSError:
+        pass  # it ended while it was written to
+    finally:
+        ended = process.kill(patience_s=0.0 if said else _END_S)
+    if said is not None and not sandbox.stopped:
+        return said.decode()
+    words = process.last_words()[-500:]
+    if sandbox.stopped or ended.killed or ended.out_of_memory:
+        raise MachineError("The scoring process was killed.", "Is there enough memory? Run the same command again.")
+    raise GraderError(f"The graders in '{request['graders']}' ended their process: {words or ended.exit}", "Run them by hand.")
+
+
+def _result(process: Process, graders: str) -> bytes | None:
+    reader = process.reader(_RESULT_BYTES)
+    try:
+        frame = reader.read(time.monotonic() + _DEADLINE_S)
+    except ChannelTimeout:
+        raise GraderError(f"The graders in '{graders}' did not end within {_DEADLINE_S} s.", "Look for a loop in them.") from None
+    except ChannelError as error:
+        raise GraderError(f"The graders in '{graders}' said too much: {error}", "Look for large messages in them.") from None
+    finally:
+        reader.close()
+    return frame.payload if frame is not None else None

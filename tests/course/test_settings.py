@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from autograder.course.loading import load_course
+from autograder.course.profile import resolve_backend
 from autograder.course.settings import Curve, seconds
 from autograder.errors import ConfigurationError, UsageError
 
@@ -48,6 +49,13 @@ def test_a_good_course_loads(tmp_path: Path) -> None:
         ('Assignment("a",', 'Assignment("a", files=["../x"],', ["leaves the submission's folder"]),
         ('title="C"', 'title="C", timezone="Mars"', ["'Mars' is not known"]),
         ("Dataset(", "Dataset('digits', load=load_digits, sizes=(1, 1, 1)), Dataset(", ["stands there twice"]),
+        ('title="C"', 'title="C", backend="pytorch"', ["backend 'pytorch' is not known", "Did you mean 'torch'?"]),
+        ('Assignment("a",', 'Assignment("a", backend="tf",', ["backend 'tf' is not known", "tensorflow, jax, torch"]),
+        ('Assignment("a",', 'Assignment("a", resources=Resources(gpus=1.5),', ["'gpus' is 1.5", "a share from 0 to 1", "on one GPU"]),
+        ('Assignment("a",', 'Assignment("a", resources=Resources(gpus=-1),', ["'gpus' is -1"]),
+        ('Assignment("a",', 'Assignment("a", resources=Resources(cpus=0),', ["'cpus' is 0, more than 0 is needed"]),
+        ('Assignment("a",', 'Assignment("a", resources=Resources(memory_gib=-4),', ["'memory_gib' is -4"]),
+        ('Assignment("a",', 'Assignment("a", resources=Resources(gpu=1),', ["unknown key 'gpu'", "Did you mean 'gpus'?"]),
         ("course =", "curse =", ["does not define `course"]),
         ("from autograder", "frm autograder", ["grading_config.py:2", "SyntaxError"]),
         ("course = Course(", "course = Course(1 / 0,", ["ZeroDivisionError"]),
@@ -58,6 +66,16 @@ def test_each_problem_names_place_and_cure(tmp_path: Path, old: str, new: str, e
     assert "grading_config.py" in said
     for part in expected:
         assert part in said
+
+
+def test_the_backend_is_the_assignments_else_the_courses(tmp_path: Path) -> None:
+    text = GOOD.replace('title="C"', 'title="C", backend="jax"')
+    (tmp_path / "grading_config.py").write_text(text)
+    course, _ = load_course(tmp_path)
+    assert resolve_backend(course, course.assignments[0]) == "jax"
+    (tmp_path / "grading_config.py").write_text(text.replace('Assignment("a",', 'Assignment("a", backend="torch",'))
+    course, _ = load_course(tmp_path)
+    assert resolve_backend(course, course.assignments[0]) == "torch"
 
 
 def test_all_problems_come_at_once(tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ import pytest
 from autograder.course.loading import load_course
 from autograder.course.profile import RunProfile, resolve_profile
 from autograder.data.sealed import SealedSplit, sealed_split
+from autograder.execution.devices import Slot
 from autograder.execution.run import Execution, execute
 from autograder.execution.rundir import RunFolder
-from autograder.execution.sandbox import Unprotected
+from autograder.isolation.sandbox import Sandbox
 from autograder.records import Question, Run
 from tests.conftest import SAMPLES
 
@@ -32,7 +33,7 @@ def split(tmp_path_factory: pytest.TempPathFactory) -> tuple[SealedSplit, RunPro
 
 
 @pytest.fixture
-def run(split: tuple[SealedSplit, RunProfile], tmp_path: Path) -> Runner:
+def run(split: tuple[SealedSplit, RunProfile], tmp_path: Path, sandbox: Sandbox) -> Runner:
     def execute_cells(*sources: str, questions: tuple[Question, ...] = (), **limits: Any) -> tuple[Run, RunFolder]:
         cells = [
             {"cell_type": "code", "id": f"c{index}", "metadata": {}, "source": source, "outputs": [], "execution_count": None}
@@ -40,11 +41,9 @@ def run(split: tuple[SealedSplit, RunProfile], tmp_path: Path) -> Runner:
         ]
         notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}
         profile = replace(split[1], limits=replace(split[1].limits, **limits))
-        execution = Execution(
-            "tiny", notebook, {"notes.txt": b"mine"}, profile, split[0].fingerprint, split[0].student, questions, threads=1
-        )
+        execution = Execution("tiny", notebook, {"notes.txt": b"mine"}, profile, split[0].fingerprint, split[0].student, questions, Slot())
         folder = RunFolder(tmp_path / execution.run_key())
-        return execute(execution, folder, Unprotected(), None, lambda index, count: None), folder
+        return execute(execution, folder, sandbox, lambda index, count: None), folder
 
     return execute_cells
 

@@ -14,9 +14,9 @@ from autograder.course.loading import load_course
 from autograder.course.profile import resolve_profile
 from autograder.data.sealed import sealed_split
 from autograder.execution.rundir import RunFolder
-from autograder.execution.sandbox import Unprotected
 from autograder.grading.models import open_models
 from autograder.handin import _write_model
+from autograder.isolation.sandbox import Sandbox
 from autograder.records import HandinEntry, Isolation, ModelDescription, Prediction, Run, Seconds, Usage, from_json
 from tests.conftest import SAMPLES
 
@@ -35,7 +35,7 @@ def models() -> dict[str, Any]:
     }
 
 
-def test_one_odd_model_never_touches_another(tmp_path: Path) -> None:
+def test_one_odd_model_never_touches_another(tmp_path: Path, sandbox: Sandbox) -> None:
     course, paths = load_course(SAMPLES / "tiny")
     elsewhere = replace(paths, root=tmp_path)
     (tmp_path / "grading_config.py").write_text(paths.config.read_text())
@@ -51,7 +51,7 @@ def test_one_odd_model_never_touches_another(tmp_path: Path) -> None:
     run = Run("run", "completed", "", None, entries, (), Isolation(0), Usage(), Seconds(), {}, 0, (), "", "")
     wanted = tuple(Prediction(name, (784,), (0.0, 1.0)) for name in built)
 
-    opened = open_models(folder, run, wanted, split, profile, Unprotected(), threads=1)
+    opened = open_models(folder, run, wanted, split, profile, sandbox, "tensorflow")
 
     refusals = json.loads((opened.folder / "refusals.json").read_text())
     assert "several outputs" in refusals["two_outputs"]
@@ -65,5 +65,5 @@ def test_one_odd_model_never_touches_another(tmp_path: Path) -> None:
         assert predicted["hidden"].shape == (300, 10)
         visible = np.load(split.student / "x_test.npy").reshape(-1, 784) / np.float32(255)
         assert np.allclose(predicted["visible"], built["good"](visible), atol=1e-5)
-    again = open_models(folder, run, wanted, split, profile, Unprotected(), threads=1)
+    again = open_models(folder, run, wanted, split, profile, sandbox, "tensorflow")
     assert (again.folder, again.seconds) == (opened.folder, 0.0)

@@ -6,7 +6,9 @@ Whatever comes out of a sandbox is hostile, so the reader has a limit for everyt
 from __future__ import annotations
 
 import json
+import math
 import os
+import select
 import selectors
 import time
 from dataclasses import dataclass
@@ -34,21 +36,28 @@ class Frame:
 
 
 class FrameWriter:
-    """Writes frames to a file descriptor; one writer for each pipe."""
+    """Writes frames to a file descriptor; one writer for each pipe.
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+    With `patience`, in seconds, a reader that stops reading raises ChannelTimeout instead of holding the writer for ever.
+    """
+
+    def __init__(self, descriptor: int, patience: float | None = None) -> None:
+        self._descriptor, self._patience = descriptor, patience
+        if patience is not None:
+            os.set_blocking(descriptor, False)
 
     def send(self, kind: str, payload: bytes = b"", **fields: Any) -> None:
-        """Sends one frame; blocks while the pipe is full. Raises BrokenPipeError when nobody reads any more."""
+        """Sends one frame; waits while the pipe is full. Raises BrokenPipeError when nobody reads any more."""
         head = json.dumps({"kind": kind, "size": len(payload), **fields}).encode() + b"\n"
         view = memoryview(head + payload)
         while view:
-            view = view[os.write(self._descriptor, view) :]
+            if self._patience is not None and not select.select([], [self._descriptor], [], self._patience)[1]:
+                raise ChannelTimeout
+            view = view[os.write(self._descriptor, view[:_CHUNK]) :]
 
 
 class FrameReader:
-    """Reads frames from a file descriptor until a deadline (monotonic seconds), at most `limit` bytes in total."""
+    """Reads frames from a file descriptor until a deadline (monotonic seconds, or infinity), at most `limit` bytes in total."""
 
     def __init__(self, descriptor: int, limit: int) -> None:
         self._descriptor = descriptor
@@ -68,7 +77,7 @@ class FrameReader:
         try:
             fields = json.loads(line)
             kind, size = str(fields.pop("kind")), int(fields.pop("size"))
-        except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        except (ValueError, KeyError, AttributeError, TypeError, OverflowError, RecursionError) as error:
             raise ChannelError(f"malformed message: {error}") from None
         if size < 0 or size > self._left:
             raise ChannelError(f"a message of {size:,} bytes is over the limit")
@@ -95,7 +104,7 @@ class FrameReader:
 
     def _fill(self, deadline: float) -> bool:
         """Reads what is there; False at the end of the stream."""
-        if not self._selector.select(max(0.0, deadline - time.monotonic())):
+        if not self._selector.select(None if math.isinf(deadline) else max(0.0, deadline - time.monotonic())):
             raise ChannelTimeout
         data = os.read(self._descriptor, _CHUNK)
         self._left -= len(data)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from autograder.execution.channel import ChannelError, ChannelTimeout, FrameReader, FrameWriter
+from autograder.isolation.channel import ChannelError, ChannelTimeout, FrameReader, FrameWriter
 
 SOON = 5.0
 

@@ -1,0 +1,64 @@
+"""The kernel that runs beside the worker, as Jupyter's kernel manager: already started, reached by ipc sockets, watched by a pidfd."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.manager import AsyncKernelManager
+
+from autograder.execution.kernel import CONNECTION_FILE
+
+
+class CompanionKernel(AsyncKernelManager):
+    """Connects to the companion at the other end of `link`, which waits for its connection file in `work`."""
+
+    def __init__(self, link: socket.socket, work: Path) -> None:
+        super().__init__(transport="ipc", ip=str(work / "kernel"), connection_file=str(work / CONNECTION_FILE))
+        self._link = link
+        self.pid = 0
+        self._ended: int | None = None
+
+    async def start_kernel(self, **_: Any) -> None:  # type: ignore[override]  # as in the base, whose types are the synchronous one's
+        """Tells the companion where to listen."""
+        self.pid = int(self._link.recv(32) or b"0")
+        if not self.pid:
+            raise RuntimeError("the kernel's process could not be started")
+        self._ended = os.pidfd_open(self.pid)
+        for number, name in enumerate(("shell_port", "iopub_port", "stdin_port", "hb_port", "control_port"), 1):
+            setattr(self, name, number)
+        self.write_connection_file()
+        self._link.sendall(b"\n")
+        self._link.close()
+
+    @property
+    def has_kernel(self) -> bool:
+        return self._ended is not None
+
+    async def is_alive(self) -> bool:  # type: ignore[override]  # as in the base, whose types are the synchronous one's
+        """Whether its process runs; a pidfd becomes readable when it ends."""
+        return self._ended is not None and not select.select([self._ended], [], [], 0)[0]
+
+    _async_is_alive = is_alive  # the client asks by this name
+
+    async def interrupt_kernel(self) -> None:  # type: ignore[override]  # as in the base, whose types are the synchronous one's
+        self._signal(signal.SIGINT)
+
+    async def shutdown_kernel(self, **_: Any) -> None:  # type: ignore[override]  # as in the base, whose types are the synchronous one's
+        """Kills it, and everything that it started with it."""
+        if self._ended is not None:
+            self._signal(signal.SIGKILL)
+            select.select([self._ended], [], [])
+            os.close(self._ended)
+            self._ended = None
+
+    def _signal(self, number: int) -> None:
+        if self._ended is not None:
+            try:
+                signal.pidfd_send_signal(self._ended, number)
+            except ProcessLookupError:
+                return

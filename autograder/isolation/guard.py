@@ -1,0 +1,197 @@
+"""One job between its fork and its end: the guard outside of its namespaces, the init inside.
+
+    server ── guard ── init ──┬── job
+                              └── companion (a kernel, say; in a process namespace below the job's)
+
+The guard holds the lease, a socket of packets to the command. On it go, in this order: `hello` from the init (the command
+reads its process id from the packet's credentials, and may put it into a control group), the command's `go`, `entered` from
+the isolated job or `failed: why`, and when all of it is dead the guard's JSON `{"exit", "cpu_s", "peak_mib"}`. When the
+command's end closes, the guard kills the init, and with it everything below.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from typing import NoReturn
+
+from autograder.isolation import syscalls
+from autograder.isolation.enter import (
+    LEASE,
+    LINK,
+    Job,
+    Policy,
+    confine,
+    fence,
+    keep_descriptors,
+    separate_companion,
+    separate_files,
+    separate_processes,
+    show_own_processes,
+)
+
+
+def guard(job: Job, policy: Policy, stdin: int, stdout: int, stderr: int, lease: int) -> NoReturn:
+    """Starts the job, waits for its end or the lease's, and reports. Never returns."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.setsid()
+    os.dup2(stderr, 2)
+    line = socket.socket(fileno=lease)
+    with _failures_told(line):
+        separate_processes(policy)
+        init = os.fork()
+        if init == 0:
+            _init(job, policy, stdin, stdout, stderr, line)
+        for descriptor in (stdin, stdout, stderr, 1, 2):
+            os.close(descriptor)
+        _await_end(line, init, policy.namespaces)
+        line.send(json.dumps(_reap(init)).encode())
+    os._exit(0)
+
+
+@contextlib.contextmanager
+def _failures_told(line: socket.socket) -> Iterator[None]:
+    """A failure goes to the command, which waits for it, and ends this process: nothing runs half isolated."""
+    try:
+        yield
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            line.send(f"failed: {type(error).__name__}: {error}"[:1000].encode())
+        os._exit(1)
+
+
+def _await_end(line: socket.socket, init: int, namespaces: bool) -> None:
+    """Until the init has ended by itself or the command has let go of the lease; then kills all that is left."""
+    poll = select.poll()
+    poll.register(os.pidfd_open(init), select.POLLIN)
+    poll.register(line, select.POLLRDHUP | select.POLLHUP)
+    poll.poll()
+    if namespaces:
+        os.kill(init, signal.SIGKILL)  # a zombie until it is waited for, so its number is nobody else's
+    else:
+        _kill_below(os.getpid())
+
+
+def _kill_below(root: int) -> None:
+    """Kills descendants until none is left alive. Without a namespace there is no other way; orphans come to the guard."""
+    while below := [pid for pid in _descendants(root) if not _is_dead(pid)]:
+        for pid in below:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _descendants(root: int) -> list[int]:
+    """Process ids below `root`, parents first."""
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for task in os.listdir(f"/proc/{root}/task"):
+            with open(f"/proc/{root}/task/{task}/children", encoding="ascii") as stream:
+                found += [int(each) for each in stream.read().split()]
+    return found + [pid for child in found for pid in _descendants(child)]
+
+
+def _is_dead(pid: int) -> bool:
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stream:
+        return stream.read().rpartition(")")[2].split()[0] in "ZX"
+    return True
+
+
+def _reap(init: int) -> dict[str, float]:
+    """Exit status of the init; CPU seconds and peak memory (MiB) of all processes that ended here."""
+    status, cpu_s, peak_mib = 0, 0.0, 0.0
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            pid, ended, usage = os.wait4(-1, 0)
+            cpu_s += usage.ru_utime + usage.ru_stime
+            peak_mib = max(peak_mib, usage.ru_maxrss / 1024)
+            if pid == init:
+                status = os.waitstatus_to_exitcode(ended)
+    return {"exit": status, "cpu_s": cpu_s, "peak_mib": peak_mib}
+
+
+def _init(job: Job, policy: Policy, stdin: int, stdout: int, stderr: int, line: socket.socket) -> NoReturn:
+    """First process of the job's namespaces: isolates, forks job and companion, reaps, and ends with the job."""
+    line.send(b"hello")
+    if line.recv(16) != b"go":
+        os._exit(1)
+    separate_files(policy, job)
+    near, far = socket.socketpair() if job.companion else (None, None)
+    main = os.fork()
+    if main == 0:
+        fence(policy, job)
+        if far is not None and not policy.namespaces:
+            _fork_companion(job, policy, stderr, far)  # from within the fence: the job may signal it, it may not signal the job
+        keep_descriptors({0: stdin, 1: stdout, 2: stderr, LEASE: line.fileno()} | ({LINK: near.fileno()} if near else {}))
+        confine(policy, job)
+        lease = socket.socket(fileno=LEASE)
+        lease.send(b"entered")
+        lease.close()
+        _run(job.module)
+    if far is not None and policy.namespaces:
+        separate_companion(policy)
+        _fork_companion(job, policy, stderr, far)
+    os.closerange(0, 3)
+    for descriptor in (stdin, stdout, stderr):
+        os.close(descriptor)
+    for end in (near, far):
+        if end is not None:
+            end.close()
+    while True:
+        pid, ended = os.wait()
+        if pid == main:
+            os._exit(os.waitstatus_to_exitcode(ended) & 255)
+
+
+def _fork_companion(job: Job, policy: Policy, stderr: int, link: socket.socket) -> None:
+    """Starts the companion, and tells the job its process id at the other end of the link."""
+    assert job.companion is not None
+    pid = os.fork()
+    if pid:
+        link.send(str(pid).encode())
+        return
+    if policy.namespaces:
+        show_own_processes()
+    null = os.open(os.devnull, os.O_RDONLY)
+    keep_descriptors({0: null, 1: stderr, 2: stderr, LINK: link.fileno()})  # what it prints is for the machine's log alone
+    fence(policy, job)
+    confine(policy, job)
+    if policy.namespaces:
+        syscalls.dumpable()  # libraries look at their own /proc; there is nobody else in this process namespace
+    _run(job.companion)
+
+
+def _run(module: str) -> NoReturn:
+    """The module's `main()`, as if the process had been started for it."""
+    status = 1
+    try:
+        _forget_server()
+        importlib.import_module(module).main()
+        status = 0
+    except SystemExit as error:
+        status = error.code if isinstance(error.code, int) else 0
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(status)  # exit handlers are the server's
+
+
+def _forget_server() -> None:
+    """Interrupts and randomness as in a process of its own: all forks of a server would otherwise draw the same numbers."""
+    import random
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    random.seed()
+    if "numpy.random" in sys.modules:
+        sys.modules["numpy.random"].seed()

@@ -1,0 +1,193 @@
+"""What a job can do that it must not: tried out from inside a real sandbox. `main()` runs in a fork.
+
+One request comes in with what lies outside; one frame goes out: for each probe what was possible, or an empty string.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from autograder.isolation import syscalls
+from autograder.isolation.caller import Caller
+
+_TIMEOUT_S = 3.0
+
+
+def main() -> None:
+    caller = Caller()
+    asked = caller.receive(Path.cwd())
+    found = {name: _try(probe, asked) for name, probe in PROBES.items()}
+    if os.fork() == 0:  # a process that hides from the job's session and holds the output open; it must not outlive the job
+        os.setsid()
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        while True:
+            signal.pause()
+    caller.writer.send("probed", found=found)
+
+
+def _try(probe: Callable[[dict[str, Any]], str], asked: dict[str, Any]) -> str:
+    """What was possible; an error of any kind is what a probe hopes for."""
+    try:
+        return probe(asked)
+    except (OSError, ValueError, MemoryError):
+        return ""
+
+
+def _reads_files(asked: dict[str, Any]) -> str:
+    for path in asked["secrets"]:
+        try:
+            Path(path).read_bytes()
+            return f"{path} could be read"
+        except OSError:
+            continue
+    return ""
+
+
+def _lists_homes(asked: dict[str, Any]) -> str:
+    try:
+        names = sorted(os.listdir(asked["home"]))
+    except OSError:
+        return ""
+    shown = [name for name in names if not any(Path(each).is_relative_to(Path(asked["home"], name)) for each in asked["shown"])]
+    return f"{asked['home']} shows {shown[0]}" if shown else ""
+
+
+def _sees_environment(asked: dict[str, Any]) -> str:
+    return "the command's environment variables were inherited" if asked["variable"] in os.environ else ""
+
+
+def _has_descriptors(asked: dict[str, Any]) -> str:
+    extra = [number for number in range(3, 256) if _is_open(number)]
+    return f"descriptor {extra[0]} was inherited" if extra else ""
+
+
+def _is_open(number: int) -> bool:
+    try:
+        return stat.S_IFMT(os.fstat(number).st_mode) in (stat.S_IFSOCK, stat.S_IFREG, stat.S_IFDIR)  # what leads somewhere
+    except OSError:
+        return False
+
+
+def _connects(asked: dict[str, Any]) -> str:
+    with socket.create_connection(("127.0.0.1", asked["port"]), timeout=_TIMEOUT_S):
+        return "a server on the host's loopback could be reached"
+
+
+def _connects_by_name(asked: dict[str, Any]) -> str:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect("\0" + asked["abstract"])
+        return "an abstract socket of the host could be reached"
+
+
+def _connects_by_path(asked: dict[str, Any]) -> str:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(asked["socket"])
+        return "a socket file of the host could be reached"
+
+
+def _writes_outside(asked: dict[str, Any]) -> str:
+    for folder in ("/", "/usr", "/dev", *asked["shown"]):
+        place = Path(folder)
+        try:
+            target = place / ".autograder-probe" if place.is_dir() else place
+            descriptor = os.open(target, os.O_WRONLY | os.O_CREAT if place.is_dir() else os.O_WRONLY)
+            os.close(descriptor)
+        except OSError:
+            continue
+        return f"{folder} could be written"
+    return ""
+
+
+def _signals(asked: dict[str, Any]) -> str:
+    os.kill(asked["pid"], 0)
+    return "the command could be signalled"
+
+
+def _sees_processes(_: dict[str, Any]) -> str:
+    pids = [name for name in os.listdir("/proc") if name.isdigit()]
+    return f"{len(pids)} processes are visible" if len(pids) > 8 else ""
+
+
+def _forks(asked: dict[str, Any]) -> str:
+    children: list[int] = []
+    try:
+        for _ in range(asked["processes"] + 8):
+            pid = os.fork()
+            if pid == 0:
+                signal.pause()
+            children.append(pid)
+    except OSError:
+        return ""
+    finally:
+        for pid in children:
+            os.kill(pid, 9)
+            os.waitpid(pid, 0)
+    return f"{len(children)} processes could be started"
+
+
+def _fills_disk(asked: dict[str, Any]) -> str:
+    total, chunk = 0, b"\0" * 2**20
+    files: list[Path] = []
+    try:
+        while total < asked["disk_mib"] + 16:
+            files.append(Path(f"fill-{len(files)}"))
+            with files[-1].open("wb") as stream:
+                for _ in range(8):
+                    stream.write(chunk)
+                    total += 1
+    except OSError:
+        return ""
+    finally:
+        for path in files:
+            path.unlink(missing_ok=True)
+    return f"{total} MiB could be written"
+
+
+def _makes_namespaces(_: dict[str, Any]) -> str:
+    syscalls.unshare(syscalls.CLONE_NEWUSER)
+    return "a user namespace could be made"
+
+
+def _mounts(_: dict[str, Any]) -> str:
+    syscalls.mount("tmpfs", str(Path.cwd() / "tmp"), "tmpfs", 0)
+    return "a file system could be mounted"
+
+
+def _traces(_: dict[str, Any]) -> str:
+    allowed = ctypes.CDLL(None, use_errno=True).ptrace(0, 0, 0, 0) == 0
+    return "ptrace is allowed" if allowed else ""
+
+
+def _gains_privileges(_: dict[str, Any]) -> str:
+    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    if int(fields["CapEff"], 16) or int(fields["CapPrm"], 16):
+        return "it has capabilities"
+    return "" if fields["NoNewPrivs"].strip() == "1" else "it may gain privileges by executing a program"
+
+
+PROBES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "files": _reads_files,
+    "home": _lists_homes,
+    "environment": _sees_environment,
+    "descriptors": _has_descriptors,
+    "network": _connects,
+    "abstract_sockets": _connects_by_name,
+    "socket_files": _connects_by_path,
+    "read_only": _writes_outside,
+    "signals": _signals,
+    "process_list": _sees_processes,
+    "process_limit": _forks,
+    "disk_limit": _fills_disk,
+    "namespaces": _makes_namespaces,
+    "mounts": _mounts,
+    "ptrace": _traces,
+    "privileges": _gains_privileges,
+}

@@ -1,0 +1,376 @@
+"""The seam behind which every process of a submission is started: what to run, what it may see and use, in which isolation."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import struct
+import tempfile
+import threading
+from base64 import b64encode
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from autograder.errors import MachineError
+from autograder.isolation import cgroup, seccomp
+from autograder.isolation.bubblewrap import WORK, find_bubblewrap, interpreter_paths
+from autograder.isolation.channel import ChannelTimeout, FrameReader, FrameWriter
+from autograder.isolation.enter import Job, Policy
+from autograder.isolation.servers import Server, ServerDied, ServerKind
+from autograder.records import Isolation
+
+_ENTER_S = 60
+_END_S = 30
+_WORDS_BYTES = 4_000
+_PATIENCE_S = 60
+# One uid for each running job, from the range above systemd's for containers, which nothing allocates.
+# Source: systemd, "Users, Groups, UIDs and GIDs on systemd Systems".
+_FIRST_UID, _UIDS_PER_COMMAND = 0x7000_0000, 64
+_SYSTEM = (
+    "/usr",
+    "/bin",
+    "/lib",
+    "/lib64",
+    "/sbin",
+    "/proc",
+    "/sys",
+    "/dev",
+    "/etc/ld.so.cache",
+    "/etc/fonts",
+    "/etc/ssl",
+    "/etc/localtime",
+)
+
+
+@dataclass(frozen=True)
+class Caps:
+    """What one job may use: memory in all where there are control groups, else of each process; processes with their threads."""
+
+    memory_mib: int = 4096
+    processes: int = 512
+    disk_mib: int = 1024
+    cpu_s: int = 3600
+
+
+@dataclass(frozen=True)
+class Command:
+    """A module's `main()` to run, with a companion's beside it if there is one; frames go in and out by its standard streams.
+
+    `server` says from which fork server; `cold` is the reason why it must not be a warm one, or empty.
+    """
+
+    module: str
+    server: ServerKind
+    environment: dict[str, str] = field(default_factory=dict)
+    companion: str | None = None
+    caps: Caps = field(default_factory=Caps)
+    cold: str = ""
+
+
+class Process:
+    """A running job: frames come from `reader(...)`, `writer` sends; all of it is dead after `kill`."""
+
+    def __init__(self, started: _Started, sandbox: Sandbox) -> None:
+        self.work, self.start = started.work, started.how
+        self.writer = FrameWriter(started.stdin, _PATIENCE_S)
+        self._started, self._sandbox = started, sandbox
+        self._words = bytearray()
+        self._drain = threading.Thread(target=self._keep_last_words, daemon=True)
+        self._drain.start()
+        self._usage: Ended | None = None
+
+    def reader(self, limit: int) -> FrameReader:
+        """Frames that the job sends, at most `limit` bytes in all."""
+        return FrameReader(self._started.stdout, limit)
+
+    def send(self, request: object, files: dict[str, bytes] | None = None) -> None:
+        """Files for the job's work folder, then its request. Raises OSError when the job is gone or does not read."""
+        try:
+            for name, data in (files or {}).items():
+                self.writer.send("file", data, name=name)
+            self.writer.send("request", json.dumps(request).encode())
+        except ChannelTimeout:
+            raise BrokenPipeError("the process does not read its input") from None
+
+    def kill(self, patience_s: float = 0.0) -> Ended:
+        """Ends the job and everything below it, and waits for that; with patience, it may end by itself before."""
+        if self._usage is None:
+            self._usage = self._end(patience_s)
+            self._sandbox.forget(self)
+        return self._usage
+
+    def let_go(self) -> None:
+        """Lets the guard kill the job; `kill`, in its own thread, waits for that."""
+        with contextlib.suppress(OSError):
+            self._started.lease.shutdown(socket.SHUT_WR)
+
+    def last_words(self) -> str:
+        """The end of what the job wrote to standard error; for messages about the machine's failures."""
+        self._drain.join(timeout=1)
+        return bytes(self._words).decode(errors="replace").strip()
+
+    def _end(self, patience_s: float) -> Ended:
+        started = self._started
+        usage = _last_packet(started.lease, patience_s) if patience_s else None
+        self.let_go()
+        usage = usage or _last_packet(started.lease, _END_S)
+        for descriptor in (started.stdin, started.stdout):
+            os.close(descriptor)
+        started.lease.close()
+        if usage is None:  # the guard itself is gone, or stuck: its server ends with all that it started
+            self._sandbox.discard(started.server)
+            usage = {}
+        ended = Ended(int(usage.get("exit", -9)), usage.get("cpu_s", 0.0), usage.get("peak_mib", 0.0))
+        if started.group is not None:
+            measured = started.group.usage()
+            ended = replace(ended, peak_mib=(measured.peak_bytes or 0) / 2**20 or ended.peak_mib, out_of_memory=measured.oom_kills > 0)
+            started.group.kill()
+            started.group.remove()
+        if started.only:
+            started.server.close()
+        if started.folder is not None:
+            shutil.rmtree(started.folder, ignore_errors=True)
+        return ended
+
+    def _keep_last_words(self) -> None:
+        """Reads whatever comes and keeps the end: a job cannot fill a disk or wait for us by writing errors."""
+        with open(self._started.stderr, "rb", buffering=0) as stream:
+            while data := stream.read(1 << 16):
+                self._words += data
+                del self._words[:-_WORDS_BYTES]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a job ended, what it used (CPU seconds, peak memory in MiB), and whether it was killed for its memory."""
+
+    exit: int
+    cpu_s: float
+    peak_mib: float
+    out_of_memory: bool = False
+
+    @property
+    def killed(self) -> bool:
+        """By a signal, its own or that of its init."""
+        return self.exit < 0 or self.exit > 255 - signal.NSIG
+
+
+@dataclass
+class _Started:
+    """Everything that belongs to one running job on this side."""
+
+    server: Server
+    only: bool
+    how: str
+    stdin: int
+    stdout: int
+    stderr: int
+    lease: socket.socket
+    work: Path
+    folder: Path | None
+    uid: int | None
+    group: cgroup.Cgroup | None = None
+
+
+class Sandbox:
+    """Starts jobs at one level of isolation; safe to use from several threads.
+
+    Level 3: root, bubblewrap, a uid of its own for each job, seccomp, a control group where there is one. Level 2: bubblewrap
+    with a user namespace, seccomp. Level 1: Landlock and seccomp. Level 0: nothing. In all of them: rlimits, an own work folder.
+    """
+
+    def __init__(self, level: int, probes: dict[str, str] | None = None) -> None:
+        self.isolation = Isolation(level, dict(probes or {}))
+        self._bubblewrap = find_bubblewrap() if level >= 2 else None
+        if level >= 2 and self._bubblewrap is None:
+            raise MachineError("bubblewrap is not installed.", "Install it: apt install bubblewrap")
+        readable = [str(path) for path in (*(Path(each) for each in _SYSTEM), *interpreter_paths())] if level == 1 else None
+        self._policy = Policy(
+            namespaces=level >= 2,
+            user_namespace=level == 2,
+            filter=b64encode(seccomp.build_filter()).decode() if level else "",
+            readable=readable,
+        )
+        self._hierarchy = cgroup.find()[0] if level == 3 else None
+        self._servers: dict[ServerKind, Server] = {}
+        self._live: set[Process] = set()
+        self._uids = set(range(_UIDS_PER_COMMAND)) if level == 3 else set()
+        self._lock = threading.Lock()
+        self.stopped = False
+
+    def start(self, command: Command) -> Process:
+        """Starts a job; isolation is complete when this returns. Raises MachineError when the machine cannot."""
+        if self.stopped:
+            raise MachineError("The command was interrupted.")
+        try:
+            return self._start(command)
+        except ServerDied:
+            pass  # a crashed server is replaced; its other jobs say so themselves
+        try:
+            return self._start(command)
+        except ServerDied as died:
+            raise MachineError(f"The process that starts sandboxes ended: {died}", "See `autograder isolation`.") from None
+
+    def warm_up(self, kinds: Iterable[ServerKind]) -> None:
+        """Starts servers ahead of their first job, so that their imports run side by side."""
+        for kind in kinds:
+            with contextlib.suppress(MachineError, ServerDied):
+                self._server(kind)
+
+    def stop(self) -> None:
+        """Ends everything that runs, at once and for good; for an interrupted command."""
+        self.stopped = True
+        with self._lock:
+            live = list(self._live)
+        for process in live:
+            process.let_go()
+        self.close()
+
+    def close(self) -> None:
+        """Ends the servers. Call it when no job is needed any more."""
+        with self._lock:
+            servers, self._servers = list(self._servers.values()), {}
+        for server in servers:
+            server.close()
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def forget(self, process: Process) -> None:
+        """The job is dead: its uid may be another's."""
+        with self._lock:
+            self._live.discard(process)
+            if process._started.uid is not None:
+                self._uids.add(process._started.uid)
+
+    def discard(self, server: Server) -> None:
+        """The next job gets another server."""
+        with self._lock:
+            for kind in [kind for kind, known in self._servers.items() if known is server]:
+                del self._servers[kind]
+        server.close()
+
+    def server_pids(self) -> list[int]:
+        """Process ids of the running servers; for measurements and tests."""
+        with self._lock:
+            return [server.pid() for server in self._servers.values()]
+
+    def _server(self, kind: ServerKind) -> Server:
+        with self._lock:
+            server = self._servers.get(kind)
+            if server is not None and server.alive():
+                return server
+            if server is not None:
+                server.close()
+            self._servers[kind] = Server(kind, self._policy, self._bubblewrap)
+            return self._servers[kind]
+
+    def _start(self, command: Command) -> Process:
+        server, how = self._server_for(command)
+        only = how != "warm"
+        try:
+            process = self._fork(command, server, only, how)
+        except BaseException:
+            if only or not server.alive():
+                self.discard(server)
+            raise
+        return process
+
+    def _server_for(self, command: Command) -> tuple[Server, str]:
+        """The warm server of the command's kind, or one for this job alone that has imported nothing; and which, with the reason."""
+        problem = command.cold
+        if not problem:
+            server = self._server(command.server)
+            problem = server.problem()
+            if not problem:
+                return server, "warm"
+        cold = Server(replace(command.server, preload=()), self._policy, self._bubblewrap)
+        cold.problem()
+        return cold, f"cold: {problem}"
+
+    def _fork(self, command: Command, server: Server, only: bool, how: str) -> Process:
+        folder = None if self._policy.namespaces else Path(tempfile.mkdtemp(prefix="autograder-job-"))
+        uid = self._take_uid()
+        job = Job(
+            module=command.module,
+            companion=command.companion,
+            work=str(folder or WORK),
+            uid=None if uid is None else _FIRST_UID + (os.getpid() * _UIDS_PER_COMMAND + uid) % 0x1000_0000,
+            environment=command.environment,
+            memory_mib=command.caps.memory_mib,
+            processes=command.caps.processes,
+            disk_mib=command.caps.disk_mib,
+            cpu_s=command.caps.cpu_s,
+        )
+        (stdin, to_job), (from_job, stdout), (errors, stderr) = os.pipe(), os.pipe(), os.pipe()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        started = _Started(server, only, how, to_job, from_job, errors, ours, Path(job.work), folder, uid)
+        try:
+            server.fork(job, [stdin, stdout, stderr, theirs.fileno()])
+        finally:
+            for descriptor in (stdin, stdout, stderr):
+                os.close(descriptor)
+            theirs.close()
+        process = Process(started, self)
+        with self._lock:
+            self._live.add(process)
+        try:
+            self._await_isolation(started, command.caps)
+        except BaseException:
+            process.kill()
+            raise
+        return process
+
+    def _take_uid(self) -> int | None:
+        if self.isolation.level != 3:
+            return None
+        with self._lock:
+            if not self._uids:
+                raise MachineError(f"More than {_UIDS_PER_COMMAND} submissions at once are not possible.", "Use a lower --jobs.")
+            return self._uids.pop()
+
+    def _await_isolation(self, started: _Started, caps: Caps) -> None:
+        started.lease.settimeout(_ENTER_S)
+        try:
+            said, pid = _packet(started.lease)
+            if said == "hello":
+                if self._hierarchy is not None:
+                    started.group = cgroup.Cgroup.create(self._hierarchy, str(pid), caps.memory_mib << 20, caps.processes)
+                    started.group.add(pid)
+                started.lease.send(b"go")
+                said, _ = _packet(started.lease)
+        except TimeoutError:
+            said = f"no answer within {_ENTER_S} s"
+        except OSError as error:
+            said = str(error)
+        if not said:
+            raise ServerDied(started.server.last_words())
+        if said != "entered":
+            raise MachineError(f"A submission could not be isolated: {said}", "See `autograder isolation`.")
+
+
+def _packet(lease: socket.socket) -> tuple[str, int]:
+    """(text, process id of the sender as this process sees it)."""
+    data, ancillary, _, _ = lease.recvmsg(4096, socket.CMSG_SPACE(struct.calcsize("3i")))
+    pid = next((struct.unpack("3i", each[2])[0] for each in ancillary if each[1] == socket.SCM_CREDENTIALS), 0)
+    return data.decode(errors="replace"), pid
+
+
+def _last_packet(lease: socket.socket, patience_s: float) -> dict[str, float] | None:
+    """The guard's report, which comes when everything is dead; None when it does not come in time."""
+    lease.settimeout(patience_s)
+    found: dict[str, float] | None = None
+    with contextlib.suppress(OSError, ValueError):
+        while data := lease.recv(4096):
+            if data.startswith(b"{"):
+                found = json.loads(data)
+    return found

@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from autograder.isolation import cgroup, syscalls
+from autograder.isolation.cgroup import Cgroup, Hierarchy
+from tests.isolation.test_syscalls import NOBODY, in_child, needs_root
+
+MIB = 1 << 20
+
+
+@pytest.fixture(scope="module")
+def hierarchy() -> Iterator[Hierarchy]:
+    found, reason = cgroup.find()
+    if found is None:
+        pytest.skip(reason)
+    yield found
+    assert left_in(found) == [], "groups were left behind"
+
+
+@pytest.fixture
+def group(hierarchy: Hierarchy, request: pytest.FixtureRequest) -> Iterator[Cgroup]:
+    made = Cgroup.create(hierarchy, "test", memory_bytes=48 * MIB, processes=8)
+    yield made
+    made.kill()
+    made.remove()
+
+
+def left_in(hierarchy: Hierarchy) -> list[Path]:
+    return [
+        path for folder in hierarchy.folders for path in folder.glob(f"autograder-*-{os.getpid()}-*") if not path.name.endswith("-command")
+    ]
+
+
+def member_of(group: Cgroup, act: Callable[[], object]) -> int:
+    """A process that does something once it is in the group; exits with 0, or 1 where that raised."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.close(writing)
+            os.read(reading, 1)
+            act()
+            os._exit(0)
+        finally:
+            os._exit(1)
+    os.close(reading)
+    group.add(pid)
+    os.close(writing)
+    return pid
+
+
+def end_of(pid: int) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def test_more_memory_than_allowed_is_killed_and_counted(group: Cgroup) -> None:
+    assert group.usage().oom_kills == 0
+    assert end_of(member_of(group, lambda: bytearray(b"x") * (64 * MIB))) == -signal.SIGKILL
+    used = group.usage()
+    assert used.oom_kills == 1
+    assert used.peak_bytes is None or 40 * MIB < used.peak_bytes <= 48 * MIB
+
+
+def test_what_is_allowed_is_not_killed(group: Cgroup) -> None:
+    assert end_of(member_of(group, lambda: bytearray(b"x") * (16 * MIB))) == 0
+    used = group.usage()
+    assert used.oom_kills == 0
+    assert used.peak_bytes is None or 16 * MIB <= used.peak_bytes < 40 * MIB
+
+
+def test_memory_is_counted_together(group: Cgroup) -> None:
+    reading, writing = os.pipe()
+
+    def hold() -> None:
+        block = bytearray(b"x") * (32 * MIB)
+        os.write(writing, b"held")
+        signal.pause()
+        del block
+
+    first = member_of(group, hold)
+    assert os.read(reading, 4) == b"held"
+    second = member_of(group, hold)
+    ended, status = os.wait()  # either of them
+    assert ended in (first, second)
+    assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL
+    assert group.usage().oom_kills == 1
+    group.kill()
+    assert end_of(second if ended == first else first) == -signal.SIGKILL
+
+
+def test_files_in_memory_are_memory(group: Cgroup) -> None:
+    def fill() -> None:
+        descriptor = os.memfd_create("file")
+        for _ in range(64):
+            os.write(descriptor, bytes(MIB))
+
+    assert end_of(member_of(group, fill)) == -signal.SIGKILL
+
+
+def test_no_more_processes_than_allowed(group: Cgroup) -> None:
+    reading, writing = os.pipe()
+
+    def fork_on() -> None:
+        for count in range(100):
+            try:
+                if os.fork() == 0:
+                    signal.pause()
+            except BlockingIOError:
+                os.write(writing, bytes([count]))
+                return
+
+    assert end_of(member_of(group, fork_on)) == 0
+    assert os.read(reading, 1) == bytes([7])  # with itself, 8
+
+
+def test_kill_ends_all_even_those_that_fork_without_end(group: Cgroup) -> None:
+    reading, writing = os.pipe()
+
+    def fork_on() -> None:
+        for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}:
+            signal.signal(number, signal.SIG_IGN)
+        os.setsid()
+        os.write(writing, b"x")
+        while True:
+            try:
+                if os.fork() == 0:
+                    os.setsid()
+            except BlockingIOError:
+                continue
+
+    member = member_of(group, fork_on)
+    assert os.read(reading, 1) == b"x"
+    os.close(writing)
+    group.kill()
+    assert os.read(reading, 1) == b""  # every one of them held the other end
+    assert end_of(member) == -signal.SIGKILL
+
+
+def test_what_is_started_in_a_group_stays_in_it(group: Cgroup) -> None:
+    with subprocess.Popen(["sh", "-c", "read line; setsid cat & wait"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as shell:
+        assert shell.stdin is not None
+        assert shell.stdout is not None
+        group.add(shell.pid)
+        shell.stdin.write(b"line\n")
+        shell.stdin.flush()
+        group.kill()
+        assert shell.stdout.read() == b""
+
+
+def test_remove_leaves_nothing_and_can_be_repeated(hierarchy: Hierarchy) -> None:
+    group = Cgroup.create(hierarchy, "removed", 16 * MIB, 4)
+    assert left_in(hierarchy) != []
+    group.kill()
+    group.remove()
+    group.remove()
+    assert left_in(hierarchy) == []
+
+
+def test_names_are_used_once(hierarchy: Hierarchy, group: Cgroup) -> None:
+    with pytest.raises(FileExistsError):
+        Cgroup.create(hierarchy, "test", 16 * MIB, 4)
+    assert end_of(member_of(group, lambda: None)) == 0  # the first one is unharmed
+    for bad in ("", "../other", "a/b"):
+        with pytest.raises(ValueError, match="not a name"):
+            Cgroup.create(hierarchy, bad, 16 * MIB, 4)
+
+
+def test_a_limit_that_the_kernel_refuses_leaves_no_group(hierarchy: Hierarchy) -> None:
+    with pytest.raises(OSError, match=r"writing '-7'.*pids\.max"):
+        Cgroup.create(hierarchy, "refused", 16 * MIB, -7)
+    assert left_in(hierarchy) == []
+
+
+def test_a_process_that_has_ended_cannot_be_added(group: Cgroup) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    with pytest.raises(ProcessLookupError):
+        group.add(ended.pid)
+
+
+def test_groups_of_dead_commands_are_removed_and_others_are_not(hierarchy: Hierarchy, group: Cgroup) -> None:
+    def die_without_removing() -> list[str]:
+        Cgroup.create(hierarchy, "stale", 16 * MIB, 4)
+        return [str(path) for path in left_in(hierarchy)]
+
+    stale = [Path(path) for path in in_child(die_without_removing)]
+    assert stale
+    assert all(path.exists() for path in stale)
+    cgroup.remove_stale(hierarchy)
+    assert not any(path.exists() for path in stale)
+    assert end_of(member_of(group, lambda: None)) == 0
+
+
+@needs_root
+def test_an_administrator_is_told_why_there_are_none(hierarchy: Hierarchy) -> None:
+    def act() -> list[object]:
+        syscalls.become(NOBODY, NOBODY)
+        return list(cgroup.find())
+
+    found, reason = in_child(act)
+    assert found is None
+    assert isinstance(reason, str)
+    assert f"uid {NOBODY}" in reason
+    assert str(hierarchy.memory) in reason
