@@ -17,6 +17,7 @@ from typing import Any
 from bench_class import describe_peer, say
 from measuring import RESULTS, cores, describe_machine, measure, rounded, use_cores, write_result
 from ours import describe, differences, grade_class, problems
+from peers import Grades
 from peers.stock_nbgrader import grade_with_nbgrader
 from workload.students import HERE, make_class, write_data
 
@@ -49,7 +50,7 @@ def main() -> None:
 def run(work: Path, options: argparse.Namespace) -> dict[str, Any]:
     epochs = max(1, round(options.seconds_each / seconds_per_epoch(work)))
     students = make_class(options.students, epochs)
-    expected = {student.name: dict(student.points) for student in students}
+    expected: Grades = {student.name: dict(student.points) for student in students}
     say(f"autograder: {len(students)} submissions of {epochs} epochs …")
     ours = grade_class(work / "autograder", students, options.jobs or cores(), options.trust_submissions)
     say("nbgrader in as many processes as cores …")
@@ -72,9 +73,8 @@ def run(work: Path, options: argparse.Namespace) -> dict[str, Any]:
 def show(result: dict[str, Any]) -> None:
     ours, peer = result["autograder"], result["peer"]
     print(f"\n{ours['students']} submissions of {result['epochs']} epochs ({result['seconds_each']:g} s on one core)")
-    print(
-        f"autograder {ours['wall_s']:.1f} s, isolation {ours['isolation']}; nbgrader in {peer['processes']} processes {peer['wall_s']:.1f} s"
-    )
+    print(f"autograder: {ours['wall_s']:.1f} s, isolation {ours['isolation']}")
+    print(f"nbgrader in {peer['processes']} processes: {peer['wall_s']:.1f} s")
     print(f"ratio {peer['ratio']:.2f}; wall over (CPU of the students' cells ÷ cores) {ours['wall_over_student_cpu_per_core']:.2f}")
     print(f"grades equal on all paths: {'yes' if result['grades_equal'] else 'NO'}")
     for problem in result["why_not"]:

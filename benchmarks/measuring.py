@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
 import platform
-import resource
 import signal
 import subprocess
 import sys
@@ -20,10 +18,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from accounting import Account, machine_cpu_s
+
 RESULTS = Path(__file__).parent / "results"
-_PR_SET_CHILD_SUBREAPER = 36
 _POLL_S = 0.02
-_ORPHANS_S = 30
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PACKAGES = ("autograder", "tensorflow-cpu", "tensorflow", "keras", "numpy", "papermill", "nbgrader", "nbconvert", "ipykernel")
 
@@ -32,12 +30,14 @@ _PACKAGES = ("autograder", "tensorflow-cpu", "tensorflow", "keras", "numpy", "pa
 class Measured:
     """One or several commands run side by side, from the first start to the last end.
 
-    `cpu_s`: of the commands and all their descendants. `own_cpu_s`, `peak_mib`: of the commands' processes alone, the
-    largest one's. `half_peak_mib`: that peak as it was after half of the time. `machine_cpu_s`: of everything on the machine.
+    `cpu_s`: of the commands and all that they start; `cpu_from` says who counted it. `own_cpu_s`, `peak_mib`: of the commands'
+    processes alone, the largest one's. `half_peak_mib`: that peak as it was after half of the time. `machine_cpu_s`: of
+    everything on the machine meanwhile.
     """
 
     wall_s: float
     cpu_s: float
+    cpu_from: str
     own_cpu_s: float
     peak_mib: float
     half_peak_mib: float
@@ -57,9 +57,16 @@ class Measured:
 class _Watched:
     """A started command. Its peak memory is read while it runs; a process that has ended no longer has one."""
 
-    def __init__(self, command: Sequence[str], folder: Path, environment: dict[str, str], log: int) -> None:
+    def __init__(self, command: Sequence[str], folder: Path, environment: dict[str, str], log: int, account: Account) -> None:
         self._popen = subprocess.Popen(
-            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=account.join,
         )
         self._proc = Path(f"/proc/{self._popen.pid}")
         self.peaks: list[tuple[float, float]] = []
@@ -81,6 +88,7 @@ class _Watched:
             self.status = self._popen.wait()
 
     def kill(self) -> None:
+        """Ends it with all of its group; nothing where it has ended."""
         if self.status is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._popen.pid, signal.SIGTERM)
@@ -88,12 +96,11 @@ class _Watched:
 
 
 def measure(commands: Sequence[Sequence[str]], folders: Sequence[Path], environment: dict[str, str] | None = None) -> Measured:
-    """Runs the commands side by side, each in its folder, until they and whatever they leave behind have ended."""
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)  # orphans of the commands become ours, and their CPU time with them
-    before, machine, began = _children_cpu_s(), _machine_cpu_s(), time.perf_counter()
+    """Runs the commands side by side, each in its folder. An exception here, such as an interrupt, ends them."""
+    account, machine, began = Account(), machine_cpu_s(), time.perf_counter()
     with tempfile.TemporaryFile() as log:
         watched = [
-            _Watched(command, folder, environment or clean_environment(), log.fileno())
+            _Watched(command, folder, environment or clean_environment(), log.fileno(), account)
             for command, folder in zip(commands, folders, strict=True)
         ]
         try:
@@ -101,21 +108,21 @@ def measure(commands: Sequence[Sequence[str]], folders: Sequence[Path], environm
                 time.sleep(_POLL_S)
                 for each in watched:
                     each.look(time.perf_counter() - began)
-        except BaseException:
+        finally:
             for each in watched:
                 each.kill()
-            raise
         wall_s = time.perf_counter() - began
-        _wait_for_orphans()
+        cpu_s = account.close()
         log.seek(0)
         said = log.read().decode(errors="replace")
     return Measured(
         wall_s=wall_s,
-        cpu_s=_children_cpu_s() - before,
+        cpu_s=cpu_s,
+        cpu_from=account.source,
         own_cpu_s=max(each.own_cpu_s for each in watched),
         peak_mib=max(_peak(each, wall_s) for each in watched),
         half_peak_mib=max(_peak(each, wall_s / 2) for each in watched),
-        machine_cpu_s=_machine_cpu_s() - machine,
+        machine_cpu_s=machine_cpu_s() - machine,
         statuses=tuple(each.status or 0 for each in watched),
         said=said,
     )
@@ -123,28 +130,6 @@ def measure(commands: Sequence[Sequence[str]], folders: Sequence[Path], environm
 
 def _peak(watched: _Watched, until: float) -> float:
     return max((mib for at, mib in watched.peaks if at <= until), default=0.0)
-
-
-def _wait_for_orphans() -> None:
-    deadline = time.monotonic() + _ORPHANS_S
-    while time.monotonic() < deadline:
-        try:
-            pid, _ = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return
-        if not pid:
-            time.sleep(_POLL_S)
-
-
-def _children_cpu_s() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-def _machine_cpu_s() -> float:
-    """User, nice, system and interrupts, of all processes on all cores."""
-    fields = [int(field) for field in Path("/proc/stat").read_text().splitlines()[0].split()[1:]]
-    return (sum(fields[:3]) + sum(fields[5:7])) / _TICKS
 
 
 def clean_environment(binaries: Path | None = None) -> dict[str, str]:

@@ -128,6 +128,7 @@ def describe(result: ClassResult, cores: int) -> dict[str, Any]:
         "wall_s": command.wall_s,
         "submissions_per_minute": 60 * count / command.wall_s,
         "cpu_s": command.cpu_s,
+        "cpu_from": command.cpu_from,
         "student_cpu_s": result.student_cpu_s,
         "wall_over_student_cpu_per_core": command.wall_s / (result.student_cpu_s / cores) if result.student_cpu_s else None,
         "each": {

@@ -12,6 +12,7 @@ from typing import Any
 from jupyter_client.manager import AsyncKernelManager
 
 from autograder.execution.kernel import CONNECTION_FILE
+from autograder.isolation import packets
 
 
 class CompanionKernel(AsyncKernelManager):
@@ -25,14 +26,14 @@ class CompanionKernel(AsyncKernelManager):
 
     async def start_kernel(self, **_: Any) -> None:  # type: ignore[override]  # as in the base, whose types are the synchronous one's
         """Tells the companion where to listen."""
-        self.pid = int(self._link.recv(32) or b"0")
-        if not self.pid:
+        said, self.pid = packets.receive(self._link)
+        if not said:
             raise RuntimeError("the kernel's process could not be started")
         self._ended = os.pidfd_open(self.pid)
         for number, name in enumerate(("shell_port", "iopub_port", "stdin_port", "hb_port", "control_port"), 1):
             setattr(self, name, number)
         self.write_connection_file()
-        self._link.sendall(b"\n")
+        self._link.send(b"go")
         self._link.close()
 
     @property

@@ -255,7 +255,7 @@ def _give_controllers(folder: Path) -> None:
 
 def _try_out(hierarchy: Hierarchy) -> None:
     """Limits and ends a real process. Raises OSError or MachineError."""
-    group = Cgroup.create(hierarchy, "probe", memory_bytes=64 << 20, processes=8)
+    group = Cgroup.create(hierarchy, f"probe-{time.monotonic_ns()}", memory_bytes=64 << 20, processes=8)
     try:
         with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as waiting:
             try:

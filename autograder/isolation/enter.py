@@ -66,7 +66,8 @@ def separate_files(policy: Policy, job: Job) -> None:
     if policy.namespaces:
         syscalls.unshare(syscalls.CLONE_NEWNS | syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWNET | syscalls.CLONE_NEWUTS)
         syscalls.mount(None, "/", None, syscalls.MS_REC | syscalls.MS_PRIVATE)
-        syscalls.mount("tmpfs", job.work, "tmpfs", syscalls.MS_NOSUID | syscalls.MS_NODEV, f"size={job.disk_mib}m,nr_inodes={_FILES},mode=0755")
+        limits = f"size={job.disk_mib}m,nr_inodes={_FILES},mode=0755"
+        syscalls.mount("tmpfs", job.work, "tmpfs", syscalls.MS_NOSUID | syscalls.MS_NODEV, limits)
     for name in ("home", "tmp", "shm"):
         (work / name).mkdir()
     if policy.namespaces:

@@ -1,7 +1,7 @@
 """One job between its fork and its end: the guard outside of its namespaces, the init inside.
 
     server ── guard ── init ──┬── job
-                              └── companion (a kernel, say; in a process namespace below the job's)
+                              └── init ── companion (a kernel, say; in a process namespace below the job's)
 
 The guard holds the lease, a socket of packets to the command. On it go, in this order: `hello` from the init (the command
 reads its process id from the packet's credentials, and may put it into a control group), the command's `go`, `entered` from
@@ -20,9 +20,10 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NoReturn
 
-from autograder.isolation import syscalls
+from autograder.isolation import packets, syscalls
 from autograder.isolation.enter import (
     LEASE,
     LINK,
@@ -122,7 +123,9 @@ def _init(job: Job, policy: Policy, stdin: int, stdout: int, stderr: int, line: 
     if line.recv(16) != b"go":
         os._exit(1)
     separate_files(policy, job)
-    near, far = socket.socketpair() if job.companion else (None, None)
+    near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) if job.companion else (None, None)
+    if near is not None:
+        packets.expect_senders(near)
     main = os.fork()
     if main == 0:
         fence(policy, job)
@@ -143,28 +146,38 @@ def _init(job: Job, policy: Policy, stdin: int, stdout: int, stderr: int, line: 
     for end in (near, far):
         if end is not None:
             end.close()
-    while True:
-        pid, ended = os.wait()
-        if pid == main:
-            os._exit(os.waitstatus_to_exitcode(ended) & 255)
+    _reap_until(main)
 
 
 def _fork_companion(job: Job, policy: Policy, stderr: int, link: socket.socket) -> None:
-    """Starts the companion, and tells the job its process id at the other end of the link."""
+    """Starts the companion, which tells the job its process id by a packet on the link."""
     assert job.companion is not None
-    pid = os.fork()
-    if pid:
-        link.send(str(pid).encode())
+    if os.fork():
         return
+    os.setsid()  # what it signals as its own group must not be the job's as well
+    null = os.open(os.devnull, os.O_RDONLY)
     if policy.namespaces:
         show_own_processes()
-    null = os.open(os.devnull, os.O_RDONLY)
+        companion = os.fork()
+        if companion:  # the first process of a namespace cannot be killed from within it; a companion can
+            keep_descriptors({0: null})
+            _reap_until(companion)
+        Path("/proc/self/oom_score_adj").write_text("1000")  # where memory runs out it ends first, and the job can say so
     keep_descriptors({0: null, 1: stderr, 2: stderr, LINK: link.fileno()})  # what it prints is for the machine's log alone
     fence(policy, job)
     confine(policy, job)
     if policy.namespaces:
         syscalls.dumpable()  # libraries look at their own /proc; there is nobody else in this process namespace
+    os.write(LINK, b"here")
     _run(job.companion)
+
+
+def _reap_until(last: int) -> NoReturn:
+    """Waits for whatever ends, and ends with one of them as that did."""
+    while True:
+        pid, ended = os.wait()
+        if pid == last:
+            os._exit(os.waitstatus_to_exitcode(ended) & 255)
 
 
 def _run(module: str) -> NoReturn:

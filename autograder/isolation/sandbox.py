@@ -5,19 +5,19 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
+import secrets
 import signal
 import socket
-import struct
 import tempfile
 import threading
 from base64 import b64encode
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from autograder.errors import MachineError
-from autograder.isolation import cgroup, seccomp
+from autograder.isolation import cgroup, packets, seccomp
 from autograder.isolation.bubblewrap import WORK, find_bubblewrap, interpreter_paths
 from autograder.isolation.channel import ChannelTimeout, FrameReader, FrameWriter
 from autograder.isolation.enter import Job, Policy
@@ -39,7 +39,11 @@ _SYSTEM = (
     "/sbin",
     "/proc",
     "/sys",
-    "/dev",
+    "/dev/null",  # and not all of /dev: to root its disks are open, and what other runs share in /dev/shm to everybody
+    "/dev/zero",
+    "/dev/full",
+    "/dev/random",
+    "/dev/urandom",
     "/etc/ld.so.cache",
     "/etc/fonts",
     "/etc/ssl",
@@ -134,7 +138,7 @@ class Process:
         if started.only:
             started.server.close()
         if started.folder is not None:
-            shutil.rmtree(started.folder, ignore_errors=True)
+            _remove(started.folder)
         return ended
 
     def _keep_last_words(self) -> None:
@@ -201,6 +205,8 @@ class Sandbox:
         self._live: set[Process] = set()
         self._uids = set(range(_UIDS_PER_COMMAND)) if level == 3 else set()
         self._lock = threading.Lock()
+        # Bubblewrap ends with the thread that started it, which must not be one that ends before its jobs do.
+        self._starter = ThreadPoolExecutor(1, "sandbox-servers")
         self.stopped = False
 
     def start(self, command: Command) -> Process:
@@ -237,6 +243,7 @@ class Sandbox:
             servers, self._servers = list(self._servers.values()), {}
         for server in servers:
             server.close()
+        self._starter.shutdown()
 
     def __enter__(self) -> Sandbox:
         return self
@@ -270,8 +277,11 @@ class Sandbox:
                 return server
             if server is not None:
                 server.close()
-            self._servers[kind] = Server(kind, self._policy, self._bubblewrap)
+            self._servers[kind] = self._start_server(kind)
             return self._servers[kind]
+
+    def _start_server(self, kind: ServerKind) -> Server:
+        return self._starter.submit(Server, kind, self._policy, self._bubblewrap).result()
 
     def _start(self, command: Command) -> Process:
         server, how = self._server_for(command)
@@ -292,7 +302,7 @@ class Sandbox:
             problem = server.problem()
             if not problem:
                 return server, "warm"
-        cold = Server(replace(command.server, preload=()), self._policy, self._bubblewrap)
+        cold = self._start_server(replace(command.server, preload=()))
         cold.problem()
         return cold, f"cold: {problem}"
 
@@ -312,18 +322,18 @@ class Sandbox:
         )
         (stdin, to_job), (from_job, stdout), (errors, stderr) = os.pipe(), os.pipe(), os.pipe()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        packets.expect_senders(ours)
         started = _Started(server, only, how, to_job, from_job, errors, ours, Path(job.work), folder, uid)
-        try:
-            server.fork(job, [stdin, stdout, stderr, theirs.fileno()])
-        finally:
-            for descriptor in (stdin, stdout, stderr):
-                os.close(descriptor)
-            theirs.close()
         process = Process(started, self)
         with self._lock:
             self._live.add(process)
         try:
+            try:
+                server.fork(job, [stdin, stdout, stderr, theirs.fileno()])
+            finally:
+                for descriptor in (stdin, stdout, stderr):
+                    os.close(descriptor)
+                theirs.close()
             self._await_isolation(started, command.caps)
         except BaseException:
             process.kill()
@@ -341,13 +351,13 @@ class Sandbox:
     def _await_isolation(self, started: _Started, caps: Caps) -> None:
         started.lease.settimeout(_ENTER_S)
         try:
-            said, pid = _packet(started.lease)
+            said, pid = packets.receive(started.lease)
             if said == "hello":
                 if self._hierarchy is not None:
                     started.group = cgroup.Cgroup.create(self._hierarchy, str(pid), caps.memory_mib << 20, caps.processes)
                     started.group.add(pid)
                 started.lease.send(b"go")
-                said, _ = _packet(started.lease)
+                said, _ = packets.receive(started.lease)
         except TimeoutError:
             said = f"no answer within {_ENTER_S} s"
         except OSError as error:
@@ -358,11 +368,24 @@ class Sandbox:
             raise MachineError(f"A submission could not be isolated: {said}", "See `autograder isolation`.")
 
 
-def _packet(lease: socket.socket) -> tuple[str, int]:
-    """(text, process id of the sender as this process sees it)."""
-    data, ancillary, _, _ = lease.recvmsg(4096, socket.CMSG_SPACE(struct.calcsize("3i")))
-    pid = next((struct.unpack("3i", each[2])[0] for each in ancillary if each[1] == socket.SCM_CREDENTIALS), 0)
-    return data.decode(errors="replace"), pid
+def _remove(folder: Path) -> None:
+    """Removes what a job left, however deep and with whatever permissions: folders in folders are moved up first."""
+    with contextlib.suppress(OSError):
+        os.chmod(folder, 0o700)
+        while entries := list(os.scandir(folder)):
+            for entry in entries:
+                if not entry.is_dir(follow_symlinks=False):
+                    os.unlink(entry)
+                    continue
+                os.chmod(entry, 0o700)
+                for inner in list(os.scandir(entry)):
+                    if inner.is_dir(follow_symlinks=False):
+                        os.chmod(inner, 0o700)
+                        os.rename(inner, folder / secrets.token_hex(16))
+                    else:
+                        os.unlink(inner)
+                os.rmdir(entry)
+        os.rmdir(folder)
 
 
 def _last_packet(lease: socket.socket, patience_s: float) -> dict[str, float] | None:

@@ -84,6 +84,7 @@ def _sum(runs: Sequence[Measured]) -> Measured:
     return Measured(
         wall_s=sum(run.wall_s for run in runs),
         cpu_s=sum(run.cpu_s for run in runs),
+        cpu_from=runs[0].cpu_from,
         own_cpu_s=sum(run.own_cpu_s for run in runs),
         peak_mib=max(run.peak_mib for run in runs),
         half_peak_mib=max(run.half_peak_mib for run in runs),

@@ -133,7 +133,8 @@ def test_each_submission_gets_what_it_deserves(
     record = graded[1][student]
     assert (record.outcome, record.grading, points(record)) == (outcome, "ok", expected)
     assert record.score == sum(expected.values())
-    assert record.isolation.level == 0
+    assert record.isolation.level >= 1
+    assert record.isolation.start == "warm"
 
 
 @pytest.mark.parametrize(
@@ -228,8 +229,10 @@ def test_executed_again_the_verdict_is_the_same(graded: tuple[Path, dict[str, Re
 
 def test_without_consent_nothing_runs(released: Path) -> None:
     _submit(released, "ada", b"{}")
-    done = autograder(released, "grade", "tiny")
+    done = autograder(released, "grade", "tiny", PATH="/nonexistent")  # without bubblewrap
     assert done.returncode == 2
+    assert "isolation level 2 is required, this machine offers level 1" in done.stderr
+    assert "Install bubblewrap" in done.stderr
     assert "--trust-submissions" in done.stderr
     assert not (released / ".autograder/records").exists()
 
