@@ -93,7 +93,7 @@ def _write_value(value: Any, name: str, folder: Path) -> tuple[str, str, str]:
         _write_json(folder / f"{name}.json", history)
         return "history", f"{name}.json", f"history of {len(next(iter(history.values())))} epochs: {', '.join(history)}"
     if isinstance(value, np.ndarray) or (hasattr(value, "__array__") and not np.isscalar(value)):
-        return _write_array(np.asarray(value), name, folder)
+        return _write_array(wire.as_array(value), name, folder)
     text = json.dumps(wire.encode(value))
     if len(text) > wire.VALUE_BYTES:
         raise ValueError(f"it takes {len(text):,} bytes as text, {wire.VALUE_BYTES:,} are allowed")

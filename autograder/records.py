@@ -384,6 +384,12 @@ def _adapter(kind: Any) -> Any:
     return TypeAdapter(kind)
 
 
+def prepare(*kinds: Any) -> None:
+    """Makes the converters of these types now; they are made once in each process."""
+    for kind in kinds:
+        _adapter(kind)
+
+
 def to_dict(value: Any) -> Any:
     """A dataclass of this module as plain JSON values. NaN and infinity become null."""
     return json.loads(_adapter(_type_of(value)).dump_json(value))

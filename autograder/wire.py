@@ -31,8 +31,18 @@ def encode(value: Any) -> Any:
             raise TypeError("a dictionary needs text keys to be handed in")
         return {key: encode(each) for key, each in value.items()}
     if isinstance(value, np.ndarray) or hasattr(value, "__array__"):
-        return _encode_array(np.asarray(value))
+        return _encode_array(as_array(value))
     raise TypeError(f"a {type(value).__name__} cannot be handed in; numbers, text, lists, dictionaries and numeric arrays can")
+
+
+def as_array(value: Any) -> np.ndarray[Any, Any]:
+    """numpy's array of anything that has one, also of a tensor with a gradient or on a GPU, which numpy alone refuses."""
+    import sys
+
+    keras = sys.modules.get("keras")
+    if keras is not None and keras.ops.is_tensor(value):
+        return np.asarray(keras.ops.convert_to_numpy(value))
+    return np.asarray(value)
 
 
 def _encode_array(array: np.ndarray[Any, Any]) -> dict[str, Any]:

@@ -39,6 +39,7 @@ _PRELOAD = (
     "papermill.clientwrap",
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",
+    "ipykernel.debugger",  # the kernel imports it whether or not anybody debugs
     "IPython.core.completer",
     "autograder.student",
     "autograder.checks",
@@ -52,6 +53,7 @@ _PRELOAD = (
 _BACKENDS = {"tensorflow": ("tensorflow",), "jax": ("jax",), "torch": ("torch",)}
 _START_S = 180
 _GRACE_S = 30
+_END_S = 2.0  # to end by itself: the CPU time of killed processes is told to nobody
 _MANIFEST_BYTES = 1_000_000
 _HANDIN_FILE = re.compile(r"[A-Za-z_]\w*(\.json|\.npz|/(model\.json|compile\.json|weights\.npz))", re.ASCII)
 
@@ -110,7 +112,7 @@ def execute(execution: Execution, target: RunFolder, sandbox: Sandbox, on_cell: 
     try:
         _converse(process, execution, received, on_cell)
     finally:
-        ended = process.kill()
+        ended = process.kill(_END_S if received.answers is not None else 0.0)
     if sandbox.stopped:
         raise MachineError("The command was interrupted.")
     used = Usage(time.monotonic() - began, ended.cpu_s, 0.0, ended.peak_mib, execution.slot.describe())

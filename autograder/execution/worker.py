@@ -20,6 +20,15 @@ from autograder.isolation.channel import FrameWriter
 from autograder.isolation.enter import LINK
 
 
+def prepare_server() -> None:
+    """Once for all notebooks: the validator that nbformat generates for them."""
+    import nbformat
+    from nbformat.v4 import new_notebook
+
+    check: Any = nbformat.validate
+    check(new_notebook())
+
+
 def main() -> None:
     began = time.monotonic()
     work, caller = Path.cwd(), Caller()

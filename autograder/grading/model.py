@@ -19,10 +19,15 @@ from autograder.grading.opening import Refused, read_config, read_weights, rebui
 from autograder.inputs import Input
 from autograder.isolation.caller import Caller
 from autograder.isolation.channel import FrameWriter
-from autograder.records import CompileDescription, to_json
+from autograder.records import CompileDescription, ModelDescription, prepare, to_json
 
 _BATCH = 2_000
 _MAX_OUTPUT = 1_000
+
+
+def prepare_server() -> None:
+    """Once for all models."""
+    prepare(ModelDescription)
 
 
 def main() -> None:

@@ -24,6 +24,7 @@ from autograder.records import Prediction, Run
 _PRELOAD = ("keras", "keras.layers", "autograder.grading.model")
 _MEMORY_MIB = 4096
 _DEADLINE_S = 300
+_END_S = 2.0
 _OUTPUT_BYTES = 256 * 2**20
 
 
@@ -102,7 +103,9 @@ def _ask(
     process = sandbox.start(command)
     try:
         process.send(request, files)
-        return _receive(process, names, target)
+        refusals = _receive(process, names, target)
+        process.kill(patience_s=_END_S)
+        return refusals
     except BrokenPipeError:
         raise MachineError(f"Opening models failed: {process.last_words()[-500:] or 'no message'}") from None
     finally:

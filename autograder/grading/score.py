@@ -7,6 +7,7 @@ graders (`mode: collect`), or a `Scoring` (`mode: score`).
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,17 @@ import pytest
 
 from autograder.grading.plugin import Declared, Scored
 from autograder.isolation.caller import Caller
-from autograder.records import Declarations, Scoring, to_json
+from autograder.records import Declarations, ModelDescription, Scoring, prepare, to_json
+
+
+def prepare_server() -> None:
+    """Once for all runs: converters, and what pytest imports when it is started."""
+    prepare(Declarations, Scoring, ModelDescription)
+    before = os.getcwd()
+    with tempfile.TemporaryDirectory() as empty:
+        os.chdir(empty)
+        _pytest({"graders": empty}, ["--collect-only"], [])
+        os.chdir(before)
 
 
 def main() -> None:

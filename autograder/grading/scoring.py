@@ -117,7 +117,7 @@ def _run_s(command: Command, request: dict[str, Any], files: dict[str, bytes], s
     except OSError:
         pass  # it ended while it was written to
     finally:
-        ended = process.kill(patience_s=0.0 if said else _END_S)
+        ended = process.kill(_END_S)
     if said is not None and not sandbox.stopped:
         return said.decode()
     words = process.last_words()[-500:]

@@ -173,11 +173,20 @@ def _fork_companion(job: Job, policy: Policy, stderr: int, link: socket.socket) 
 
 
 def _reap_until(last: int) -> NoReturn:
-    """Waits for whatever ends, and ends with one of them as that did."""
-    while True:
-        pid, ended = os.wait()
-        if pid == last:
-            os._exit(os.waitstatus_to_exitcode(ended) & 255)
+    """Waits for whatever ends; when `last` has ended, kills the rest, and ends as `last` did.
+
+    All are waited for: what a killed namespace's processes used is told to nobody.
+    """
+    status = 0
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            pid, ended = os.wait()
+            if pid == last:
+                status = os.waitstatus_to_exitcode(ended) & 255
+                if os.getpid() == 1:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(-1, signal.SIGKILL)
+    os._exit(status)
 
 
 def _run(module: str) -> NoReturn:

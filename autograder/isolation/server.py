@@ -59,10 +59,15 @@ def _prepare_home(files: list[str]) -> None:
 
 
 def _import_all(modules: list[str]) -> dict[str, Any]:
-    """Imports, and counts the threads that this started: a fork would inherit their locks, but not them."""
+    """Imports, lets each module prepare what its jobs would make anew, and counts the threads that all this started.
+
+    A fork would inherit their locks, but not them.
+    """
     for name in modules:
         try:
-            importlib.import_module(name)
+            prepare = getattr(importlib.import_module(name), "prepare_server", None)
+            if prepare is not None:
+                prepare()
         except Exception as error:
             return {"problem": f"{name} cannot be imported: {type(error).__name__}: {error}"[:500]}
     threads = len(os.listdir("/proc/self/task"))
