@@ -6,6 +6,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from autograder import wire
+
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
@@ -53,7 +55,7 @@ def as_array(value: Any, what: str) -> Array:
     """Numbers of an array, a tensor, a sample (its rows) or a list. Raises CheckFailed for anything else."""
     value = getattr(value, "rows", value) if is_sample(value) else value
     try:
-        array = np.asarray(value)
+        array = wire.as_array(value)
     except Exception:  # whatever a foreign object raises while it is looked at
         array = np.array(None)
     if array.dtype.kind not in "biuf":

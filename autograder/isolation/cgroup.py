@@ -185,16 +185,16 @@ def _place() -> Hierarchy:
     second = next((mount for mount in mounts if mount.version == 2), None)
     if second is None:
         raise MachineError("neither version 2 nor the memory and pids controllers of version 1 are mounted in /sys/fs/cgroup.")
-    reason = MachineError("no group is writable")
+    reasons: list[str] = []
     for folder in _own_folders(second, ""):
         try:
             _first_writable([folder])
             _give_controllers(folder)
         except (OSError, MachineError) as error:
-            reason = MachineError(str(error))
+            reasons.append(str(error))
         else:
             return Hierarchy(2, folder, folder)
-    raise reason
+    raise MachineError(reasons[0] if reasons else f"{second.point} does not show this process's group.")
 
 
 class _Mount(NamedTuple):
@@ -245,8 +245,11 @@ def _give_controllers(folder: Path) -> None:
     try:
         _write(folder / "cgroup.subtree_control", enable)
     except OSError as error:
-        if error.errno != errno.EBUSY or _members(folder) != [os.getpid()]:
+        if error.errno != errno.EBUSY:
             raise
+        if _members(folder) != [os.getpid()]:
+            cure = "start the command in a group of its own: systemd-run --user --scope -p Delegate=yes autograder …"
+            raise MachineError(f"other processes share this command's group {folder}; {cure}") from error
         below = folder / f"{_PREFIX}{_signature(os.getpid())}-command"
         below.mkdir()
         _write(below / "cgroup.procs", str(os.getpid()))

@@ -28,12 +28,13 @@ _SURVIVES, _MEMORY = "outlives", "memory_in_all"
 _OPEN = {
     3: frozenset({_MEMORY}),
     2: frozenset({_MEMORY}),
-    1: frozenset({_MEMORY, "socket_files", "process_list", "process_limit", "disk_limit"}),
+    1: frozenset({_MEMORY, "socket_files", "file_modes", "process_list", "process_limit", "disk_limit"}),
 }
 _MEANINGS = {
     3: "root: bubblewrap, a user of its own for each run, seccomp, a control group where there is one",
     2: "bubblewrap with a user namespace, seccomp, limits for each process",
-    1: "Landlock, seccomp, limits for each process; no limit for disk space, processes can be seen",
+    1: "Landlock, seccomp, limits for each process; no limit for disk space or the number of processes, processes can be seen, "
+    "local services reached, permissions of this account's files changed",
     0: "nothing: submissions can do whatever this account can",
 }
 

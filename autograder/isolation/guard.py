@@ -1,12 +1,11 @@
-"""One job between its fork and its end: the guard outside of its namespaces, the init inside.
+"""One job between its fork and its end: the guard outside of its namespaces, the job as their first process.
 
-    server ── guard ── init ──┬── job
-                              └── init ── companion (a kernel, say; in a process namespace below the job's)
+    server ── guard ── job ── init ── companion (a kernel, say; in a process namespace below the job's)
 
-The guard holds the lease, a socket of packets to the command. On it go, in this order: `hello` from the init (the command
+The guard holds the lease, a socket of packets to the command. On it go, in this order: `hello` from the job (the command
 reads its process id from the packet's credentials, and may put it into a control group), the command's `go`, `entered` from
 the isolated job or `failed: why`, and when all of it is dead the guard's JSON `{"exit", "cpu_s", "peak_mib"}`. When the
-command's end closes, the guard kills the init, and with it everything below.
+command's end closes, the guard kills the job, and with it everything below.
 """
 
 from __future__ import annotations
@@ -47,13 +46,13 @@ def guard(job: Job, policy: Policy, stdin: int, stdout: int, stderr: int, lease:
     line = socket.socket(fileno=lease)
     with _failures_told(line):
         separate_processes(policy)
-        init = os.fork()
-        if init == 0:
-            _init(job, policy, stdin, stdout, stderr, line)
+        first = os.fork()
+        if first == 0:
+            _first(job, policy, stdin, stdout, stderr, line)
         for descriptor in (stdin, stdout, stderr, 1, 2):
             os.close(descriptor)
-        _await_end(line, init, policy.namespaces)
-        line.send(json.dumps(_reap(init)).encode())
+        _await_end(line, first, policy.namespaces)
+        line.send(json.dumps(_reap(first)).encode())
     os._exit(0)
 
 
@@ -68,14 +67,14 @@ def _failures_told(line: socket.socket) -> Iterator[None]:
         os._exit(1)
 
 
-def _await_end(line: socket.socket, init: int, namespaces: bool) -> None:
-    """Until the init has ended by itself or the command has let go of the lease; then kills all that is left."""
+def _await_end(line: socket.socket, first: int, namespaces: bool) -> None:
+    """Until the job has ended by itself or the command has let go of the lease; then kills all that is left."""
     poll = select.poll()
-    poll.register(os.pidfd_open(init), select.POLLIN)
+    poll.register(os.pidfd_open(first), select.POLLIN)
     poll.register(line, select.POLLRDHUP | select.POLLHUP)
     poll.poll()
     if namespaces:
-        os.kill(init, signal.SIGKILL)  # a zombie until it is waited for, so its number is nobody else's
+        os.kill(first, signal.SIGKILL)  # a zombie until it is waited for, so its number is nobody else's
     else:
         _kill_below(os.getpid())
 
@@ -104,55 +103,49 @@ def _is_dead(pid: int) -> bool:
     return True
 
 
-def _reap(init: int) -> dict[str, float]:
-    """Exit status of the init; CPU seconds and peak memory (MiB) of all processes that ended here."""
+def _reap(first: int) -> dict[str, float]:
+    """Exit status of the job; CPU seconds and peak memory (MiB) of all processes that ended here."""
     status, cpu_s, peak_mib = 0, 0.0, 0.0
     with contextlib.suppress(ChildProcessError):
         while True:
             pid, ended, usage = os.wait4(-1, 0)
             cpu_s += usage.ru_utime + usage.ru_stime
             peak_mib = max(peak_mib, usage.ru_maxrss / 1024)
-            if pid == init:
+            if pid == first:
                 status = os.waitstatus_to_exitcode(ended)
     return {"exit": status, "cpu_s": cpu_s, "peak_mib": peak_mib}
 
 
-def _init(job: Job, policy: Policy, stdin: int, stdout: int, stderr: int, line: socket.socket) -> NoReturn:
-    """First process of the job's namespaces: isolates, forks job and companion, reaps, and ends with the job."""
+def _first(job: Job, policy: Policy, stdin: int, stdout: int, stderr: int, line: socket.socket) -> NoReturn:
+    """The job's process, first of its namespaces: isolates itself, starts the companion before it may do less, and runs."""
     line.send(b"hello")
     if line.recv(16) != b"go":
         os._exit(1)
     separate_files(policy, job)
-    near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) if job.companion else (None, None)
-    if near is not None:
+    wanted = {0: stdin, 1: stdout, 2: stderr, LEASE: line.fileno()}
+    fence(policy, job)
+    if job.companion:
+        near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         packets.expect_senders(near)
-    main = os.fork()
-    if main == 0:
-        fence(policy, job)
-        if far is not None and not policy.namespaces:
-            _fork_companion(job, policy, stderr, far)  # from within the fence: the job may signal it, it may not signal the job
-        keep_descriptors({0: stdin, 1: stdout, 2: stderr, LEASE: line.fileno()} | ({LINK: near.fileno()} if near else {}))
-        confine(policy, job)
-        lease = socket.socket(fileno=LEASE)
+        _start_companion(job, policy, stderr, far)
+        wanted[LINK] = near.fileno()
+    keep_descriptors(wanted)
+    confine(policy, job)
+    with socket.socket(fileno=LEASE) as lease:
         lease.send(b"entered")
-        lease.close()
-        _run(job.module)
-    if far is not None and policy.namespaces:
-        separate_companion(policy)
-        _fork_companion(job, policy, stderr, far)
-    os.closerange(0, 3)
-    for descriptor in (stdin, stdout, stderr):
-        os.close(descriptor)
-    for end in (near, far):
-        if end is not None:
-            end.close()
-    _reap_until(main)
+    _run(job.module)
 
 
-def _fork_companion(job: Job, policy: Policy, stderr: int, link: socket.socket) -> None:
-    """Starts the companion, which tells the job its process id by a packet on the link."""
+def _start_companion(job: Job, policy: Policy, stderr: int, link: socket.socket) -> None:
+    """Forks the companion, which tells the job its process id by a packet on the link.
+
+    From within the job's fence, or into a process namespace below the job's: the job may signal it, it may not signal the job.
+    """
     assert job.companion is not None
+    separate_companion(policy)
     if os.fork():
+        if policy.namespaces:
+            syscalls.keep_own_processes()
         return
     os.setsid()  # what it signals as its own group must not be the job's as well
     null = os.open(os.devnull, os.O_RDONLY)
@@ -173,20 +166,20 @@ def _fork_companion(job: Job, policy: Policy, stderr: int, link: socket.socket) 
 
 
 def _reap_until(last: int) -> NoReturn:
-    """Waits for whatever ends; when `last` has ended, kills the rest, and ends as `last` did.
+    """Waits for whatever ends, and ends as `last` did, after everything else."""
+    while True:
+        pid, ended = os.wait()
+        if pid == last:
+            _reap_all()
+            os._exit(os.waitstatus_to_exitcode(ended) & 255)
 
-    All are waited for: what a killed namespace's processes used is told to nobody.
-    """
-    status = 0
-    with contextlib.suppress(ChildProcessError):
-        while True:
-            pid, ended = os.wait()
-            if pid == last:
-                status = os.waitstatus_to_exitcode(ended) & 255
-                if os.getpid() == 1:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(-1, signal.SIGKILL)
-    os._exit(status)
+
+def _reap_all() -> None:
+    """Kills and waits for the rest of a namespace, as its first process: what it used would otherwise be told to nobody."""
+    with contextlib.suppress(ProcessLookupError, ChildProcessError):
+        os.kill(-1, signal.SIGKILL)
+        while os.wait():
+            pass
 
 
 def _run(module: str) -> NoReturn:
@@ -206,6 +199,8 @@ def _run(module: str) -> NoReturn:
         with contextlib.suppress(Exception):
             sys.stdout.flush()
             sys.stderr.flush()
+        if os.getpid() == 1:
+            _reap_all()
         os._exit(status)  # exit handlers are the server's
 
 

@@ -9,7 +9,6 @@ import ctypes
 import os
 import signal
 import socket
-import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,15 +20,31 @@ _TIMEOUT_S = 3.0
 
 
 def main() -> None:
+    inherited = [number for number in range(3, 1024) if _is_open(number)]
     caller = Caller()
-    asked = caller.receive(Path.cwd())
-    found = {name: _try(probe, asked) for name, probe in PROBES.items()}
+    asked = caller.receive(Path.cwd()) | {"inherited": inherited}
+    found = {name: _apart(probe, asked) for name, probe in PROBES.items()}
     if os.fork() == 0:  # a process that hides from the job's session and holds the output open; it must not outlive the job
         os.setsid()
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         while True:
             signal.pause()
     caller.writer.send("probed", found=found)
+
+
+def _apart(probe: Callable[[dict[str, Any]], str], asked: dict[str, Any]) -> str:
+    """What was possible, tried in a process of its own, so that what one probe achieves does not help or hinder the next."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(reading)
+        os.write(writing, _try(probe, asked).encode("utf-8", "replace")[:4_000])
+        os._exit(0)
+    os.close(writing)
+    with open(reading, "rb") as stream:
+        said = stream.read().decode("utf-8", "replace")
+    _, status = os.waitpid(pid, 0)
+    return said if status == 0 else f"the probe's process ended with status {status}"
 
 
 def _try(probe: Callable[[dict[str, Any]], str], asked: dict[str, Any]) -> str:
@@ -64,15 +79,15 @@ def _sees_environment(asked: dict[str, Any]) -> str:
 
 
 def _has_descriptors(asked: dict[str, Any]) -> str:
-    extra = [number for number in range(3, 256) if _is_open(number)]
-    return f"descriptor {extra[0]} was inherited" if extra else ""
+    return f"descriptor {asked['inherited'][0]} was inherited" if asked["inherited"] else ""
 
 
 def _is_open(number: int) -> bool:
     try:
-        return stat.S_IFMT(os.fstat(number).st_mode) in (stat.S_IFSOCK, stat.S_IFREG, stat.S_IFDIR)  # what leads somewhere
+        os.fstat(number)
     except OSError:
         return False
+    return True
 
 
 def _connects(asked: dict[str, Any]) -> str:
@@ -101,8 +116,20 @@ def _writes_outside(asked: dict[str, Any]) -> str:
             os.close(descriptor)
         except OSError:
             continue
+        if place.is_dir():
+            target.unlink()
         return f"{folder} could be written"
     return ""
+
+
+def _changes_modes(asked: dict[str, Any]) -> str:
+    os.chmod(asked["secrets"][0], 0o644)
+    return "the permissions of a file outside could be changed"
+
+
+def _opens_terminal(_: dict[str, Any]) -> str:
+    os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    return "the command's terminal could be opened"
 
 
 def _signals(asked: dict[str, Any]) -> str:
@@ -157,6 +184,7 @@ def _makes_namespaces(_: dict[str, Any]) -> str:
 
 def _mounts(_: dict[str, Any]) -> str:
     syscalls.mount("tmpfs", str(Path.cwd() / "tmp"), "tmpfs", 0)
+    syscalls.umount(str(Path.cwd() / "tmp"))
     return "a file system could be mounted"
 
 
@@ -182,6 +210,8 @@ PROBES: dict[str, Callable[[dict[str, Any]], str]] = {
     "abstract_sockets": _connects_by_name,
     "socket_files": _connects_by_path,
     "read_only": _writes_outside,
+    "file_modes": _changes_modes,
+    "terminal": _opens_terminal,
     "signals": _signals,
     "process_list": _sees_processes,
     "process_limit": _forks,

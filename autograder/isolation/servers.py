@@ -108,9 +108,12 @@ class Server:
 
     def last_words(self) -> str:
         """The end of what the server wrote; for messages about the machine's failures."""
-        self._errors.seek(0, os.SEEK_END)
-        self._errors.seek(max(0, self._errors.tell() - 2000))
-        return self._errors.read().decode(errors="replace").strip()[-1000:] or "no message"
+        said = b""
+        with contextlib.suppress(ValueError):  # closed: another thread has found out before
+            self._errors.seek(0, os.SEEK_END)
+            self._errors.seek(max(0, self._errors.tell() - 2000))
+            said = self._errors.read()
+        return said.decode(errors="replace").strip()[-1000:] or "no message"
 
     def _tell(self, value: object, descriptors: list[int] | None = None) -> None:
         packet = json.dumps(value).encode()

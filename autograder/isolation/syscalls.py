@@ -76,6 +76,16 @@ def unshare(flags: int) -> None:
         raise failure(f"unshare({flags:#x})")
 
 
+def keep_own_processes() -> None:
+    """After `unshare(CLONE_NEWPID)`: children are born in this process's own namespace again. Until then it can have no threads."""
+    descriptor = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if _libc.setns(ctypes.c_int(descriptor), ctypes.c_int(CLONE_NEWPID)) != 0:
+            raise failure("setns", "/proc/self/ns/pid")
+    finally:
+        os.close(descriptor)
+
+
 def mount(source: str | None, target: str, fstype: str | None, flags: int, data: str | None = None) -> None:
     """mount(2). A bind mount needs a second call, with MS_REMOUNT | MS_BIND, for its own flags such as MS_RDONLY to take effect."""
     arguments = (_path(source), _path(target), _path(fstype), ctypes.c_ulong(flags), _path(data))
