@@ -252,13 +252,19 @@ class Isolation:
 
 @dataclass(frozen=True)
 class Usage:
-    """What an execution used. CPU and wall time in seconds; `student_cpu_s` is the notebook's own cells alone."""
+    """What a submission used. CPU and wall time in seconds; wall, `cpu_s` and peak are those of the notebook's processes.
+
+    `student_cpu_s` is the CPU time of the notebook's own cells alone, `hand_in_cpu_s` that of the locked cells that hand in.
+    """
 
     wall_s: float = 0.0
     cpu_s: float = 0.0
     student_cpu_s: float = 0.0
     peak_memory_mib: float = 0.0
     gpu: str | None = None
+    hand_in_cpu_s: float = 0.0
+    model_cpu_s: float = 0.0
+    scoring_cpu_s: float = 0.0
 
 
 @dataclass(frozen=True)

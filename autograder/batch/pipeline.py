@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from autograder.batch.plan import Plan
 from autograder.errors import GraderError, MachineError, SubmissionError
@@ -116,12 +116,12 @@ def reusable(folder: RunFolder, min_isolation: int) -> Run | None:
 
 def grade_run(plan: Plan, blank: Record, run: Run, folder: RunFolder, sandbox: Sandbox) -> Record:
     """The record of a finished run: models, scoring and points. `blank` carries what is known of the submission itself."""
-    model_s = scoring_s = 0.0
+    spent = _Spent()
     if run.outcome in _NOT_REUSED:
         verdict = unjudged(plan.specs, "not_graded", run.reason)
     else:
         try:
-            scoring, model_s, scoring_s = _scoring(plan, run, folder, sandbox)
+            scoring, spent = _scoring(plan, run, folder, sandbox)
             verdict = judge(plan.specs, plan.declarations.tests, _with_problems(scoring, plan), plan.profile.curves)
         except GraderError as error:
             verdict = unjudged(plan.specs, "grader_error", error.message)
@@ -135,28 +135,38 @@ def grade_run(plan: Plan, blank: Record, run: Run, folder: RunFolder, sandbox: S
         reason=run.reason,
         first_error=run.first_error,
         isolation=run.isolation,
-        usage=run.usage,
-        seconds=replace(run.seconds, model=model_s, scoring=scoring_s),
+        usage=replace(run.usage, model_cpu_s=spent.model_cpu_s, scoring_cpu_s=spent.scoring_cpu_s),
+        seconds=replace(run.seconds, model=spent.model_s, scoring=spent.scoring_s),
         versions=run.versions,
     )
+
+
+@dataclass(frozen=True)
+class _Spent:
+    """Wall and CPU seconds of models and scoring; 0 for what was kept from before."""
+
+    model_s: float = 0.0
+    model_cpu_s: float = 0.0
+    scoring_s: float = 0.0
+    scoring_cpu_s: float = 0.0
 
 
 def _with_problems(scoring: Scoring, plan: Plan) -> Scoring:
     return replace(scoring, problems=tuple(dict.fromkeys((*plan.declarations.problems, *scoring.problems))))
 
 
-def _scoring(plan: Plan, run: Run, folder: RunFolder, sandbox: Sandbox) -> tuple[Scoring, float, float]:
+def _scoring(plan: Plan, run: Run, folder: RunFolder, sandbox: Sandbox) -> tuple[Scoring, _Spent]:
     """What the graders say: as kept for these graders and this data, else from B and S now."""
     kept = folder.scores(plan.scoring_key)
     try:
-        return from_json(Scoring, kept.read_bytes()), 0.0, 0.0
+        return from_json(Scoring, kept.read_bytes()), _Spent()
     except (OSError, ValueError):
         pass
     opened = open_models(folder, run, plan.declarations.predictions, plan.split, plan.profile, sandbox, plan.backend)
-    scoring, seconds = score_run(folder, run, opened.folder, plan.graders, plan.split, plan.profile, plan.assignment.id, sandbox)
+    scoring, seconds, cpu_s = score_run(folder, run, opened.folder, plan.graders, plan.split, plan.profile, plan.assignment.id, sandbox)
     if not scoring.problems and all(test.outcome != "error" for test in scoring.tests):
         write_atomic(kept, to_json(scoring))
-    return scoring, opened.seconds, seconds
+    return scoring, _Spent(opened.seconds, opened.cpu_s, seconds, cpu_s)
 
 
 def _blank(plan: Plan, submission: Submission, flags: tuple[Flag, ...]) -> Record:

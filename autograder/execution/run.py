@@ -217,7 +217,7 @@ def _conclude(
         entries=entries,
         flags=_flags(received),
         isolation=isolation,
-        usage=replace(usage, student_cpu_s=_number(found.get("student_cpu_s"))),
+        usage=replace(usage, student_cpu_s=_number(found.get("student_cpu_s")), hand_in_cpu_s=_number(found.get("hand_in_cpu_s"))),
         seconds=Seconds(start=received.start_s, notebook=_number(found.get("notebook_s"))),
         versions=versions(execution.backend),
         seed=execution.profile.seed,

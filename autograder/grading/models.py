@@ -30,10 +30,11 @@ _OUTPUT_BYTES = 256 * 2**20
 
 @dataclass(frozen=True)
 class OpenedModels:
-    """Descriptions `<name>.json`, predictions `<key>.npz` and `refusals.json` in one folder, and how long it took."""
+    """Descriptions `<name>.json`, predictions `<key>.npz` and `refusals.json` in one folder; wall and CPU seconds that it took."""
 
     folder: Path
     seconds: float
+    cpu_s: float = 0.0
 
 
 def open_models(
@@ -58,12 +59,13 @@ def open_models(
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=target.parent, prefix=".partial-"))
     refusals: dict[str, str] = {}
+    cpu_s = 0.0
     if names:
-        refusals = _ask(folder, names, predictions, split, profile, sandbox, backend, partial)
+        refusals, cpu_s = _ask(folder, names, predictions, split, profile, sandbox, backend, partial)
     write_atomic(partial / "refusals.json", json.dumps(refusals))
     shutil.rmtree(target, ignore_errors=True)
     partial.rename(target)
-    return OpenedModels(target, time.monotonic() - began)
+    return OpenedModels(target, time.monotonic() - began, cpu_s)
 
 
 def model_server(backend: str, split: SealedSplit) -> ServerKind:
@@ -84,7 +86,8 @@ def _ask(
     sandbox: Sandbox,
     backend: str,
     target: Path,
-) -> dict[str, str]:
+) -> tuple[dict[str, str], float]:
+    """Refusals by model name, and the CPU seconds of B."""
     slot = Slot()  # the CPU: one pass over the images is short, and its result should not depend on a device
     files = {f"handin/{path.relative_to(folder.handin)}": path.read_bytes() for path in folder.handin.rglob("*") if path.is_file()}
     request = {
@@ -104,8 +107,7 @@ def _ask(
     try:
         process.send(request, files)
         refusals = _receive(process, names, target)
-        process.kill(patience_s=_END_S)
-        return refusals
+        return refusals, process.kill(_END_S).cpu_s
     except BrokenPipeError:
         raise MachineError(f"Opening models failed: {process.last_words()[-500:] or 'no message'}") from None
     finally:

@@ -43,7 +43,7 @@ def read_declarations(graders: Path, cache: Path) -> Declarations:
         pass
     request = {"mode": "collect", "graders": str(graders.absolute())}
     with Sandbox(0) as plain:  # the instructor's own code, without any submission
-        said = _run_s(Command("autograder.grading.score", _server((graders.absolute(),)), cold="once"), request, {}, plain)
+        said, _ = _run_s(Command("autograder.grading.score", _server((graders.absolute(),)), cold="once"), request, {}, plain)
     declared = from_json(Declarations, said)
     if not declared.problems:  # a missing module may be installed meanwhile
         write_atomic(kept, to_json(declared))
@@ -52,8 +52,8 @@ def read_declarations(graders: Path, cache: Path) -> Declarations:
 
 def score_run(
     folder: RunFolder, run: Run, opened: Path, graders: Path, split: SealedSplit, profile: RunProfile, assignment: str, sandbox: Sandbox
-) -> tuple[Scoring, float]:
-    """What the graders say of one run, and the seconds it took. Raises GraderError when they cannot be run to their end."""
+) -> tuple[Scoring, float, float]:
+    """What the graders say of one run, and its wall and CPU seconds. Raises GraderError when they cannot be run to their end."""
     began = time.monotonic()
     request = {
         "mode": "score",
@@ -78,7 +78,8 @@ def score_run(
     files = {f"handin/{name}": data for name, data in _files(folder.handin).items()}
     files |= {f"opened/{name}": data for name, data in _files(opened).items()}
     command = Command("autograder.grading.score", score_server(graders, split), caps=Caps(memory_mib=_MEMORY_MIB, cpu_s=2 * _DEADLINE_S))
-    return from_json(Scoring, _run_s(command, request, files, sandbox)), time.monotonic() - began
+    said, cpu_s = _run_s(command, request, files, sandbox)
+    return from_json(Scoring, said), time.monotonic() - began, cpu_s
 
 
 def score_server(graders: Path, split: SealedSplit) -> ServerKind:
@@ -107,8 +108,8 @@ def _sources(notebook: dict[str, Any] | None) -> dict[str, str]:
     return {str(nbgrader_of(cell).get("grade_id")): "".join(cell.get("source", "")) for cell in cells if nbgrader_of(cell).get("grade_id")}
 
 
-def _run_s(command: Command, request: dict[str, Any], files: dict[str, bytes], sandbox: Sandbox) -> str:
-    """What S says. Raises GraderError when the graders end it or do not end, MachineError for everything else."""
+def _run_s(command: Command, request: dict[str, Any], files: dict[str, bytes], sandbox: Sandbox) -> tuple[str, float]:
+    """What S says, and its CPU seconds. Raises GraderError when the graders end it or do not end, MachineError for everything else."""
     process = sandbox.start(command)
     said: bytes | None = None
     try:
@@ -119,7 +120,7 @@ def _run_s(command: Command, request: dict[str, Any], files: dict[str, bytes], s
     finally:
         ended = process.kill(_END_S)
     if said is not None and not sandbox.stopped:
-        return said.decode()
+        return said.decode(), ended.cpu_s
     words = process.last_words()[-500:]
     if sandbox.stopped or ended.killed or ended.out_of_memory:
         raise MachineError("The scoring process was killed.", "Is there enough memory? Run the same command again.")

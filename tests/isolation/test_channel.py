@@ -15,10 +15,12 @@ SOON = 5.0
 @pytest.fixture
 def pipe() -> Iterator[tuple[int, int]]:
     read, write = os.pipe()
+    known = {descriptor: os.fstat(descriptor).st_ino for descriptor in (read, write)}
     yield read, write
-    for descriptor in (read, write):
+    for descriptor, inode in known.items():
         with contextlib.suppress(OSError):
-            os.close(descriptor)
+            if os.fstat(descriptor).st_ino == inode:  # else the test closed it, and the number is somebody else's now
+                os.close(descriptor)
 
 
 def test_frames_arrive_as_they_were_sent(pipe: tuple[int, int]) -> None:
