@@ -9,6 +9,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from autograder.execution.devices import driver_environment
 from autograder.files import digest, digest_files
 from autograder.isolation.servers import ServerKind
 
@@ -85,6 +86,8 @@ def server_kind(
     Another version of a package makes another kind: a server that imported the old one is used no more.
     """
     variables = server_environment(backend) | {"AUTOGRADER_ENVIRONMENT": environment_stamp()}
+    if gpu:
+        variables |= driver_environment()
     return ServerKind(preload, readable, tuple(variables.items()), font_files(fonts), gpu)
 
 

@@ -7,6 +7,7 @@ import socket
 import sys
 from pathlib import Path
 
+from autograder.execution.devices import limit_gpu_memory
 from autograder.isolation.enter import LINK
 
 CONNECTION_FILE = "kernel.json"
@@ -17,6 +18,7 @@ def main() -> None:
 
     from autograder.data.answering import answer_keras
 
+    limit_gpu_memory(os.environ["KERAS_BACKEND"])
     limit = os.environ.get("AUTOGRADER_SAMPLE_LIMIT")
     answer_keras(Path(os.environ["AUTOGRADER_DATA_DIR"]), os.environ.get("AUTOGRADER_ANSWERS"), int(limit) if limit else None)
     connection = Path.cwd() / CONNECTION_FILE

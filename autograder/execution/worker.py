@@ -23,10 +23,9 @@ from autograder.isolation.enter import LINK
 def prepare_server() -> None:
     """Once for all notebooks: the validator that nbformat generates for them."""
     import nbformat
-    from nbformat.v4 import new_notebook
 
-    check: Any = nbformat.validate
-    check(new_notebook())
+    read: Any = nbformat.reads
+    read('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}', as_version=4)
 
 
 def main() -> None:
