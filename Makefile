@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export USER ?= $(shell id -un)
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help venv demo test lint bench lock clean
+.PHONY: help venv demo test test-gpu lint bench lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
@@ -44,6 +44,11 @@ lint: venv  ## ruff, mypy, import contracts
 
 test: lint  ## everything that CI runs
 	@$(BIN)/python -m pytest $(TEST_OPTIONS)
+
+test-gpu: venv  ## on a machine with an NVIDIA GPU: train there in the sandbox, measure, write benchmarks/results/gpu.json
+	@test -e /proc/driver/nvidia/version || { echo "There is no NVIDIA driver here: make test-gpu is for machines with a GPU."; exit 2; }
+	@$(BIN)/python -m pytest -m gpu tests/gpu $(TEST_OPTIONS)
+	@$(BIN)/python benchmarks/bench_gpu.py
 
 bench: venv  ## the measurements, each into benchmarks/results/
 	@for each in benchmarks/bench_*.py; do $(BIN)/python $$each; done

@@ -10,10 +10,10 @@ from typing import Protocol
 
 from autograder.batch.machine import Machine
 from autograder.batch.pipeline import grade_submission
-from autograder.batch.plan import Plan
+from autograder.batch.plan import Plan, servers_of
 from autograder.batch.slots import Slots, SlotsClosed
 from autograder.errors import UsageError
-from autograder.execution.devices import GPU_CURE, require_backend, why_gpu_unusable
+from autograder.execution.devices import GPU_CURE, why_gpu_unusable
 from autograder.isolation.sandbox import Sandbox
 from autograder.records import Record, Submission
 
@@ -34,6 +34,7 @@ def grade_batch(
     Raises UsageError, before anything is executed, when this machine cannot give what the assignment asks for.
     """
     slots = plan_slots(plan, jobs)
+    sandbox.warm_up(servers_of(plan, gpu=slots.first.gpu is not None))
     began = time.monotonic()
 
     def one(submission: Submission) -> Record | None:
@@ -66,7 +67,6 @@ def plan_slots(plan: Plan, jobs: int | None) -> Slots:
     A GPU that Keras' backend does not find is none: then it is the CPU if the assignment allows that.
     """
     resources = plan.assignment.resources
-    require_backend(plan.backend)
     machine = Machine.here(with_gpus=resources.gpus > 0)
     slots = Slots(machine, resources, jobs)
     if slots.first.gpu is None:

@@ -19,6 +19,7 @@ from autograder.course.settings import Assignment, Course
 from autograder.data.sealed import SealedSplit, sealed_split
 from autograder.data.seed import read_seed
 from autograder.errors import GraderError, UsageError
+from autograder.execution.devices import require_backend
 from autograder.execution.environment import code_digest, font_cache, versions
 from autograder.execution.run import notebook_server
 from autograder.files import digest, digest_files
@@ -102,6 +103,7 @@ def make_plan(
     split = sealed_split(course, paths, profile.dataset, seed, named)
     specs, files = grade_cells(release), _released_files(release_file)
     backend = resolve_backend(course, assignment)
+    require_backend(backend)
     known = versions(backend)
     release_digest = digest(release, {name: hashlib.sha256(content).hexdigest() for name, content in files.items()})
     questions = [question.id for question in declarations.questions]

@@ -96,7 +96,8 @@ class CourseClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill 
             self.session.answers = [await self._ask(index, question) for index, question in enumerate(questions)]
         finally:
             await self._kill()
-            self.kc.stop_channels()
+            if self.kc is not None:
+                self.kc.stop_channels()
 
     async def _ready(self) -> None:
         """Until the kernel answers and what it publishes arrives; jupyter_client's own wait listens 0.2 s longer for nothing."""

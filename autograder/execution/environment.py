@@ -86,8 +86,7 @@ def server_kind(
     Another version of a package makes another kind: a server that imported the old one is used no more.
     """
     variables = server_environment(backend) | {"AUTOGRADER_ENVIRONMENT": environment_stamp()}
-    if gpu:
-        variables |= driver_environment()
+    variables |= driver_environment() if gpu else {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
     return ServerKind(preload, readable, tuple(variables.items()), font_files(fonts), gpu)
 
 

@@ -50,7 +50,8 @@ _PRELOAD = (
     "autograder.execution.kernel",
     "autograder.execution.worker",
 )
-_BACKENDS = {"tensorflow": ("tensorflow",), "jax": ("jax",), "torch": ("torch",)}
+# Keras' fit imports TensorFlow for its datasets, whatever the backend.
+_BACKENDS = {"tensorflow": ("tensorflow",), "jax": ("jax", "tensorflow"), "torch": ("torch", "tensorflow")}
 _START_S = 180
 _GRACE_S = 30
 _END_S = 2.0  # to end by itself: the CPU time of killed processes is told to nobody

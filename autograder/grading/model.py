@@ -70,12 +70,14 @@ def _compiled(folder: Path) -> CompileDescription | None:
 
 def _predict(model: Any, wanted: Input, images: Any) -> np.ndarray[Any, Any]:
     """Outputs (n, …) float32, eagerly in batches: for one pass that is several times faster than `predict`."""
+    import keras
+
     expected = tuple(model.input_shape[1:]) if isinstance(model.input_shape, tuple) else model.input_shape
     _check_output(model.output_shape)
     if not _fits(expected, wanted.shape):
         raise Refused(f"it takes inputs of shape {expected}, {wanted.shape} were expected")
-    outputs = [np.asarray(model(wanted.prepare(images[start : start + _BATCH]), training=False)) for start in range(0, len(images), _BATCH)]
-    return np.concatenate(outputs).astype(np.float32)
+    parts = (wanted.prepare(images[start : start + _BATCH]) for start in range(0, len(images), _BATCH))
+    return np.concatenate([keras.ops.convert_to_numpy(model(part, training=False)) for part in parts]).astype(np.float32)
 
 
 def _check_output(shape: Any) -> None:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import MachineError
+from autograder.errors import MachineError
 
 _PREFIX = "autograder-"
 _CONTROLLERS = ("memory", "pids")

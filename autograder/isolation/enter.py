@@ -94,7 +94,7 @@ def separate_files(policy: Policy, job: Job) -> None:
 def separate_companion(policy: Policy) -> None:
     """The next fork is the first process of a namespace below the job's: it cannot see or signal the job."""
     if policy.namespaces:
-        syscalls.unshare(syscalls.CLONE_NEWPID | syscalls.CLONE_NEWNS)
+        syscalls.unshare(syscalls.CLONE_NEWPID)
 
 
 def show_own_processes() -> None:

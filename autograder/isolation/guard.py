@@ -150,6 +150,7 @@ def _start_companion(job: Job, policy: Policy, stderr: int, link: socket.socket)
     os.setsid()  # what it signals as its own group must not be the job's as well
     null = os.open(os.devnull, os.O_RDONLY)
     if policy.namespaces:
+        syscalls.unshare(syscalls.CLONE_NEWNS)  # here and not before the fork: the job goes on seeing its own processes
         show_own_processes()
         companion = os.fork()
         if companion:  # the first process of a namespace cannot be killed from within it; a companion can

@@ -22,8 +22,8 @@ import struct
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import MachineError
-from .syscalls import failure, system_call
+from autograder.errors import MachineError
+from autograder.isolation.syscalls import failure, system_call
 
 # The same numbers on every architecture.
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446

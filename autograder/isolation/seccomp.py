@@ -14,8 +14,8 @@ import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..errors import MachineError
-from .syscalls import failure, system_call
+from autograder.errors import MachineError
+from autograder.isolation.syscalls import failure, system_call
 
 # Answered "operation not permitted", whatever the arguments.
 _REFUSED = {
