@@ -132,6 +132,7 @@ def confine(policy: Policy, job: Job) -> None:
     if policy.namespaces:
         if job.uid is not None:
             syscalls.become(job.uid, job.uid)
+            syscalls.die_with_parent()  # changing the uid took that back
         _cap(resource.RLIMIT_NPROC, job.processes)  # counted per uid, which is the run's own, or within its user namespace
     if policy.filter:
         syscalls.drop_capabilities()
