@@ -410,8 +410,9 @@ def _type_of(value: Any) -> Any:
 
 
 def to_json(value: Any) -> str:
-    """A dataclass of this module as readable JSON text."""
-    return json.dumps(to_dict(value), indent=1, ensure_ascii=False) + "\n"
+    """A dataclass of this module as readable JSON text. NaN and infinity become null."""
+    text: bytes = _adapter(_type_of(value)).dump_json(value, indent=1)
+    return text.decode() + "\n"
 
 
 def from_json(kind: type[T], text: str | bytes) -> T:

@@ -91,6 +91,9 @@ def _grade(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell
     folder = plan.store.run(execution.run_key())
     with _one_at_a_time(folder):
         run = None if force else reusable(folder, plan.min_isolation)
+        if run is not None and run.release != plan.release_digest:  # another release gave this very notebook
+            run = replace(run, release=plan.release_digest)
+            write_atomic(folder.run_file, to_json(run))
         if run is None:
             run = execute(execution, folder, sandbox, on_cell)
         return grade_run(plan, _blank(plan, submission, (*taken.flags, *prepared.flags, *run.flags)), run, folder, sandbox)

@@ -144,6 +144,8 @@ def _copy_of(graders: Path, copies: Path) -> Path:
         copies.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(dir=copies, prefix=".partial-"))
         shutil.copytree(graders, partial, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+        for path in (partial, *partial.rglob("*")):  # the scorer has a uid of its own; the folder above keeps others out
+            path.chmod(0o755 if path.is_dir() else 0o644)
         try:
             partial.rename(copy)
         except OSError:  # another command was faster

@@ -1,54 +1,154 @@
-"""Grades recorded runs again, without executing any student code, and says what changed."""
+"""Grades recorded runs again, without executing any student code, and says what changed.
+
+First comes what follows from the store alone: a changed curve is applied to what was measured, and no process starts. Only
+for those whom the graders have to look at again a sandbox is opened. Each record is written as soon as it is made, so an
+interrupted command goes on where it stopped.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 
-from autograder.batch.pipeline import grade_run
+from autograder.batch.machine import Machine
+from autograder.batch.pipeline import grade_run, is_current
 from autograder.batch.plan import Plan
+from autograder.execution.rundir import RunFolder
+from autograder.grading.verdict import judge
 from autograder.isolation.sandbox import Sandbox
-from autograder.records import Record
+from autograder.records import Record, Run, Scoring, from_json
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Regraded:
-    """One student: the record before and after, or why the submission has to be executed instead."""
+    """One student: the score before and after, or why the record stays: it has to be executed instead, or the machine failed."""
 
     student: str
-    before: Record
-    after: Record
+    before: float | None
+    after: float | None
+    changed: bool = False
     needs_execution: str = ""
-
-    @property
-    def changed(self) -> bool:
-        return self.before.score != self.after.score or self.before.grading != self.after.grading
+    failed: str = ""
 
 
-def regrade(plan: Plan, records: Sequence[Record], sandbox: Sandbox) -> list[Regraded]:
-    """Every record under the present graders, curves and points; new records are written to the store."""
-    return [_regrade(plan, record, sandbox) for record in records]
+@dataclass(frozen=True)
+class _Unscored:
+    """A student whose run the graders have to look at again, and the isolation that it was executed in."""
+
+    student: str
+    level: int
 
 
-def _regrade(plan: Plan, record: Record, sandbox: Sandbox) -> Regraded:
-    if not record.runs:
-        return Regraded(record.student, record, record)
-    counted = next(reference for reference in record.runs if reference.counted)
-    folder = plan.store.run(counted.run_key)
-    run = folder.read()
+def regrade(
+    plan: Plan, students: Sequence[str], open_sandbox: Callable[[int], Sandbox], jobs: int | None, done: Callable[[], None]
+) -> list[Regraded]:
+    """The present records of these students under the present graders, curves and points, in their order.
+
+    `open_sandbox` is called at most once, with the lowest isolation in which one of the runs was executed: opening a model asks
+    for no more than running the notebook that made it did. `done` is called after each student.
+    """
+    finished: dict[str, Regraded] = {}
+    unscored: list[_Unscored] = []
+
+    def take(found: Regraded | _Unscored) -> None:
+        if isinstance(found, _Unscored):
+            unscored.append(found)
+        else:
+            finished[found.student] = found
+            done()
+
+    _side_by_side(partial(_from_store, plan), students, jobs, take)
+    if unscored:
+        with open_sandbox(min(each.level for each in unscored)) as sandbox:
+            _side_by_side(partial(_from_graders, plan, sandbox), [each.student for each in unscored], jobs, take, sandbox.stop)
+    return [finished[student] for student in students]
+
+
+def _side_by_side(
+    work: Callable[[str], T], students: Sequence[str], jobs: int | None, take: Callable[[T], None], stop: Callable[[], None] | None = None
+) -> None:
+    """Hands each result to `take`, here and as it comes. The first exception, an interrupt too, ends it: `stop` ends what runs."""
+    with ThreadPoolExecutor(max_workers=jobs or Machine.here(with_gpus=False).cpus) as pool:
+        futures = [pool.submit(work, student) for student in students]
+        try:
+            for future in as_completed(futures):
+                take(future.result())
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            if stop is not None:
+                stop()
+            raise
+
+
+def _from_store(plan: Plan, student: str) -> Regraded | _Unscored:
+    """What follows from the store alone: nothing changed, points from what was measured, or what stands in the way."""
+    record = plan.store.present(plan.profile.name, plan.assignment.id, student)
+    if record is None:
+        return Regraded(student, None, None, needs_execution="its record cannot be read")
+    if not record.runs or is_current(plan, record):
+        return Regraded(student, record.score, record.score)
+    folder, run = _counted(plan, record)
+    obstacle = _obstacle(plan, record, run)
+    if obstacle:
+        return Regraded(student, record.score, record.score, needs_execution=obstacle)
+    scoring = _kept(folder, plan.scoring_key)
+    if scoring is None:
+        return _Unscored(student, record.isolation.level)
+    verdict = judge(plan.specs, plan.declarations.tests, scoring, plan.profile.curves)
+    return _written(plan, record, verdict.put_into(_of_these_graders(plan, record)))
+
+
+def _from_graders(plan: Plan, sandbox: Sandbox, student: str) -> Regraded:
+    """Models, where they have to be opened again, and graders; the notebook is not executed."""
+    record = plan.store.present(plan.profile.name, plan.assignment.id, student)
+    assert record is not None
+    folder, run = _counted(plan, record)
+    assert run is not None
+    after = grade_run(plan, _of_these_graders(plan, record), run, folder, sandbox)
+    if after.outcome == "infra_error":
+        return Regraded(student, record.score, record.score, failed=after.reason)
+    return _written(plan, record, replace(after, seconds=replace(after.seconds, queue=record.seconds.queue)))
+
+
+def _counted(plan: Plan, record: Record) -> tuple[RunFolder, Run | None]:
+    folder = plan.store.run(next(reference.run_key for reference in record.runs if reference.counted))
+    return folder, folder.read()
+
+
+def _obstacle(plan: Plan, record: Record, run: Run | None) -> str:
+    """Why a record cannot be made without executing the submission, or nothing."""
     if run is None:
-        return Regraded(record.student, record, record, f"its run {counted.run_key} is no longer in the store")
-    if run.data != plan.split.fingerprint or run.release != plan.release_digest:
-        what = "the data" if run.data != plan.split.fingerprint else "the release version"
-        return Regraded(record.student, record, record, f"{what} changed since it was executed")
+        return f"its run {record.runs[0].run_key} is no longer in the store"
+    if run.outcome == "infra_error":
+        return f"the machine failed: {run.reason}"
+    if run.data != plan.split.fingerprint:
+        return "the data changed since it was executed"
+    if run.release != plan.release_digest:
+        return "the release version changed since it was executed"
     new = [question.function for question in plan.declarations.questions if question.id not in run.questions]
-    if new:
-        return Regraded(record.student, record, record, f"new question to {', '.join(dict.fromkeys(new))}")
-    context = f"{record.context.partition('.')[0]}.{plan.grade_key}"  # the execution stays what it was
-    after = grade_run(plan, replace(record, grade_key=plan.grade_key, context=context), run, folder, sandbox)
-    if after.outcome == "infra_error" and run.outcome != "infra_error":
-        return Regraded(record.student, record, record, f"the machine failed: {after.reason}")
-    after = replace(after, seconds=replace(after.seconds, queue=record.seconds.queue))
-    if after != record:
+    return f"new question to {', '.join(dict.fromkeys(new))}" if new else ""
+
+
+def _kept(folder: RunFolder, scoring_key: str) -> Scoring | None:
+    """What these graders said of the run when they last looked at it."""
+    try:
+        return from_json(Scoring, folder.scores(scoring_key).read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def _of_these_graders(plan: Plan, record: Record) -> Record:
+    """The record as the present graders' and curves'; its execution stays what it was."""
+    return replace(record, grade_key=plan.grade_key, context=f"{record.context.partition('.')[0]}.{plan.grade_key}")
+
+
+def _written(plan: Plan, before: Record, after: Record) -> Regraded:
+    if after != before:
         plan.store.write(after)
-    return Regraded(record.student, record, after)
+    changed = (before.score, before.grading) != (after.score, after.grading)
+    return Regraded(after.student, before.score, after.score, changed)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from autograder.errors import UsageError
 from autograder.execution.rundir import RunFolder
 from autograder.files import write_atomic
 from autograder.records import Record, from_json, to_json
@@ -43,11 +44,24 @@ class Store:
             if record is not None:
                 yield record
 
-    def latest(self, profile: str, assignment: str) -> list[Record]:
-        """The present record of each student, sorted by student."""
-        folders = sorted(path.parent for path in (self.root / "records" / profile / assignment).glob("*/present"))
-        found = (_load(folder / f"{(folder / 'present').read_text(encoding='utf-8')}.json") for folder in folders)
-        return [record for record in found if record is not None]
+    def students(self, profile: str, assignment: str) -> list[str]:
+        """Everybody who has a present record, sorted."""
+        return sorted(path.parent.name for path in (self.root / "records" / profile / assignment).glob("*/present"))
+
+    def present(self, profile: str, assignment: str, student: str) -> Record | None:
+        """A student's present record; None when there is none, or the file is damaged."""
+        try:
+            submission_id = self._path(profile, assignment, student, "").with_name("present").read_text(encoding="utf-8")
+        except (OSError, ValueError):
+            return None
+        return self.read(profile, assignment, student, submission_id)
+
+    def latest(self, profile: str, assignment: str, students: Iterable[str] | None = None) -> Iterator[Record]:
+        """The present record of each student (default: of everybody), one at a time, so that no class is too large."""
+        for student in self.students(profile, assignment) if students is None else students:
+            record = self.present(profile, assignment, student)
+            if record is not None:
+                yield record
 
     def arrival(self, assignment: str, student: str, submission_id: str) -> tuple[str, int]:
         """(received_at, attempt) of a submission: as first recorded, else now and one more than there were."""
@@ -57,6 +71,16 @@ class Store:
 
     def _path(self, profile: str, assignment: str, student: str, submission_id: str) -> Path:
         return self.root / "records" / profile / assignment / student / f"{submission_id}.json"
+
+
+def choose_students(store: Store, profile: str, assignment: str, named: Sequence[str]) -> list[str]:
+    """Those named, by default everybody, sorted. Raises UsageError when there is no record, or one of those named has none."""
+    recorded = store.students(profile, assignment)
+    absent = sorted(set(named) - set(recorded))
+    if not recorded or absent:
+        whose = f" from {', '.join(absent)}" if recorded else ""
+        raise UsageError(f"There is no record of '{assignment}'{whose} in profile '{profile}'.", f"Run: autograder grade {assignment}")
+    return sorted(set(named)) or recorded
 
 
 def _load(path: Path) -> Record | None:

@@ -28,12 +28,11 @@ def demo(common: Common, assignment: str | None, into: str, jobs: int | None) ->
     """
     from autograder.batch.plan import make_plan, open_sandbox, store_of
     from autograder.cli.display import print_records
-    from autograder.cli.feedback import write_feedback
     from autograder.cli.grade import finish, publish, run_batch
     from autograder.cli.release import release_one
-    from autograder.cli.report import write_report
     from autograder.course.loading import load_course
     from autograder.errors import UsageError
+    from autograder.feedback.writing import write_feedback, write_report
     from autograder.intake.collect import find_submissions
 
     began = time.monotonic()
@@ -55,9 +54,9 @@ def demo(common: Common, assignment: str | None, into: str, jobs: int | None) ->
     submissions = find_submissions(paths.submitted, chosen, (), plan.profile.limits.submission_bytes)
     here.say(f"3. Executing and grading {len(submissions)} submissions …")
     records = run_batch(plan, submissions, sandbox, jobs, False, here.quiet)
-    publish(here, plan, records, {each.student: Path(each.folder) for each in submissions}, None)
-    pages = write_feedback(here, chosen, plan.profile, plan.store, records)
-    report = write_report(here, chosen, plan.profile, records)
+    publish(here, plan, records, len(records), None)
+    pages = write_feedback(course, paths, chosen, plan.profile, plan.store, records, paths.gradebook_url)
+    report = write_report(course, paths, chosen, plan.profile, records, paths.gradebook_url)
     print_records(records, f"{chosen}, profile {plan.profile.name}")
     example = next((page for page in pages if "misses" in str(page)), pages[0])
     click.echo(f"Report:    {report}\nFeedback:  {example}\nGradebook: {paths.root / 'gradebook.db'}")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +91,20 @@ def open_progress(total: int, quiet: bool) -> NoProgress | TerminalProgress:
     from rich.console import Console
 
     return TerminalProgress(total, Console(stderr=True))
+
+
+@contextmanager
+def open_counter(total: int, what: str, quiet: bool) -> Iterator[Callable[[], None]]:
+    """A bar on standard error while something goes through `total` students; the function that it gives counts one more."""
+    if quiet:
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        yield partial(bars.advance, bars.add_task(what, total=total))
 
 
 def print_records(records: Sequence[Record], title: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,28 +47,28 @@ def grade(
     from autograder.records import to_dict
 
     trust = consent(trust_submissions)
-    sandbox = open_sandbox(common.course, trust)
-    plan = make_plan(
-        common.course,
-        common.paths,
-        assignment,
-        common.profile,
-        store_of(common.course, common.paths, common.store),
-        common.data,
-        trust,
-        common.say,
-    )
-    folder = Path(submitted) if submitted else common.paths.submitted
-    submissions = find_submissions(folder, assignment, students, plan.profile.limits.submission_bytes)
-    if dry_run:
-        common.say(f"{len(submissions)} submission(s) would be graded at isolation level {sandbox.isolation.level}.")
-        return
-    records = run_batch(plan, submissions, sandbox, jobs, force, common.quiet)
+    with open_sandbox(common.course, trust) as sandbox:
+        plan = make_plan(
+            common.course,
+            common.paths,
+            assignment,
+            common.profile,
+            store_of(common.course, common.paths, common.store),
+            common.data,
+            trust,
+            common.say,
+        )
+        folder = Path(submitted) if submitted else common.paths.submitted
+        submissions = find_submissions(folder, assignment, students, plan.profile.limits.submission_bytes)
+        if dry_run:
+            common.say(f"{len(submissions)} submission(s) would be graded at isolation level {sandbox.isolation.level}.")
+            return
+        records = run_batch(plan, submissions, sandbox, jobs, force, common.quiet)
     if not common.quiet:
         print_records(records, f"{assignment}, profile {plan.profile.name}")
     common.write_json([to_dict(record) for record in records])
     if gradebook or plan.profile.name == common.course.default_profile:
-        publish(common, plan, records, {each.student: Path(each.folder) for each in submissions}, gradebook)
+        publish(common, plan, records, len(records), gradebook)
     finish(common, records)
 
 
@@ -81,37 +81,39 @@ def run_batch(plan: Plan, submissions: Sequence[object], sandbox: object, jobs: 
         return grade_batch(plan, submissions, sandbox, jobs, force, progress)  # type: ignore[arg-type]  # typed where it is defined, imported late
 
 
-def publish(common: Common, plan: Plan, records: Sequence[Record], folders: dict[str, Path], gradebook: str | None) -> None:
+def publish(common: Common, plan: Plan, records: Iterable[Record], count: int, gradebook: str | None) -> None:
     """Writes autograded notebooks and the gradebook."""
-    from autograder.gradebook.autograded import unanswered, write_autograded
-    from autograder.gradebook.writing import write_gradebook
+    from autograder.cli.display import open_counter
+    from autograder.gradebook.publishing import publish as publish_records
 
-    empty = {}
-    for record in records:
-        counted = next((run.run_key for run in record.runs if run.counted), None)
-        notebook = plan.store.run(counted).notebook() if counted else None
-        if notebook is not None:
-            empty[record.student] = unanswered(notebook)
-        elif (common.paths.autograded(record.student, record.assignment) / record.notebook).exists():
-            continue  # what an earlier execution left is worth more than nothing
-        # Without any notebook formgrader lists a student as not graded at all, so the released one stands there.
-        write_autograded(common.paths, record.student, record.assignment, notebook or plan.release, folders.get(record.student))
-    summary = write_gradebook(gradebook or common.paths.gradebook_url, records, empty)
+    def counted() -> Iterator[Record]:
+        for record in records:
+            done()
+            yield record
+
+    with open_counter(count, "in the gradebook", common.quiet) as done:
+        summary = publish_records(common.paths, plan.store, plan.release, counted(), gradebook or common.paths.gradebook_url)
     for cell in summary.unknown_cells:
         common.say(f"The gradebook has no cell {cell}: run `autograder release` again.")
 
 
-def finish(common: Common, records: Sequence[Record]) -> None:
-    """Names what is not scored, and leaves with the status for it: 3 the machine's fault, 1 a grader's. Quiet keeps errors."""
+def finish(common: Common, records: Iterable[Record], failed: Mapping[str, str] | None = None) -> None:
+    """Names what is not scored, and leaves with the status for it: 3 the machine's fault, 1 a grader's. Quiet keeps errors.
+
+    `failed`: by student, why the machine could not make a new record; the one that is there stays.
+    """
     complain = partial(click.echo, err=True)
+    status = 3 if failed else 0
+    for student, reason in (failed or {}).items():
+        complain(f"{student}: keeps the old record, the machine failed: {reason}")
     for record in records:
         if record.grading == "grader_error":
+            status = status or 1
             complain(f"{record.student}: not scored, a grader failed: {record.grading_reason}")
         elif record.outcome == "infra_error":
+            status = 3
             complain(f"{record.student}: not scored, the machine failed: {record.reason}")
         elif record.score is None:
             common.say(f"{record.student}: not scored, {record.outcome}: {record.reason}")
-    if any(record.outcome == "infra_error" for record in records):
-        raise click.exceptions.Exit(3)
-    if any(record.grading == "grader_error" for record in records):
-        raise click.exceptions.Exit(1)
+    if status:
+        raise click.exceptions.Exit(status)

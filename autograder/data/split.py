@@ -85,6 +85,8 @@ def _write(folder: Path, images: NDArray[Any], labels: NDArray[Any], *parts: NDA
         (partial / name).mkdir()
         for key, array in arrays.items():
             np.save(partial / name / f"{key}.npy", array)
+            (partial / name / f"{key}.npy").chmod(0o644)  # jobs in sandboxes have other uids; `partial` itself keeps others out
+    (partial / "student").chmod(0o755)
     (partial / "complete").touch()
     if folder.exists():  # another process was faster, or an earlier one was killed half-way
         shutil.rmtree(folder, ignore_errors=True)

@@ -142,6 +142,11 @@ class CourseClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill 
         except DeadKernelError:
             self._note_death(name)
             raise _KernelGone from None
+        except Exception as error:  # what a kernel sends need not be a Jupyter message
+            message = f"The Python process was ended here: it sent something that is no Jupyter message ({type(error).__name__})."
+            self.session.ended("kernel_died", name, "KernelDied", message)
+            await self._kill()
+            raise _KernelGone from None
         finally:
             guard.cancel()
             self.nb_man.cell_complete(cell, cell_index=index)

@@ -19,6 +19,7 @@ def main() -> None:
     from autograder.data.answering import answer_keras
 
     limit_gpu_memory(os.environ["KERAS_BACKEND"])
+    _require_readable([os.environ["AUTOGRADER_DATA_DIR"], *(place for place in sys.path if place.endswith("-packages"))])
     limit = os.environ.get("AUTOGRADER_SAMPLE_LIMIT")
     answer_keras(Path(os.environ["AUTOGRADER_DATA_DIR"]), os.environ.get("AUTOGRADER_ANSWERS"), int(limit) if limit else None)
     connection = Path.cwd() / CONNECTION_FILE
@@ -30,3 +31,11 @@ def main() -> None:
     # No history: it would start a thread and a database in every kernel.
     launch_new_instance(["-f", str(connection), "--HistoryManager.enabled=False"])
     sys.exit(0)
+
+
+def _require_readable(folders: list[str]) -> None:
+    """What cannot be read is the machine's fault, and must be found before a student's cell runs into it."""
+    for folder in folders:
+        for path in (folder, *(entry.path for entry in os.scandir(folder))):
+            if not os.access(path, os.R_OK):
+                raise PermissionError(f"'{path}' cannot be read in the sandbox: run chmod -R a+rX on it")

@@ -84,9 +84,8 @@ class Execution:
         files = {name: hashlib.sha256(data).hexdigest() for name, data in self.files.items()}
         profile = {key: value for key, value in asdict(self.profile).items() if key != "curves"}
         asked = [each.id for each in self.questions]
-        device = "gpu" if self.slot.gpu else "cpu"
-        known = versions(self.backend)
-        return digest(self.notebook, files, profile, self.split_fingerprint, asked, self.slot.threads, self.slot.memory_mib, device, known)
+        device = (self.slot.threads, self.slot.memory_mib, "gpu" if self.slot.gpu else "cpu")
+        return digest(self.assignment, self.notebook, files, profile, self.split_fingerprint, asked, *device, versions(self.backend))
 
 
 @dataclass
@@ -146,7 +145,7 @@ def _command(execution: Execution) -> Command:
         caps=Caps(
             memory_mib=slot.memory_mib,
             disk_mib=profile.limits.disk_mib,
-            cpu_s=int(profile.limits.total_s * max(1, slot.threads)) + _START_S,
+            cpu_s=int(profile.limits.total_s + _START_S) * (os.cpu_count() or 1),  # the clock on the wall comes first
         ),
         cold=may_fork_warm(slot, execution.backend),
     )
@@ -246,7 +245,7 @@ def _outcome(execution: Execution, received: _Received, process: Process, ended:
             return "timed_out", f"The notebook did not end within {execution.profile.limits.total_s:g} s and was killed.", None
         if received.problem:
             return "output_exceeded", f"The notebook's process sent more than it may, or something else: {received.problem}", None
-        return "infra_error", f"The execution ended without a result: {process.last_words()[-500:] or 'no message'}", None
+        return "infra_error", f"The execution ended without a result: {_errors_in(process.last_words())}", None
     outcome = received.result.get("outcome")
     if outcome not in _OUTCOMES:
         return "infra_error", "The execution reported an outcome that does not exist.", None
@@ -258,6 +257,12 @@ def _outcome(execution: Execution, received: _Received, process: Process, ended:
     if first is None:
         return outcome, reason, None
     return outcome, reason or f"{first.cell}: {first.name}: {first.message}"[:500], first
+
+
+def _errors_in(words: str) -> str:
+    """The errors at the ends of tracebacks, without their frames; else the last words as they are."""
+    errors = [line for line in words.splitlines() if re.match(r"[\w.]*(Error|Exception|Timeout): ", line)]
+    return "; ".join(dict.fromkeys(errors))[-600:] or words[-500:] or "no message"
 
 
 def _entries(received: _Received) -> tuple[HandinEntry, ...]:

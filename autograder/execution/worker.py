@@ -7,7 +7,9 @@ Then a request with the questions comes in, and `answers` go out. Nothing after 
 from __future__ import annotations
 
 import copy
+import itertools
 import json
+import os
 import shutil
 import socket
 import time
@@ -18,6 +20,8 @@ from autograder.files import read_bounded
 from autograder.isolation.caller import Caller
 from autograder.isolation.channel import FrameWriter
 from autograder.isolation.enter import LINK
+
+_MOST_FILES = 2_000
 
 
 def prepare_server() -> None:
@@ -96,11 +100,9 @@ def _send_notebook(writer: FrameWriter, notebook: Any) -> None:
 
 
 def _send_handins(writer: FrameWriter, folder: Path, limit: int) -> None:
-    """Every regular file of the hand-in folder up to the limit in total; what is left out is named."""
+    """Every regular file of the hand-in folder and of the folders in it, up to the limit in total; what is left out is named."""
     left = limit
-    for path in sorted(folder.rglob("*"), key=lambda each: (each.name != "manifest.json", str(each))):
-        if path.is_dir() or path.name.endswith(".partial"):
-            continue
+    for path in sorted(_files_in(folder), key=lambda each: (each.name != "manifest.json", str(each))):
         name = str(path.relative_to(folder)).encode("utf-8", "replace").decode()
         try:
             data = read_bounded(path, left)
@@ -109,3 +111,19 @@ def _send_handins(writer: FrameWriter, folder: Path, limit: int) -> None:
             continue
         left -= len(data)
         writer.send("file", data, name=name)
+
+
+def _files_in(folder: Path) -> list[Path]:
+    """What lies in the folder and one level below, the deepest that a hand-in has; whatever else somebody put there is not looked at."""
+    found: list[Path] = []
+    for place in (folder, *(path for path in _entries(folder) if path.is_dir() and not path.is_symlink())):
+        found += [path for path in _entries(place) if not path.is_dir() and not path.name.endswith(".partial")]
+    return found[:_MOST_FILES]
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            return [Path(entry.path) for entry in itertools.islice(entries, _MOST_FILES)]
+    except OSError:
+        return []

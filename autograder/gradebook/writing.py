@@ -6,7 +6,7 @@ A regrade changes automatic scores only. Manual scores, extra credit and manual 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -19,9 +19,8 @@ _NO_RESPONSE = "No response."
 
 @dataclass(frozen=True)
 class GradebookSummary:
-    """What was written: students in order; of those, who has cells that wait for a person; grade ids the gradebook lacks."""
+    """Who has cells that wait for a person, and the grade ids that the gradebook lacks."""
 
-    students: tuple[str, ...] = ()
     needs_manual_grade: tuple[str, ...] = ()
     unknown_cells: tuple[str, ...] = ()
 
@@ -35,31 +34,37 @@ class ManualGrade:
     comment: str | None
 
 
-def write_gradebook(url: str, records: Sequence[Record], unanswered: Mapping[str, Iterable[str]] | None = None) -> GradebookSummary:
-    """Writes automatic scores, one commit per student, so that a kill leaves whole students.
+def write_records(gradebook: Any, records: Sequence[Record], unanswered: Mapping[str, Iterable[str]] | None = None) -> GradebookSummary:
+    """Writes automatic scores in one transaction, so that a kill leaves the gradebook as it was; only what changed is touched.
 
     A None score, and a cell that the record does not name, keep what the gradebook had and wait for a person; so do manual
     cells. `unanswered`: by student, the solution cells that were left as released; their comment becomes "No response.".
     Raises UsageError when an assignment was never released, before anything is written.
     """
-    if not records:
-        return GradebookSummary()
-    with open_gradebook(url) as gradebook:
-        for assignment in sorted({record.assignment for record in records}):
-            _require_released(gradebook, assignment)
-        written = [_write(gradebook, record, None if unanswered is None else unanswered.get(record.student)) for record in records]
-    pairs = list(zip(records, written, strict=True))
-    return GradebookSummary(
-        students=tuple(record.student for record in records),
-        needs_manual_grade=tuple(record.student for record, each in pairs if each.waits),
-        unknown_cells=tuple(dict.fromkeys(f"{record.assignment}: {name}" for record, each in pairs for name in each.unknown)),
-    )
-
-
-@dataclass(frozen=True)
-class _Written:
-    waits: bool
-    unknown: tuple[str, ...]
+    for assignment in sorted({record.assignment for record in records}):
+        _require_released(gradebook, assignment)
+    _begin(gradebook)
+    _add_submissions(gradebook, records)
+    pages = _pages(gradebook, records)
+    waiting: list[str] = []
+    unknown: dict[str, None] = {}
+    submissions, grades, comments = [], [], []
+    for record in records:
+        page = pages[record.assignment, record.student]
+        cells = {cell.grade_id: cell for cell in record.grade_cells}
+        submitted_at = _utc(record.submitted_at)
+        handed_in_again = None not in (submitted_at, page.timestamp) and submitted_at != page.timestamp
+        if submitted_at is not None and submitted_at != page.timestamp:
+            submissions.append({"id": page.submission_id, "timestamp": submitted_at})
+        after = [_grade_after(grade, cells.get(grade.cell), handed_in_again) for grade in page.grades]
+        grades += [grade.as_row() for grade, before in zip(after, page.grades, strict=True) if grade != before]
+        if record.student in (unanswered or {}):
+            comments += _comment_changes(page.comments, frozenset((unanswered or {})[record.student]))
+        if any(grade.needs_manual_grade for grade in after):
+            waiting.append(record.student)
+        unknown |= dict.fromkeys(f"{record.assignment}: {name}" for name in cells if name not in {grade.cell for grade in page.grades})
+    _update(gradebook, submissions, grades, comments)
+    return GradebookSummary(tuple(waiting), tuple(unknown))
 
 
 def _require_released(gradebook: Any, assignment: str) -> None:
@@ -71,30 +76,107 @@ def _require_released(gradebook: Any, assignment: str) -> None:
         raise UsageError(f"The gradebook does not know '{assignment}'.", f"Run `autograder release {assignment}` first.") from None
 
 
-def _write(gradebook: Any, record: Record, unanswered: Iterable[str] | None) -> _Written:
-    submission = _submission(gradebook, record)
-    submitted_at = _utc(record.submitted_at)
-    handed_in_again = None not in (submitted_at, submission.timestamp) and submitted_at != submission.timestamp
-    submission.timestamp = submitted_at or submission.timestamp
-    cells = {cell.grade_id: cell for cell in record.grade_cells}
-    grades = _grades(gradebook, submission)
-    for name, grade in grades.items():
-        _write_grade(grade, cells.get(name), handed_in_again)
-    if unanswered is not None:
-        _write_comments(gradebook, submission, frozenset(unanswered))
-    waits = any(grade.needs_manual_grade for grade in grades.values())
+def _add_submissions(gradebook: Any, records: Sequence[Record]) -> None:
+    """Students and submissions that the gradebook lacks: the rows of nbgrader's `add_submission`, which commits each one by itself."""
+    from nbgrader.api import Comment, Grade, Student, SubmittedAssignment, SubmittedNotebook, new_uuid
+
+    known = {(name, student) for name, student, *_ in _submissions(gradebook, records)}
+    missing = [record for record in records if (record.assignment, record.student) not in known]
+    if not missing:
+        return
+    assignments = {name: gradebook.find_assignment(name) for name in {record.assignment for record in missing}}
+    notebooks = {name: [_cells(notebook) for notebook in assignment.notebooks] for name, assignment in assignments.items()}
+    students = {record.student for record in missing}
+    students -= {student for (student,) in gradebook.db.query(Student.id).filter(Student.id.in_(students))}
+    submissions, pages, grades, comments = [], [], [], []
+    for record in missing:
+        submission = new_uuid()
+        submissions.append({"id": submission, "assignment_id": assignments[record.assignment].id, "student_id": record.student})
+        for notebook, graded, commented in notebooks[record.assignment]:
+            page = new_uuid()
+            pages.append({"id": page, "assignment_id": submission, "notebook_id": notebook})
+            grades += [{"notebook_id": page, "cell_id": cell} for cell in graded]
+            comments += [{"notebook_id": page, "cell_id": cell} for cell in commented]
+    gradebook.db.bulk_insert_mappings(Student, [{"id": student} for student in sorted(students)])
+    for table, rows in ((SubmittedAssignment, submissions), (SubmittedNotebook, pages), (Grade, grades), (Comment, comments)):
+        gradebook.db.bulk_insert_mappings(table, rows)
+
+
+def _cells(notebook: Any) -> tuple[str, list[str], list[str]]:
+    """A notebook of the gradebook: itself, its cells with a grade, its cells with a comment."""
+    graded, commented, tasks = notebook.grade_cells, notebook.solution_cells, notebook.task_cells
+    return notebook.id, [cell.id for cell in (*graded, *tasks)], [cell.id for cell in (*commented, *tasks)]
+
+
+def _begin(gradebook: Any) -> None:
+    """A new transaction. SQLite would lock the file only at the first change, and what was read before could be outdated by then."""
+    from sqlalchemy import text
+
     gradebook.db.commit()
-    return _Written(waits, tuple(name for name in cells if name not in grades))
+    if gradebook.engine.dialect.name == "sqlite":
+        gradebook.db.execute(text("BEGIN IMMEDIATE"))
 
 
-def _submission(gradebook: Any, record: Record) -> Any:
-    from nbgrader.api import MissingEntry
+@dataclass(frozen=True)
+class _Grade:
+    """One row of the gradebook's grades."""
 
-    try:
-        return gradebook.find_submission(record.assignment, record.student)
-    except MissingEntry:
-        gradebook.update_or_create_student(record.student)
-        return gradebook.add_submission(record.assignment, record.student)
+    id: str
+    cell: str
+    auto_score: float | None
+    manual_score: float | None
+    needs_manual_grade: bool
+
+    def as_row(self) -> dict[str, Any]:
+        """What we may change of it: never what a person gave."""
+        return {"id": self.id, "auto_score": self.auto_score, "needs_manual_grade": self.needs_manual_grade}
+
+
+@dataclass(frozen=True)
+class _Page:
+    """One submission in the gradebook; comments are (row, cell, automatic comment)."""
+
+    submission_id: str
+    timestamp: datetime | None
+    grades: list[_Grade] = field(default_factory=list)
+    comments: list[tuple[str, str, str | None]] = field(default_factory=list)
+
+
+def _pages(gradebook: Any, records: Sequence[Record]) -> dict[tuple[str, str], _Page]:
+    """What the gradebook has of these records' submissions, by assignment and student."""
+    from nbgrader.api import BaseCell, Comment, Grade, SubmittedNotebook
+
+    pages = {(name, student): _Page(key, timestamp) for name, student, key, timestamp in _submissions(gradebook, records)}
+    by_id = {page.submission_id: page for page in pages.values()}
+
+    def rows(table: Any, *columns: Any) -> Any:
+        return (
+            gradebook.db.query(SubmittedNotebook.assignment_id, table.id, BaseCell.name, *columns)
+            .select_from(table)
+            .join(BaseCell, BaseCell.id == table.cell_id)
+            .join(SubmittedNotebook, SubmittedNotebook.id == table.notebook_id)
+            .filter(SubmittedNotebook.assignment_id.in_(by_id))
+            .with_for_update(of=table)
+        )
+
+    for submission, *grade in rows(Grade, Grade.auto_score, Grade.manual_score, Grade.needs_manual_grade):
+        by_id[submission].grades.append(_Grade(*grade))
+    for submission, *comment in rows(Comment, Comment.auto_comment):
+        by_id[submission].comments.append((comment[0], comment[1], comment[2]))
+    return pages
+
+
+def _submissions(gradebook: Any, records: Sequence[Record]) -> list[tuple[str, str, str, datetime | None]]:
+    """(assignment, student, submission's row, its timestamp) of those that are there."""
+    from nbgrader.api import Assignment, SubmittedAssignment
+
+    query = (
+        gradebook.db.query(Assignment.name, SubmittedAssignment.student_id, SubmittedAssignment.id, SubmittedAssignment.timestamp)
+        .join(Assignment, Assignment.id == SubmittedAssignment.assignment_id)
+        .filter(Assignment.name.in_({record.assignment for record in records}))
+        .filter(SubmittedAssignment.student_id.in_({record.student for record in records}))
+    )
+    return [tuple(row) for row in query]
 
 
 def _utc(text: str | None) -> datetime | None:
@@ -108,45 +190,31 @@ def _utc(text: str | None) -> datetime | None:
     return parsed
 
 
-def _grades(gradebook: Any, submission: Any) -> dict[str, Any]:
-    from nbgrader.api import BaseCell, Grade, SubmittedNotebook
-
-    rows = (
-        gradebook.db.query(BaseCell.name, Grade)
-        .join(BaseCell, BaseCell.id == Grade.cell_id)
-        .join(SubmittedNotebook, SubmittedNotebook.id == Grade.notebook_id)
-        .filter(SubmittedNotebook.assignment_id == submission.id)
-    )
-    return {str(name): grade for name, grade in rows}
-
-
-def _write_grade(grade: Any, cell: GradeCell | None, handed_in_again: bool) -> None:
+def _grade_after(grade: _Grade, cell: GradeCell | None, handed_in_again: bool) -> _Grade:
     """One rule for all cells: what nobody scored waits for a person; what a person scored waits again only when it changed."""
     score = None if cell is None or cell.manual else cell.score
     changed = handed_in_again or (score is not None and score != grade.auto_score)
-    if grade.manual_score is None:
-        grade.needs_manual_grade = score is None
-    elif changed:
-        grade.needs_manual_grade = True
-    if score is not None:
-        grade.auto_score = score
+    waits = score is None if grade.manual_score is None else changed or grade.needs_manual_grade
+    return replace(grade, needs_manual_grade=waits, auto_score=grade.auto_score if score is None else score)
 
 
-def _write_comments(gradebook: Any, submission: Any, unanswered: frozenset[str]) -> None:
+def _comment_changes(comments: Iterable[tuple[str, str, str | None]], unanswered: frozenset[str]) -> list[dict[str, Any]]:
     """Sets nbgrader's own automatic comment and takes it away again; any other automatic comment stays."""
-    from nbgrader.api import BaseCell, Comment, SubmittedNotebook
+    changes: list[dict[str, Any]] = []
+    for row, cell, said in comments:
+        if cell in unanswered and said != _NO_RESPONSE:
+            changes.append({"id": row, "auto_comment": _NO_RESPONSE})
+        elif cell not in unanswered and said == _NO_RESPONSE:
+            changes.append({"id": row, "auto_comment": None})
+    return changes
 
-    rows = (
-        gradebook.db.query(BaseCell.name, Comment)
-        .join(BaseCell, BaseCell.id == Comment.cell_id)
-        .join(SubmittedNotebook, SubmittedNotebook.id == Comment.notebook_id)
-        .filter(SubmittedNotebook.assignment_id == submission.id)
-    )
-    for name, comment in rows:
-        if name in unanswered:
-            comment.auto_comment = _NO_RESPONSE
-        elif comment.auto_comment == _NO_RESPONSE:
-            comment.auto_comment = None
+
+def _update(gradebook: Any, submissions: list[dict[str, Any]], grades: list[dict[str, Any]], comments: list[dict[str, Any]]) -> None:
+    from nbgrader.api import Comment, Grade, SubmittedAssignment
+
+    for table, changes in ((SubmittedAssignment, submissions), (Grade, grades), (Comment, comments)):
+        gradebook.db.bulk_update_mappings(table, changes)
+    gradebook.db.commit()
 
 
 def read_manual_scores(url: str, assignment: str) -> dict[str, dict[str, ManualGrade]]:

@@ -39,7 +39,7 @@ def main() -> None:
             _open(name, work / "handin" / name, request, images, writer)
         except Refused as refusal:
             writer.send("refused", model=name, reason=f"The model '{name}' cannot be opened: {refusal}.")
-        except BrokenPipeError:
+        except (BrokenPipeError, MemoryError):  # the machine's: no refusal, which would be kept
             raise
         except Exception as error:  # whatever a model that a student configured leads to is that model's
             said = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"

@@ -13,7 +13,7 @@ from autograder.course.profile import RunProfile
 from autograder.data.sealed import SealedSplit
 from autograder.errors import MachineError
 from autograder.execution.devices import Slot, may_fork_warm, slot_environment
-from autograder.execution.environment import server_kind, versions
+from autograder.execution.environment import code_digest, server_kind, versions
 from autograder.execution.rundir import RunFolder
 from autograder.files import digest, digest_files, write_atomic
 from autograder.isolation.channel import ChannelError, ChannelTimeout
@@ -51,7 +51,7 @@ def open_models(
     Raises MachineError when B breaks; a model that cannot be opened is a refusal, with the reason for the student.
     """
     names = [entry.name for entry in run.entries if entry.kind == "model"]
-    key = digest(digest_files(folder.handin), [asdict(each) for each in predictions], split.fingerprint, versions(backend))
+    key = digest(digest_files(folder.handin), [asdict(each) for each in predictions], split.fingerprint, versions(backend), code_digest())
     target = folder.models(key)
     if (target / "refusals.json").is_file():
         return OpenedModels(target, 0.0)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from autograder.course.notebook import GradeCellSpec
 from autograder.course.settings import Curve
-from autograder.records import DeclaredTest, GradeCell, Grading, ScoredTest, Scoring, TestResult
+from autograder.records import DeclaredTest, GradeCell, Grading, Record, ScoredTest, Scoring, TestResult
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,17 @@ class Verdict:
     score: float | None
     max_score: float
     cells: tuple[GradeCell, ...]
+
+    def put_into(self, record: Record) -> Record:
+        """The record with this verdict in the place of its own."""
+        return replace(
+            record,
+            grading=self.grading,
+            grading_reason=self.reason,
+            score=self.score,
+            max_score=self.max_score,
+            grade_cells=self.cells,
+        )
 
 
 def judge(specs: Sequence[GradeCellSpec], declared: Sequence[DeclaredTest], scoring: Scoring, curves: dict[str, Curve]) -> Verdict:

@@ -51,9 +51,14 @@ class FrameWriter:
         head = json.dumps({"kind": kind, "size": len(payload), **fields}).encode() + b"\n"
         view = memoryview(head + payload)
         while view:
-            if self._patience is not None and not select.select([], [self._descriptor], [], self._patience)[1]:
+            if self._patience is not None and not self._writable():
                 raise ChannelTimeout
             view = view[os.write(self._descriptor, view[:_CHUNK]) :]
+
+    def _writable(self) -> bool:
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLOUT)
+        return bool(poll.poll((self._patience or 0.0) * 1000))
 
 
 class FrameReader:
@@ -84,7 +89,8 @@ class FrameReader:
         while len(self._buffer) < size:
             if not self._fill(deadline):
                 raise ChannelError("the stream ended within a message")
-        payload = bytes(self._buffer[:size])
+        with memoryview(self._buffer) as view:
+            payload = bytes(view[:size])
         del self._buffer[:size]
         return Frame(kind, fields, payload)
 

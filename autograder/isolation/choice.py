@@ -18,7 +18,7 @@ from autograder.isolation import cgroup, landlock
 from autograder.isolation.bubblewrap import find_bubblewrap, interpreter_paths
 from autograder.isolation.channel import ChannelError, ChannelTimeout
 from autograder.isolation.probes import PROBES
-from autograder.isolation.sandbox import Caps, Command, Sandbox
+from autograder.isolation.sandbox import Caps, Command, Sandbox, short_folder
 from autograder.isolation.servers import ServerKind
 
 _PROBE_S = 60
@@ -76,6 +76,8 @@ def examine(level: int) -> Examination:
             probes = _probe(sandbox, asked)
     except MachineError as error:
         return Examination(level, {}, error.message)
+    except OSError as error:
+        return Examination(level, {}, f"it could not be tried: {error}")
     probes[_MEMORY] = _memory_in_all(level)
     failed = [f"{name}: {found}" for name, found in probes.items() if found and name not in _OPEN[level]]
     return Examination(level, probes, "; ".join(failed))
@@ -127,10 +129,17 @@ def cures(examined: list[Examination]) -> list[str]:
         elif each.level == 3 and each.obstacle:
             wanted.append("Ask the administrator for a container with CAP_SYS_ADMIN, or run as an ordinary user.")
         elif each.level == 1 and "Landlock" in each.obstacle:
-            wanted.append("Ask for a kernel with Landlock (Linux 5.13 or newer, lsm=landlock).")
+            wanted.append("Ask for a kernel with Landlock (Linux 6.12 or newer, lsm=landlock).")
     if any(each.level == 3 and each.holds for each in examined) and (reason := cgroup.find()[1]):
         wanted.append(f"For a limit of memory in total, ask for control groups that this account may make ({reason}).")
     return wanted
+
+
+def _home() -> str:
+    try:
+        return str(Path.home())
+    except RuntimeError:  # an account without an entry
+        return ""
 
 
 @contextmanager
@@ -138,7 +147,7 @@ def _outside() -> Iterator[dict[str, Any]]:
     """Things on the host that a job must not reach, and where they are."""
     variable, abstract = "AUTOGRADER_PROBE_CANARY", f"autograder-{secrets.token_hex(8)}"
     with (
-        tempfile.TemporaryDirectory(prefix="autograder-probe-") as folder,
+        tempfile.TemporaryDirectory(prefix="autograder-probe-", dir=short_folder()) as folder,
         socket.create_server(("127.0.0.1", 0)) as server,
         socket.socket(socket.AF_UNIX) as named,
         socket.socket(socket.AF_UNIX) as filed,
@@ -154,8 +163,8 @@ def _outside() -> Iterator[dict[str, Any]]:
         os.environ[variable] = "canary"
         try:
             yield {
-                "secrets": [str(secret), f"/proc/{os.getpid()}/environ", f"/proc/{os.getpid()}/root/etc/hostname"],
-                "home": str(Path.home()),
+                "secrets": [str(secret), f"/proc/{os.getpid()}/root{secret}"],
+                "home": _home(),
                 "shown": [str(path) for path in interpreter_paths()],
                 "variable": variable,
                 "port": server.getsockname()[1],

@@ -18,6 +18,7 @@ import select
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -37,6 +38,8 @@ from autograder.isolation.enter import (
     show_own_processes,
 )
 
+_POLL_S = 0.002
+
 
 def guard(job: Job, policy: Policy, stdin: int, stdout: int, stderr: int, lease: int) -> NoReturn:
     """Starts the job, waits for its end or the lease's, and reports. Never returns."""
@@ -52,7 +55,7 @@ def guard(job: Job, policy: Policy, stdin: int, stdout: int, stderr: int, lease:
         for descriptor in (stdin, stdout, stderr, 1, 2):
             os.close(descriptor)
         _await_end(line, first, policy.namespaces)
-        line.send(json.dumps(_reap(first)).encode())
+        line.send(json.dumps(_reap(first, policy.namespaces)).encode())
     os._exit(0)
 
 
@@ -80,35 +83,36 @@ def _await_end(line: socket.socket, first: int, namespaces: bool) -> None:
 
 
 def _kill_below(root: int) -> None:
-    """Kills descendants until none is left alive. Without a namespace there is no other way; orphans come to the guard."""
-    while below := [pid for pid in _descendants(root) if not _is_dead(pid)]:
-        for pid in below:
-            with contextlib.suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
+    """Kills the descendants that can be seen: one whose parent is just ending may be missed, and is then a child of the guard."""
+    for pid in _descendants(root):
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _descendants(root: int) -> list[int]:
     """Process ids below `root`, parents first."""
-    found: list[int] = []
-    with contextlib.suppress(OSError):
-        for task in os.listdir(f"/proc/{root}/task"):
-            with open(f"/proc/{root}/task/{task}/children", encoding="ascii") as stream:
-                found += [int(each) for each in stream.read().split()]
-    return found + [pid for child in found for pid in _descendants(child)]
+    found = [root]
+    for pid in found:
+        with contextlib.suppress(OSError):
+            for task in os.listdir(f"/proc/{pid}/task"):
+                with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as stream:
+                    found += [int(each) for each in stream.read().split()]
+    return found[1:]
 
 
-def _is_dead(pid: int) -> bool:
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stream:
-        return stream.read().rpartition(")")[2].split()[0] in "ZX"
-    return True
+def _reap(first: int, namespaces: bool) -> dict[str, float]:
+    """Waits until all is dead: exit status of the job; CPU seconds and peak memory (MiB) of all processes that ended here.
 
-
-def _reap(first: int) -> dict[str, float]:
-    """Exit status of the job; CPU seconds and peak memory (MiB) of all processes that ended here."""
+    Without a namespace whatever loses its parent becomes a child of the guard: there is nothing left when that has none.
+    """
     status, cpu_s, peak_mib = 0, 0.0, 0.0
     with contextlib.suppress(ChildProcessError):
         while True:
-            pid, ended, usage = os.wait4(-1, 0)
+            pid, ended, usage = os.wait4(-1, 0 if namespaces else os.WNOHANG)
+            if pid == 0:
+                time.sleep(_POLL_S)
+                _kill_below(os.getpid())
+                continue
             cpu_s += usage.ru_utime + usage.ru_stime
             peak_mib = max(peak_mib, usage.ru_maxrss / 1024)
             if pid == first:
@@ -130,8 +134,8 @@ def _first(job: Job, policy: Policy, stdin: int, stdout: int, stderr: int, line:
         _start_companion(job, policy, stderr, far)
         wanted[LINK] = near.fileno()
     keep_descriptors(wanted)
-    confine(policy, job)
-    with socket.socket(fileno=LEASE) as lease:
+    with socket.socket(fileno=LEASE) as lease, _failures_told(lease):
+        confine(policy, job)
         lease.send(b"entered")
     _run(job.module)
 

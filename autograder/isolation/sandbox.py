@@ -24,13 +24,15 @@ from autograder.isolation.enter import Job, Policy
 from autograder.isolation.servers import Server, ServerDied, ServerKind
 from autograder.records import Isolation
 
+_INTERRUPTED = "The command was interrupted."
 _ENTER_S = 60
 _END_S = 30
-_WORDS_BYTES = 4_000
+_WORDS_BYTES = 16_000
 _PATIENCE_S = 60
-# One uid for each running job, from the range above systemd's for containers, which nothing allocates.
+# One uid for each running job, at random from the range above systemd's for containers, which nothing allocates: two
+# commands, also of containers that share a kernel, meet in one with a chance of 1 in 2 million for 10 jobs each.
 # Source: systemd, "Users, Groups, UIDs and GIDs on systemd Systems".
-_FIRST_UID, _UIDS_PER_COMMAND = 0x7000_0000, 64
+_FIRST_UID, _UIDS = 0x7000_0000, 0x0FFF_0000
 _SYSTEM = (
     "/usr",
     "/bin",
@@ -80,7 +82,7 @@ class Process:
     """A running job: frames come from `reader(...)`, `writer` sends; all of it is dead after `kill`."""
 
     def __init__(self, started: _Started, sandbox: Sandbox) -> None:
-        self.work, self.start = started.work, started.how
+        self.work, self.start, self.uid = started.work, started.how, started.uid
         self.writer = FrameWriter(started.stdin, _PATIENCE_S)
         self._started, self._sandbox = started, sandbox
         self._words = bytearray()
@@ -102,10 +104,13 @@ class Process:
             raise BrokenPipeError("the process does not read its input") from None
 
     def kill(self, patience_s: float = 0.0) -> Ended:
-        """Ends the job and everything below it, and waits for that; with patience, it may end by itself before."""
+        """Ends the job and everything below it, and waits for that; with patience, it may end by itself before. Never raises."""
         if self._usage is None:
-            self._usage = self._end(patience_s)
-            self._sandbox.forget(self)
+            self._usage = Ended(-9, 0.0, 0.0)
+            try:
+                self._usage = self._await_end(patience_s)
+            finally:
+                self._clean_up()
         return self._usage
 
     def let_go(self) -> None:
@@ -118,28 +123,37 @@ class Process:
         self._drain.join(timeout=1)
         return bytes(self._words).decode(errors="replace").strip()
 
-    def _end(self, patience_s: float) -> Ended:
-        started = self._started
-        usage = _last_packet(started.lease, patience_s) if patience_s else None
+    def _await_end(self, patience_s: float) -> Ended:
+        """The guard's report. Where the guard itself died its job has died with it; where it is stuck no other job gets its server."""
+        lease = self._started.lease
+        usage, closed = _last_packet(lease, patience_s) if patience_s else ({}, False)
         self.let_go()
-        usage = usage or _last_packet(started.lease, _END_S)
-        for descriptor in (started.stdin, started.stdout):
-            os.close(descriptor)
-        started.lease.close()
-        if usage is None:  # the guard itself is gone, or stuck: its server ends with all that it started
-            self._sandbox.discard(started.server)
-            usage = {}
+        if not usage and not closed:
+            usage, closed = _last_packet(lease, _END_S)
+        if not closed:
+            self._sandbox.retire(self._started.server)
         ended = Ended(int(usage.get("exit", -9)), usage.get("cpu_s", 0.0), usage.get("peak_mib", 0.0))
-        if started.group is not None:
-            measured = started.group.usage()
+        if self._started.group is None:
+            return ended
+        with contextlib.suppress(OSError):
+            measured = self._started.group.usage()
             ended = replace(ended, peak_mib=(measured.peak_bytes or 0) / 2**20 or ended.peak_mib, out_of_memory=measured.oom_kills > 0)
-            started.group.kill()
-            started.group.remove()
-        if started.only:
-            started.server.close()
-        if started.folder is not None:
-            _remove(started.folder)
         return ended
+
+    def _clean_up(self) -> None:
+        """What belonged to the job alone, each part whatever became of the others."""
+        started = self._started
+        with contextlib.ExitStack() as parts:
+            parts.callback(self._sandbox.forget, self)
+            if started.folder is not None:
+                parts.callback(_remove, started.folder)
+            if started.only:
+                parts.callback(self._sandbox.retire, started.server, at_once=True)
+            if started.group is not None:
+                parts.callback(_remove_group, started.group)
+            parts.callback(started.lease.close)
+            for descriptor in (started.stdin, started.stdout):
+                parts.callback(os.close, descriptor)
 
     def _keep_last_words(self) -> None:
         """Reads whatever comes and keeps the end: a job cannot fill a disk or wait for us by writing errors."""
@@ -177,7 +191,7 @@ class _Started:
     lease: socket.socket
     work: Path
     folder: Path | None
-    uid: int | None
+    uid: int
     group: cgroup.Cgroup | None = None
 
 
@@ -203,7 +217,8 @@ class Sandbox:
         self._hierarchy = cgroup.find()[0] if level == 3 else None
         self._servers: dict[ServerKind, Server] = {}
         self._live: set[Process] = set()
-        self._uids = set(range(_UIDS_PER_COMMAND)) if level == 3 else set()
+        self._uids: set[int] = set()
+        self._retired: set[Server] = set()
         self._lock = threading.Lock()
         # Bubblewrap ends with the thread that started it, which must not be one that ends before its jobs do.
         self._starter = ThreadPoolExecutor(1, "sandbox-servers")
@@ -212,7 +227,7 @@ class Sandbox:
     def start(self, command: Command) -> Process:
         """Starts a job; isolation is complete when this returns. Raises MachineError when the machine cannot."""
         if self.stopped:
-            raise MachineError("The command was interrupted.")
+            raise MachineError(_INTERRUPTED)
         try:
             return self._start(command)
         except ServerDied:
@@ -230,8 +245,8 @@ class Sandbox:
 
     def stop(self) -> None:
         """Ends everything that runs, at once and for good; for an interrupted command."""
-        self.stopped = True
         with self._lock:
+            self.stopped = True
             live = list(self._live)
         for process in live:
             process.let_go()
@@ -240,10 +255,12 @@ class Sandbox:
     def close(self) -> None:
         """Ends the servers. Call it when no job is needed any more."""
         with self._lock:
-            servers, self._servers = list(self._servers.values()), {}
+            servers = {*self._servers.values(), *self._retired}
+            self._servers, self._retired = {}, set()
+        for server in servers:
+            server.ask_to_end()
         for server in servers:
             server.close()
-        self._starter.shutdown()
 
     def __enter__(self) -> Sandbox:
         return self
@@ -255,15 +272,18 @@ class Sandbox:
         """The job is dead: its uid may be another's."""
         with self._lock:
             self._live.discard(process)
-            if process._started.uid is not None:
-                self._uids.add(process._started.uid)
+            self._uids.discard(process.uid)
 
-    def discard(self, server: Server) -> None:
-        """The next job gets another server."""
+    def retire(self, server: Server, at_once: bool = False) -> None:
+        """The next job gets another server. This one ends now, or with the sandbox: other jobs of it may still run."""
         with self._lock:
             for kind in [kind for kind, known in self._servers.items() if known is server]:
                 del self._servers[kind]
-        server.close()
+            self._retired.discard(server)
+            if not at_once:
+                self._retired.add(server)
+        if at_once:
+            server.close()
 
     def server_pids(self) -> list[int]:
         """Process ids of the running servers; for measurements and tests."""
@@ -281,6 +301,8 @@ class Sandbox:
             return self._servers[kind]
 
     def _start_server(self, kind: ServerKind) -> Server:
+        if self.stopped:
+            raise MachineError(_INTERRUPTED)
         return self._starter.submit(Server, kind, self._policy, self._bubblewrap).result()
 
     def _start(self, command: Command) -> Process:
@@ -290,7 +312,7 @@ class Sandbox:
             process = self._fork(command, server, only, how)
         except BaseException:
             if only or not server.alive():
-                self.discard(server)
+                self.retire(server, at_once=True)
             raise
         return process
 
@@ -303,17 +325,23 @@ class Sandbox:
             if not problem:
                 return server, "warm"
         cold = self._start_server(replace(command.server, preload=()))
-        cold.problem()
+        with self._lock:
+            self._retired.add(cold)  # it ends with its job, and at the latest with the sandbox
+        try:
+            cold.problem()
+        except BaseException:
+            self.retire(cold, at_once=True)
+            raise
         return cold, f"cold: {problem}"
 
     def _fork(self, command: Command, server: Server, only: bool, how: str) -> Process:
-        folder = None if self._policy.namespaces else Path(tempfile.mkdtemp(prefix="autograder-job-"))
+        folder = None if self._policy.namespaces else Path(tempfile.mkdtemp(prefix="autograder-job-", dir=short_folder()))
         uid = self._take_uid()
         job = Job(
             module=command.module,
             companion=command.companion,
             work=str(folder or WORK),
-            uid=None if uid is None else _FIRST_UID + (os.getpid() * _UIDS_PER_COMMAND + uid) % 0x1000_0000,
+            uid=uid or None,
             environment=command.environment,
             memory_mib=command.caps.memory_mib,
             processes=command.caps.processes,
@@ -325,10 +353,12 @@ class Sandbox:
         packets.expect_senders(ours)
         started = _Started(server, only, how, to_job, from_job, errors, ours, Path(job.work), folder, uid)
         process = Process(started, self)
-        with self._lock:
-            self._live.add(process)
         try:
             try:
+                with self._lock:
+                    if self.stopped:
+                        raise MachineError(_INTERRUPTED)
+                    self._live.add(process)
                 server.fork(job, [stdin, stdout, stderr, theirs.fileno()])
             finally:
                 for descriptor in (stdin, stdout, stderr):
@@ -340,13 +370,15 @@ class Sandbox:
             raise
         return process
 
-    def _take_uid(self) -> int | None:
+    def _take_uid(self) -> int:
+        """A uid that no other job has; 0 where jobs keep the command's."""
         if self.isolation.level != 3:
-            return None
+            return 0
         with self._lock:
-            if not self._uids:
-                raise MachineError(f"More than {_UIDS_PER_COMMAND} submissions at once are not possible.", "Use a lower --jobs.")
-            return self._uids.pop()
+            while (uid := _FIRST_UID + secrets.randbelow(_UIDS)) in self._uids:
+                continue
+            self._uids.add(uid)
+            return uid
 
     def _await_isolation(self, started: _Started, caps: Caps) -> None:
         started.lease.settimeout(_ENTER_S)
@@ -366,6 +398,11 @@ class Sandbox:
             raise ServerDied(started.server.last_words())
         if said != "entered":
             raise MachineError(f"A submission could not be isolated: {said}", "See `autograder isolation`.")
+
+
+def short_folder() -> str | None:
+    """Where temporary folders with sockets go: a socket's path has at most 107 bytes, and TMPDIR alone may be longer."""
+    return "/tmp" if os.access("/tmp", os.W_OK | os.X_OK) else None
 
 
 def _remove(folder: Path) -> None:
@@ -388,12 +425,22 @@ def _remove(folder: Path) -> None:
         os.rmdir(folder)
 
 
-def _last_packet(lease: socket.socket, patience_s: float) -> dict[str, float] | None:
-    """The guard's report, which comes when everything is dead; None when it does not come in time."""
+def _remove_group(group: cgroup.Cgroup) -> None:
+    group.kill()
+    group.remove()
+
+
+def _last_packet(lease: socket.socket, patience_s: float) -> tuple[dict[str, float], bool]:
+    """The guard's report, which comes when everything is dead, or nothing; and whether the guard has ended."""
     lease.settimeout(patience_s)
-    found: dict[str, float] | None = None
-    with contextlib.suppress(OSError, ValueError):
+    found: dict[str, float] = {}
+    try:
         while data := lease.recv(4096):
             if data.startswith(b"{"):
-                found = json.loads(data)
-    return found
+                with contextlib.suppress(ValueError):
+                    found = json.loads(data)
+    except TimeoutError:
+        return found, False
+    except OSError:
+        return found, True
+    return found, True

@@ -36,7 +36,12 @@ def main() -> None:
         packet, descriptors, _, _ = socket.recv_fds(control, PACKET_BYTES, 4)
         if not packet:
             os._exit(0)
-        if os.fork() == 0:
+        try:
+            forked = os.fork()
+        except OSError as error:  # too many processes, too little memory: this job's misfortune alone
+            os.write(descriptors[3], f"failed: {error}".encode())
+            forked = -1
+        if forked == 0:
             control.close()
             guard(Job(**json.loads(packet)), Policy(**config["policy"]), *descriptors)
         for descriptor in descriptors:

@@ -20,6 +20,7 @@ from autograder.isolation.enter import Job, Policy
 # No user site, no working directory on the path, no bytecode; unlike -I it heeds PYTHONHASHSEED, and the environment is ours.
 PYTHON = (sys.executable, "-s", "-P", "-B")
 _IMPORT_S = 300
+_END_S = 2.0
 _PACKET_BYTES = 128 * 1024
 
 
@@ -78,10 +79,9 @@ class Server:
                 self._control.settimeout(_IMPORT_S)
                 try:
                     self._problem = str(json.loads(self._control.recv(_PACKET_BYTES) or b"{}")["problem"])
+                    self._control.settimeout(None)
                 except (OSError, KeyError):
                     raise ServerDied(self.last_words()) from None
-                finally:
-                    self._control.settimeout(None)
         return self._problem
 
     def fork(self, job: Job, descriptors: list[int]) -> None:
@@ -94,11 +94,17 @@ class Server:
     def pid(self) -> int:
         return self._popen.pid
 
+    def ask_to_end(self) -> None:
+        """Lets the server end by itself, also while a thread waits for its imports."""
+        with contextlib.suppress(OSError):
+            self._control.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         """Ends the server; its jobs end when their leases do, at the latest with the server's namespace."""
+        self.ask_to_end()
         self._control.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._popen.wait(timeout=5)
+            self._popen.wait(timeout=_END_S)
         if self._popen.poll() is None:
             self._popen.kill()
             self._popen.wait()

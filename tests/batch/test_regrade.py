@@ -7,14 +7,22 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+import click
 import pytest
 
+from autograder.batch.plan import make_plan, open_sandbox
+from autograder.batch.regrade import Regraded, regrade
+from autograder.batch.store import Store
+from autograder.cli.grade import finish
+from autograder.cli.options import Common
 from autograder.course.loading import load_course
 from autograder.gradebook.session import open_gradebook
 from autograder.gradebook.writing import read_manual_scores
+from autograder.isolation.sandbox import Sandbox
 from autograder.quality.variants import Variant, build_submission
 from tests.conftest import autograder, cell_of, edit_notebook
 
@@ -75,6 +83,112 @@ def test_a_changed_curve_needs_no_process(course: Path) -> None:
     assert 50 <= after["ada"] < 65
     assert f"ada: 80 → {after['ada']:g}" in done.stderr
     assert {path: path.stat().st_mtime_ns for path in course.glob(".autograder/runs/*/*/*")} == files
+
+
+def regrade_here(root: Path, done: Callable[[], None] = lambda: None) -> list[Regraded]:
+    """In this process, and where no sandbox may be opened."""
+
+    def no_sandbox(level: int) -> NoReturn:
+        raise AssertionError("a sandbox was opened")
+
+    course, paths = load_course(root)
+    plan = make_plan(course, paths, "tiny", None, Store(paths.state), None, True, lambda _: None)
+    return regrade(plan, ["ada", "bob", "eve"], no_sandbox, 1, done)
+
+
+def test_a_changed_curve_opens_no_sandbox_and_an_interrupted_regrade_goes_on_where_it_stopped(course: Path) -> None:
+    assert [each.changed for each in regrade_here(course)] == [False, False, False]
+    edit(course / "grading_config.py", "Curve({0.50: 0, 0.70: 1})", "Curve({0.90: 0, 1.00: 1})")
+
+    def interrupt() -> NoReturn:
+        raise KeyboardInterrupt
+
+    records = {path: path.stat().st_mtime_ns for path in course.glob(".autograder/records/smoke/tiny/*/*.json")}
+    with pytest.raises(KeyboardInterrupt):
+        regrade_here(course, interrupt)
+    written = {path for path, before in records.items() if path.stat().st_mtime_ns != before}
+    assert "ada" in {path.parent.name for path in written}
+    kept = {path: path.stat().st_mtime_ns for path in written}
+    assert [each.needs_execution for each in regrade_here(course)] == ["", "", ""]
+    assert {path: path.stat().st_mtime_ns for path in written} == kept
+    after = scores(course)
+    assert after["ada"] is not None
+    assert 50 <= after["ada"] < 65
+    assert after["bob"] == after["ada"] - 15
+
+
+def test_an_interrupt_ends_graders_that_still_run(course: Path) -> None:
+    """Bob's would run until their deadline; Ada's record is made when the interrupt comes."""
+    edit(course / "graders/tiny/test_tiny.py", ".parameters == 7_850", ".parameters == 7_851")
+    edit(
+        course / "graders/tiny/test_tiny.py",
+        "    assert [answer for",
+        "    while list(answers)[0][1] != -2:\n        pass\n    assert [answer for",
+    )
+    settings, paths = load_course(course)
+    plan = make_plan(settings, paths, "tiny", None, Store(paths.state), None, True, lambda _: None)
+    opened: list[Sandbox] = []
+
+    def sandbox(level: int) -> Sandbox:
+        opened.append(open_sandbox(settings, True))
+        return opened[0]
+
+    def interrupt() -> None:
+        if opened:  # so it is Ada, not Eve, who has no run
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        regrade(plan, ["ada", "bob", "eve"], sandbox, 2, interrupt)
+    assert [(each.stopped, each.server_pids()) for each in opened] == [(True, [])]
+    assert scores(course) == {"ada": 60, "bob": 65, "eve": None}
+
+
+def test_nothing_is_written_where_nothing_changed(course: Path) -> None:
+    """Neither records nor autograded notebooks; and the feedback of what was submitted since waits for its grading."""
+    patterns = (".autograder/records/smoke/tiny/*/*", "autograded/*/tiny/*")
+    before = {path: path.stat().st_mtime_ns for pattern in patterns for path in course.glob(pattern)}
+    (course / "submitted/ada/tiny/timestamp.txt").write_text("2027-02-11 18:00:00.000000 UTC")
+    assert autograder(course, "regrade", "tiny", "--jobs", "3").returncode == 0
+    assert {path: path.stat().st_mtime_ns for pattern in patterns for path in course.glob(pattern)} == before
+
+
+def test_a_curve_changed_there_and_back_gives_the_same_record(course: Path) -> None:
+    file = next(course.glob(".autograder/records/smoke/tiny/ada/*.json"))
+    before, config = file.read_bytes(), (course / "grading_config.py").read_text()
+    edit(course / "grading_config.py", "Curve({0.50: 0, 0.70: 1})", "Curve({0.90: 0, 1.00: 1})")
+    regrade_here(course)
+    assert file.read_bytes() != before
+    (course / "grading_config.py").write_text(config)
+    regrade_here(course)
+    assert file.read_bytes() == before
+
+
+def test_a_damaged_record_is_named(course: Path) -> None:
+    next(course.glob(".autograder/records/smoke/tiny/ada/*.json")).write_text("{")
+    done = autograder(course, "regrade", "tiny")
+    assert done.returncode == 0, done.stderr
+    assert "ada: needs execution (its record cannot be read); keeps unscored" in done.stderr
+
+
+def test_a_machine_that_fails_while_regrading_leaves_the_record_and_says_so(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edit(course / "graders/tiny/test_tiny.py", ".parameters == 7_850", ".parameters == 7_851")
+    before = scores(course)
+    settings, paths = load_course(course)
+    plan = make_plan(settings, paths, "tiny", None, Store(paths.state), None, True, lambda _: None)
+
+    def broken(level: int) -> Sandbox:
+        sandbox = open_sandbox(settings, True)
+        sandbox.stop()
+        return sandbox
+
+    found = regrade(plan, ["ada", "bob", "eve"], broken, None, lambda: None)
+    assert [bool(each.failed) for each in found] == [True, True, False]
+    assert scores(course) == before
+    common = Common(settings, paths, None, None, None, None, False)
+    with pytest.raises(click.exceptions.Exit) as left:
+        finish(common, plan.store.latest("smoke", "tiny"), {each.student: each.failed for each in found if each.failed})
+    assert left.value.exit_code == 3
+    assert "ada: keeps the old record, the machine failed: " in capsys.readouterr().err
 
 
 def test_a_changed_grader_executes_no_student_code(course: Path) -> None:

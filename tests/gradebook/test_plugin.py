@@ -20,11 +20,11 @@ ROOT = Path(__file__).parents[2]
 STUB = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
+import json
 from pathlib import Path
-from tests.gradebook.tiny_course import ASSIGNMENT, record, submitted_notebook
+from tests.gradebook.tiny_course import ASSIGNMENT, record, submitted_notebook, write_gradebook
 from autograder.course.paths import CoursePaths
 from autograder.gradebook.autograded import write_autograded
-from autograder.gradebook.writing import write_gradebook
 
 root, url, status, *students = sys.argv[1:]
 paths = CoursePaths(Path(root))
@@ -35,7 +35,8 @@ for student in students:
     broken = "no notebook" in (paths.submitted / student / ASSIGNMENT / "tiny.ipynb").read_text()
     write_gradebook(url, [record(None if broken else 3.25, student=student)])
     if not broken:
-        write_autograded(paths, student, ASSIGNMENT, submitted_notebook(paths), paths.submitted / student / ASSIGNMENT)
+        notebook = json.dumps(submitted_notebook(paths)).encode()
+        write_autograded(paths, student, ASSIGNMENT, notebook, record().submitted_at)
     print("graded", student)
 sys.exit(int(status))
 """

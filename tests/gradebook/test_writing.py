@@ -12,9 +12,9 @@ import pytest
 from autograder.course.paths import CoursePaths
 from autograder.errors import MachineError, UsageError
 from autograder.gradebook.session import open_gradebook
-from autograder.gradebook.writing import GradebookSummary, ManualGrade, read_manual_scores, write_gradebook
+from autograder.gradebook.writing import GradebookSummary, ManualGrade, read_manual_scores
 from autograder.records import GradeCell, Record
-from tests.gradebook.tiny_course import ASSIGNMENT, record
+from tests.gradebook.tiny_course import ASSIGNMENT, record, write_gradebook
 
 AGAIN = "2027-02-11T09:30:00"
 
@@ -53,7 +53,7 @@ def auto_comment(course: CoursePaths, cell: str) -> str | None:
 
 def test_the_first_write_makes_student_submission_and_scores(course: CoursePaths, capfd: pytest.CaptureFixture[str]) -> None:
     summary = write(course, record(2.5), record(4.0, student="bo", submitted_at=None))
-    assert summary == GradebookSummary(students=("ana", "bo"), needs_manual_grade=("ana", "bo"))
+    assert summary == GradebookSummary(needs_manual_grade=("ana", "bo"))
     assert rows(course) == {"units_test": (2.5, None, False), "why": (None, None, True)}
     with open_gradebook(course.gradebook_url) as gradebook:
         assert gradebook.find_submission(ASSIGNMENT, "ana").timestamp == datetime(2027, 2, 10, 18)
@@ -67,6 +67,27 @@ def sql(text: str) -> Any:
     from sqlalchemy import text as statement
 
     return statement(text)
+
+
+def test_submissions_are_made_as_nbgrader_makes_them(course: CoursePaths) -> None:
+    def contents(gradebook: Any, student: str) -> Any:
+        """All columns but the ids of the rows themselves."""
+        submission = gradebook.find_submission(ASSIGNMENT, student)
+        (notebook,) = submission.notebooks
+        parts = (notebook.grades, notebook.comments)
+        rows = [
+            {**{c.name: getattr(row, c.name) for c in row.__table__.c}, "id": None, "notebook_id": None} for part in parts for row in part
+        ]
+        whole = (submission.assignment_id, submission.extension, notebook.notebook_id, notebook.flagged, notebook.late_submission_penalty)
+        return whole, sorted(rows, key=lambda row: (len(row), row["cell_id"]))
+
+    write(course, record(None, grade_cells=(), submitted_at=None))
+    with open_gradebook(course.gradebook_url) as gradebook:
+        gradebook.add_student("bo")
+        gradebook.add_submission(ASSIGNMENT, "bo")
+        assert contents(gradebook, "ana") == contents(gradebook, "bo")
+        ana, bo = (gradebook.find_student(student).to_dict() for student in ("ana", "bo"))
+        assert {**ana, "id": "bo"} == bo
 
 
 def test_writing_twice_is_writing_once(course: CoursePaths) -> None:
@@ -140,24 +161,61 @@ def test_no_response_comes_and_goes_and_other_comments_stay(course: CoursePaths)
     assert auto_comment(course, "why") is None
 
 
-def test_a_student_is_written_as_a_whole_or_not_at_all(course: CoursePaths, monkeypatch: pytest.MonkeyPatch) -> None:
-    from autograder.gradebook import writing
+def test_records_are_written_together_or_not_at_all(course: CoursePaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    from nbgrader.api import Comment
+    from sqlalchemy.orm import Session
 
-    write(course, record(1.0), record(1.0, student="bo"))
-    original = writing._write_grade
+    write(course, record(1.0), record(1.0, student="bo"), unanswered={"ana": ["why"]})
+    original = Session.bulk_update_mappings
 
-    def dies(grade: Any, cell: GradeCell | None, again: bool) -> None:
-        if grade.name == "why" and grade.student.id == "bo":
+    def dies(session: Session, table: Any, changes: Any) -> None:
+        if table is Comment:
             raise KeyboardInterrupt
-        original(grade, cell, again)
+        original(session, table, changes)
 
-    monkeypatch.setattr(writing, "_write_grade", dies)
-    with pytest.raises(KeyboardInterrupt):
-        write(course, record(2.0, submitted_at=AGAIN), record(2.0, student="bo", submitted_at=AGAIN))
-    assert rows(course)["units_test"][0] == 2.0
-    assert rows(course, "bo")["units_test"][0] == 1.0
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "bulk_update_mappings", dies)
+        with pytest.raises(KeyboardInterrupt):
+            write(course, record(2.0, submitted_at=AGAIN), record(2.0, student="bo", submitted_at=AGAIN), unanswered={"ana": []})
+    assert (rows(course)["units_test"][0], rows(course, "bo")["units_test"][0]) == (1.0, 1.0)
     with open_gradebook(course.gradebook_url) as gradebook:
         assert gradebook.find_submission(ASSIGNMENT, "bo").timestamp == datetime(2027, 2, 10, 18)
+    write(course, record(2.0, submitted_at=AGAIN), record(2.0, student="bo", submitted_at=AGAIN), unanswered={"ana": []})
+    assert (rows(course)["units_test"][0], rows(course, "bo")["units_test"][0]) == (2.0, 2.0)
+    assert auto_comment(course, "why") is None
+
+
+def test_what_did_not_change_is_not_touched(course: CoursePaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sqlalchemy.orm import Session
+
+    write(course, record(1.0), record(1.0, student="bo"))
+    changed: list[str] = []
+    monkeypatch.setattr(Session, "bulk_update_mappings", lambda _, table, changes: changed.extend(each["id"] for each in changes))
+    write(course, record(1.0), record(2.0, student="bo"))
+    with open_gradebook(course.gradebook_url) as gradebook:
+        assert changed == [gradebook.find_grade("units_test", ASSIGNMENT, ASSIGNMENT, "bo").id]
+
+
+def test_a_person_cannot_grade_between_our_reading_and_our_writing(course: CoursePaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the cell that they graded just now would wait for them again."""
+    from autograder.gradebook import writing
+
+    write(course, record(1.0))
+    original, said = writing._grade_after, []
+
+    def meanwhile(grade: Any, cell: GradeCell | None, again: bool) -> Any:
+        other = sqlite3.connect(course.root / "gradebook.db", timeout=0)
+        try:
+            other.execute("UPDATE grade SET manual_score = 1.5, needs_manual_grade = 0")
+        except sqlite3.OperationalError as error:
+            said.append(str(error))
+        finally:
+            other.close()
+        return original(grade, cell, again)
+
+    monkeypatch.setattr(writing, "_grade_after", meanwhile)
+    write(course, record(2.0))
+    assert said == ["database is locked"] * 2
 
 
 def test_an_assignment_that_was_never_released_stops_everything_with_its_cure(course: CoursePaths) -> None:
@@ -173,7 +231,6 @@ def test_a_missing_gradebook_is_not_made_by_writing(course: CoursePaths) -> None
     with pytest.raises(UsageError, match="There is no gradebook"):
         write_gradebook(url, [record()])
     assert read_manual_scores(url, ASSIGNMENT) == {}
-    assert write_gradebook(url, []) == GradebookSummary()
     assert not (course.root / "other.db").exists()
 
 

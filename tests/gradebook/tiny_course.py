@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from autograder.course.paths import CoursePaths
+from autograder.gradebook.session import open_gradebook
+from autograder.gradebook.writing import GradebookSummary, write_records
 from autograder.records import GradeCell, Isolation, Record, Seconds, Usage
 
 ASSIGNMENT, COURSE = "tiny", "tiny-course"
@@ -49,6 +52,12 @@ def write_source(root: Path, notebook: Any) -> CoursePaths:
     (root / "grading_config.py").write_text("# a course of ours\n")
     nbformat.write(notebook, paths.source_notebook(ASSIGNMENT))
     return paths
+
+
+def write_gradebook(url: str, records: Sequence[Record], unanswered: Mapping[str, Iterable[str]] | None = None) -> GradebookSummary:
+    """One batch of records into the gradebook at a URL."""
+    with open_gradebook(url) as gradebook:
+        return write_records(gradebook, records, unanswered)
 
 
 def submitted_notebook(paths: CoursePaths, answer: str = "weights = 785") -> dict[str, Any]:

@@ -42,7 +42,7 @@ def _own_capabilities() -> int:
 
 
 _CAPABILITIES = _own_capabilities()
-_DAC_OVERRIDE, _SYS_PTRACE, _SYS_NICE, _SYS_RESOURCE, _MKNOD = 1, 19, 23, 24, 27
+_DAC_OVERRIDE, _SYS_NICE, _SYS_RESOURCE, _MKNOD = 1, 23, 24, 27
 
 
 def _has_user_namespaces() -> bool:
@@ -69,7 +69,7 @@ ATTACKS = [
     Attack("command_environment", "return open(f'/proc/{COMMAND}/environ', 'rb').read()"),
     Attack("command_line", "return open(f'/proc/{COMMAND}/cmdline', 'rb').read()", open_at=(1, 0)),
     Attack("command_files", "return [os.readlink(f'/proc/{COMMAND}/fd/{name}') for name in os.listdir(f'/proc/{COMMAND}/fd')]"),
-    Attack("first_process", "open('/proc/1/mem', 'rb').close()\nreturn 'opened'", capability=_SYS_PTRACE),
+    Attack("parent_environment", "return open(f'/proc/{os.getppid()}/environ', 'rb').read()"),
     Attack(
         "through_other_roots",
         """

@@ -124,6 +124,7 @@ def on_a_terminal(script: str, *arguments: str, folder: Path | None = None, **va
     if pid == 0:
         try:
             os.environ["PYTHONPATH"] = os.getcwd()
+            os.closerange(3, 1024)
             os.dup2(1, 30)
             os.chdir(folder or "/")
             os.execve(sys.executable, [sys.executable, "-c", script, *arguments], {**os.environ, **variables})

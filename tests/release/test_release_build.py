@@ -15,9 +15,17 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 from autograder.course.paths import CoursePaths
 from autograder.errors import ConfigurationError, MachineError, UsageError
 from autograder.gradebook.session import open_gradebook
-from autograder.gradebook.writing import write_gradebook
 from autograder.release.build import Released, release_assignment
-from tests.gradebook.tiny_course import ASSIGNMENT, COURSE, SOLUTION, marked, record, source_notebook, write_source
+from tests.gradebook.tiny_course import (
+    ASSIGNMENT,
+    COURSE,
+    SOLUTION,
+    marked,
+    record,
+    source_notebook,
+    write_gradebook,
+    write_source,
+)
 
 
 def release(paths: CoursePaths, due: datetime | None = None) -> Released:
