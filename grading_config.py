@@ -14,7 +14,7 @@ course = Course(
         Assignment(
             "first_dense_network",
             due="2027-02-12 23:59",
-            resources=Resources(gpus=0.25, memory_gib=4, cpu_fallback=True),
+            resources=Resources(gpus=0.25, memory_gib=2, cpu_fallback=True),
             limits=Limits(cell="10 min", total="20 min", hand_in_mib=16),
             profiles={
                 "smoke": Profile(
