@@ -53,7 +53,8 @@ def demo(common: Common, assignment: str | None, into: str, jobs: int | None) ->
     plan = make_plan(course, paths, chosen, here.profile, store_of(course, paths, here.store), here.data, trust, here.say)
     submissions = find_submissions(paths.submitted, chosen, (), plan.profile.limits.submission_bytes)
     here.say(f"3. Executing and grading {len(submissions)} submissions …")
-    records = run_batch(plan, submissions, sandbox, jobs, False, here.quiet)
+    with sandbox:
+        records = run_batch(plan, submissions, sandbox, jobs, False, here.quiet)
     publish(here, plan, records, len(records), None)
     pages = write_feedback(course, paths, chosen, plan.profile, plan.store, records, paths.gradebook_url)
     report = write_report(course, paths, chosen, plan.profile, records, paths.gradebook_url)

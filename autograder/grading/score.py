@@ -69,6 +69,18 @@ def _pytest(request: dict[str, Any], options: list[str], plugins: list[Any]) -> 
     config = os.path.join(os.getcwd(), "pytest.ini")
     with open(config, "w", encoding="utf-8") as stream:
         stream.write("[pytest]\npython_files = test_*.py\n")
-    arguments = ["-c", config, "--rootdir", request["graders"], "--noconftest", "--assert=plain", "--strict-markers", "-q", "--tb=no"]
+    arguments = [
+        "-c",
+        config,
+        "--rootdir",
+        request["graders"],
+        "--confcutdir",
+        request["graders"],
+        "--noconftest",
+        "--assert=plain",
+        "--strict-markers",
+        "-q",
+        "--tb=no",
+    ]
     arguments += ["-p", "no:cacheprovider", "-p", "no:logging", "-p", "no:doctest", "-p", "no:unittest", "-p", "no:junitxml"]
     return int(pytest.main([*arguments, *options, request["graders"]], plugins=plugins))

@@ -210,9 +210,11 @@ def _run(module: str) -> NoReturn:
 
 
 def _forget_server() -> None:
-    """Interrupts and randomness as in a process of its own: all forks of a server would otherwise draw the same numbers."""
+    """Interrupts, temporary folder and randomness as in a process of its own: all forks would otherwise draw the same numbers."""
     import random
+    import tempfile
 
+    tempfile.tempdir = None  # it was found in the server's environment
     signal.signal(signal.SIGINT, signal.default_int_handler)
     random.seed()
     if "numpy.random" in sys.modules:

@@ -310,9 +310,11 @@ class Sandbox:
         only = how != "warm"
         try:
             process = self._fork(command, server, only, how)
-        except BaseException:
+        except BaseException as error:
             if only or not server.alive():
                 self.retire(server, at_once=True)
+            elif isinstance(error, ServerDied):  # it is on its way out, and must not be asked again
+                self.retire(server)
             raise
         return process
 
@@ -321,7 +323,11 @@ class Sandbox:
         problem = command.cold
         if not problem:
             server = self._server(command.server)
-            problem = server.problem()
+            try:
+                problem = server.problem()
+            except ServerDied:
+                self.retire(server)
+                raise
             if not problem:
                 return server, "warm"
         cold = self._start_server(replace(command.server, preload=()))

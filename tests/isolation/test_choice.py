@@ -1,0 +1,165 @@
+"""Which level is chosen: what the probes show, and never less than was asked for without consent."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from autograder.errors import MachineError, UsageError
+from autograder.isolation import landlock, seccomp
+from autograder.isolation.choice import candidates, choose_sandbox, cures, examine
+from autograder.isolation.sandbox import Sandbox, short_folder
+from tests.conftest import autograder
+from tests.isolation.conftest import examined
+from tests.isolation.running import LEVELS, ROOT
+
+BEST = LEVELS[0]
+
+
+@pytest.fixture
+def best_is_here() -> None:
+    if not examined(BEST).holds:
+        pytest.skip(f"no isolation level {BEST} here: {examined(BEST).obstacle}")
+
+
+@pytest.fixture
+def level_1_is_here() -> None:
+    if not examined(1).holds:
+        pytest.skip(f"no isolation level 1 here: {examined(1).obstacle}")
+
+
+@pytest.fixture
+def without_bubblewrap(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+
+@pytest.fixture
+def without_landlock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(landlock, "abi", lambda: 0)
+
+
+def chosen(min_isolation: int, trust: bool) -> tuple[int, dict[str, str]]:
+    """The level that is chosen, and what its records will say of the probes."""
+    with choose_sandbox(min_isolation, trust) as sandbox:
+        return sandbox.isolation.level, sandbox.isolation.probes
+
+
+def test_the_best_level_that_holds_is_chosen(best_is_here: None) -> None:
+    assert candidates() == LEVELS[:2]
+    for trust in (False, True):
+        level, probes = chosen(2, trust)
+        assert level == BEST
+        assert probes == examined(BEST).results()
+        assert {"files", "network", "outlives"} <= probes.keys()
+
+
+def test_without_bubblewrap_the_next_level_takes_over_where_it_is_enough(level_1_is_here: None, without_bubblewrap: None) -> None:
+    assert examine(BEST).obstacle == "bubblewrap is not installed"
+    level, probes = chosen(1, trust=False)
+    assert level == 1
+    assert probes["socket_files"].startswith("open: ")
+    assert chosen(0, trust=False)[0] == 1
+
+
+def test_without_bubblewrap_the_usual_requirement_is_refused(level_1_is_here: None, without_bubblewrap: None) -> None:
+    with pytest.raises(UsageError) as refused:
+        choose_sandbox(2, trust=False)
+    assert "isolation level 2 is required, this machine offers level 1" in refused.value.message
+    assert "bubblewrap is not installed" in refused.value.message
+    assert "apt install bubblewrap" in refused.value.cure
+    assert "--trust-submissions" in refused.value.cure
+    assert refused.value.exit_status == 2
+
+
+def test_consent_takes_the_best_that_there_is(level_1_is_here: None, without_bubblewrap: None) -> None:
+    assert chosen(2, trust=True)[0] == 1
+
+
+@pytest.mark.parametrize("min_isolation", [0, 1, 2, 3])
+def test_without_any_isolation_nothing_runs_but_with_consent(without_bubblewrap: None, without_landlock: None, min_isolation: int) -> None:
+    with pytest.raises(UsageError, match=f"level {max(1, min_isolation)} is required, this machine offers level 0"):
+        choose_sandbox(min_isolation, trust=False)
+    assert chosen(min_isolation, trust=True) == (0, {})
+
+
+def test_more_than_the_machine_offers_is_refused(best_is_here: None) -> None:
+    with pytest.raises(UsageError, match=f"level 4 is required, this machine offers level {BEST}"):
+        choose_sandbox(4, trust=False)
+
+
+def test_without_seccomp_no_level_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> bytes:
+        raise MachineError("libseccomp is not installed.")
+
+    monkeypatch.setattr(seccomp, "build_filter", missing)
+    found = [examine(level) for level in candidates()]
+    assert [each.obstacle for each in found if "bubblewrap" not in each.obstacle and "Landlock" not in each.obstacle]
+    assert not any(each.holds for each in found)
+    with pytest.raises(UsageError):
+        choose_sandbox(1, trust=False)
+
+
+# A bubblewrap that shows the sandbox a folder too many, or that cannot make one.
+WRAPPER = """#!{python}
+import os, sys
+arguments = sys.argv[1:]
+if {fails}:
+    sys.exit("bwrap: No permissions to create new namespace")
+at = arguments.index("--chdir")
+os.execv({real!r}, [{real!r}, *arguments[:at], "--ro-bind", {shown!r}, {shown!r}, *arguments[at:]])
+"""
+
+
+def install(folder: Path, monkeypatch: pytest.MonkeyPatch, fails: bool) -> None:
+    wrapper = folder / "bwrap"
+    real = shutil.which("bwrap")
+    wrapper.write_text(WRAPPER.format(python=sys.executable, fails=fails, real=real, shown=short_folder()))
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+
+
+def test_what_is_installed_counts_for_nothing_when_a_probe_gets_out(
+    best_is_here: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    install(tmp_path, monkeypatch, fails=False)
+    found = examine(BEST)
+    assert not found.holds
+    assert "files: " in found.obstacle
+    assert "could be read" in found.obstacle
+    assert found.results()["files"].startswith("open: ")
+    with pytest.raises(UsageError, match=r"is required, this machine offers level [01]"):
+        choose_sandbox(2, trust=False)
+
+
+def test_a_sandbox_that_does_not_start_says_why(best_is_here: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    install(tmp_path, monkeypatch, fails=True)
+    found = examine(BEST)
+    assert "No permissions to create new namespace" in found.obstacle
+    assert found.probes == {}
+    assert ("CAP_SYS_ADMIN" if ROOT else "user namespaces") in cures([found])[0]
+
+
+def test_a_level_cannot_be_had_without_its_means(without_bubblewrap: None) -> None:
+    with pytest.raises(MachineError, match="bubblewrap is not installed"):
+        Sandbox(BEST)
+
+
+def test_the_command_refuses_before_anything_is_executed(level_1_is_here: None, released: Path, tmp_path: Path) -> None:
+    folder = released / "submitted/ada/tiny"
+    folder.mkdir(parents=True)
+    shutil.copy(released / "release/tiny/tiny.ipynb", folder)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    done = autograder(released, "grade", "tiny", PATH=str(empty))
+    assert done.returncode == 2, done.stderr
+    assert "isolation level 2 is required, this machine offers level 1" in done.stderr
+    assert not (released / ".autograder/records").exists()
+    assert not (released / ".autograder/runs").exists()
+
+
+def test_an_ordinary_user_is_never_offered_what_only_root_has() -> None:
+    assert (3 in candidates()) == ROOT
+    assert (2 in candidates()) != ROOT
