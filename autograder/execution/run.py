@@ -28,12 +28,12 @@ from autograder.records import Answer, FirstError, Flag, HandinEntry, Isolation,
 
 T = TypeVar("T")
 
+# Not matplotlib_inline.backend_inline: it looks for its shell when it is imported, and plt.show() would show nothing.
 _PRELOAD = (
     "keras",
     "keras.layers",
     "h5py",
     "matplotlib.pyplot",
-    "matplotlib_inline.backend_inline",
     "papermill.engines",
     "papermill.iorw",
     "papermill.clientwrap",

@@ -116,14 +116,18 @@ def _send_handins(writer: FrameWriter, folder: Path, limit: int) -> None:
 def _files_in(folder: Path) -> list[Path]:
     """What lies in the folder and one level below, the deepest that a hand-in has; whatever else somebody put there is not looked at."""
     found: list[Path] = []
-    for place in (folder, *(path for path in _entries(folder) if path.is_dir() and not path.is_symlink())):
-        found += [path for path in _entries(place) if not path.is_dir() and not path.name.endswith(".partial")]
+    for place in (folder, *(Path(entry.path) for entry in _entries(folder) if entry.is_dir(follow_symlinks=False))):
+        entries = (entry for entry in _entries(place) if not entry.is_dir(follow_symlinks=False))
+        found += [Path(entry.path) for entry in entries if not entry.name.endswith(".partial")]
     return found[:_MOST_FILES]
 
 
-def _entries(folder: Path) -> list[Path]:
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """Nothing where there is no folder, or a link instead of one."""
     try:
+        if folder.is_symlink():
+            return []
         with os.scandir(folder) as entries:
-            return [Path(entry.path) for entry in itertools.islice(entries, _MOST_FILES)]
+            return list(itertools.islice(entries, _MOST_FILES))
     except OSError:
         return []

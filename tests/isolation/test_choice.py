@@ -12,7 +12,6 @@ from autograder.errors import MachineError, UsageError
 from autograder.isolation import landlock, seccomp
 from autograder.isolation.choice import candidates, choose_sandbox, cures, examine
 from autograder.isolation.sandbox import Sandbox, short_folder
-from tests.conftest import autograder
 from tests.isolation.conftest import examined
 from tests.isolation.running import LEVELS, ROOT
 
@@ -145,19 +144,6 @@ def test_a_sandbox_that_does_not_start_says_why(best_is_here: None, monkeypatch:
 def test_a_level_cannot_be_had_without_its_means(without_bubblewrap: None) -> None:
     with pytest.raises(MachineError, match="bubblewrap is not installed"):
         Sandbox(BEST)
-
-
-def test_the_command_refuses_before_anything_is_executed(level_1_is_here: None, released: Path, tmp_path: Path) -> None:
-    folder = released / "submitted/ada/tiny"
-    folder.mkdir(parents=True)
-    shutil.copy(released / "release/tiny/tiny.ipynb", folder)
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    done = autograder(released, "grade", "tiny", PATH=str(empty))
-    assert done.returncode == 2, done.stderr
-    assert "isolation level 2 is required, this machine offers level 1" in done.stderr
-    assert not (released / ".autograder/records").exists()
-    assert not (released / ".autograder/runs").exists()
 
 
 def test_an_ordinary_user_is_never_offered_what_only_root_has() -> None:

@@ -38,7 +38,7 @@ from tests.isolation.running import (
 
 SOON = 60
 HAND_IN = "from autograder.student import hand_in\nx = 3\ndef f(n):\n    return n + 1\nhand_in('x', functions=['f'])"
-ASKED = (Question("q", "f", (41,), 5.0),)
+ASKED = (Question("q", "f", (41,), 1.0),)
 at_protected_levels = pytest.mark.parametrize("level", PROTECTED)
 at_all_levels = pytest.mark.parametrize("level", LEVELS)
 with_namespaces = pytest.mark.parametrize("level", NAMESPACES)
@@ -311,8 +311,9 @@ os.read(reading, 1)
 """
 
 
-@at_all_levels
-@pytest.mark.parametrize("end", ["completed", "kernel_died", "timed_out"])
+@pytest.mark.parametrize(
+    ("level", "end"), [*((level, "completed") for level in LEVELS), (LEVELS[0], "kernel_died"), (LEVELS[0], "timed_out")]
+)
 def test_everything_is_dead_before_files_are_read(run: Runner, monkeypatch: pytest.MonkeyPatch, level: int, end: str) -> None:
     token = new_token()
     last = {"completed": "y = 1", "kernel_died": "import os\nos._exit(1)", "timed_out": "while True:\n    pass"}[end]
@@ -330,7 +331,7 @@ def test_everything_is_dead_before_files_are_read(run: Runner, monkeypatch: pyte
         NAMED + f"TOKEN = '{token}'\n" + DAEMON,
         last,
         on_cell=lambda index, count: there.append(len(processes_named(token))),
-        total_s=2 if end == "timed_out" else 60,
+        total_s=1.5 if end == "timed_out" else 60,
     )
     assert ran.run.outcome == end
     assert there == [0, 0, 1]
@@ -342,14 +343,13 @@ def test_everything_is_dead_before_files_are_read(run: Runner, monkeypatch: pyte
 @at_all_levels
 def test_a_run_leaves_no_folder_whatever_it_made_there(run: Runner, level: int) -> None:
     """Deeper than a path may be, and forbidden to its owner."""
-    before = set(Path("/tmp").glob("autograder-job-*"))
     closed = "os.makedirs('closed/within')\nos.chmod('closed/within', 0)\nos.chmod('closed', 0)"
     deep = "for _ in range(2000):\n    os.mkdir('d' * 16)\n    os.chdir('d' * 16)"
     ran = run("import os\nprint(os.path.abspath('..'))", closed, deep)
     assert ran.run.outcome == "completed"
-    assert set(Path("/tmp").glob("autograder-job-*")) <= before
-    if level < 2:
-        assert not Path(ran.printed[0].strip()).exists()
+    folder = Path(ran.printed[0].strip())
+    assert folder.is_absolute()
+    assert not folder.exists()
 
 
 # --- taking more than there is ----------------------------------------------------------------------------------------
@@ -400,15 +400,15 @@ def test_a_process_that_takes_too_much_memory_fails_alone(run: Runner, level: in
 
 SUM = """
 import os, signal
-for _ in range(3):
+for _ in range(4):
     reading, writing = os.pipe()
     if os.fork() == 0:
-        held = b"x" * 150_000_000
+        held = b"x" * 200_000_000
         os.write(writing, b"x")
         signal.pause()
     os.close(writing)
     os.read(reading, 1)
-held = b"x" * 330_000_000
+held = b"x" * 550_000_000
 print("all")
 """
 
@@ -416,7 +416,7 @@ print("all")
 @with_namespaces
 def test_memory_counts_in_all_where_there_are_control_groups(run: Runner, level: int) -> None:
     """Each of these processes takes less than it may, all together take more."""
-    ran = run(HAND_IN, SUM, slot=Slot(memory_mib=700))
+    ran = run(HAND_IN, SUM, slot=Slot(memory_mib=1200))
     counted = "memory_in_all" not in {name for name, found in examined(level).probes.items() if found}
     assert counted == (run.sandbox._hierarchy is not None)
     assert ran.run.outcome == ("memory_exceeded" if counted else "completed")
@@ -440,7 +440,7 @@ def test_a_fork_bomb_does_not_stop_its_neighbour(
     assert processes_named(token) == []
 
 
-@at_all_levels
+@with_namespaces
 def test_processor_time_has_a_limit(run: Runner, capped: Callable[..., None], level: int) -> None:
     capped(cpu_s=2)
     ran = run(HAND_IN, "while True:\n    pass")
@@ -448,7 +448,7 @@ def test_processor_time_has_a_limit(run: Runner, capped: Callable[..., None], le
     assert [entry.name for entry in ran.run.entries] == ["x", "f"]
 
 
-@at_all_levels
+@at_protected_levels
 def test_wall_time_has_a_limit_whatever_is_ignored(run: Runner, level: int) -> None:
     ignore = (
         "import signal\nfor number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}:\n    signal.signal(number, signal.SIG_IGN)"
@@ -462,9 +462,9 @@ def test_wall_time_has_a_limit_whatever_is_ignored(run: Runner, level: int) -> N
     assert [entry.name for entry in ran.run.entries] == ["x", "f"]
 
 
-@at_all_levels
+@at_protected_levels
 def test_a_stopped_process_is_ended_at_its_limit(run: Runner, level: int) -> None:
-    ran = run(HAND_IN, "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)", total_s=2)
+    ran = run(HAND_IN, "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)", total_s=1.5)
     assert ran.run.outcome == "timed_out"
     assert [entry.name for entry in ran.run.entries] == ["x", "f"]
 
@@ -510,7 +510,7 @@ FLOODS = {
 def test_what_is_collected_outside_stays_small(run: Runner, level: int, flood: str) -> None:
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
     before = _memory_mib("VmRSS")
-    ran = run(HAND_IN, dedent(FLOODS[flood]), total_s=4)
+    ran = run(HAND_IN, dedent(FLOODS[flood]), total_s=3)
     assert _memory_mib("VmHWM") - before < 200
     assert ran.run.outcome in ("completed", "output_exceeded", "timed_out", "cell_error", "memory_exceeded")
     kept = sum(path.stat().st_size for path in ran.folder.path.rglob("*"))
@@ -599,11 +599,16 @@ SABOTAGE = {
 }
 
 
-@at_protected_levels
-@pytest.mark.parametrize("sabotage", sorted(SABOTAGE))
+DIFFERENT_AT_LEVEL_1 = ("own group", "parent", "no work folder", "hand-ins are everything", "hand-ins are the worker", "deep hand-ins")
+
+
+@pytest.mark.parametrize(
+    ("level", "sabotage"),
+    [(level, each) for level in PROTECTED for each in SABOTAGE if level >= 2 or each in DIFFERENT_AT_LEVEL_1],
+)
 def test_a_spoilt_run_is_the_students_and_has_an_outcome(run: Runner, level: int, sabotage: str) -> None:
     """Never the machine's fault: that would ask somebody to look after it, and the run to be made again."""
-    ran = run(HAND_IN, dedent(SABOTAGE[sabotage]), "print(1)", questions=ASKED, total_s=3)
+    ran = run(HAND_IN, dedent(SABOTAGE[sabotage]), "print(1)", questions=ASKED, total_s=2)
     assert ran.run.outcome in ("completed", "cell_error", "kernel_died", "timed_out"), ran.run.reason
     assert {entry.name for entry in ran.run.entries} <= {"x", "f"}
 

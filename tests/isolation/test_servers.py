@@ -32,7 +32,7 @@ from autograder.isolation import cgroup
 from autograder.isolation.sandbox import Command, Process, Sandbox
 from autograder.isolation.servers import ServerKind
 from autograder.quality.variants import Variant, build_submission
-from tests.isolation.running import LEVELS, NAMESPACES, ROOT, Place, Runner, server_processes
+from tests.isolation.running import LEVELS, NAMED, NAMESPACES, ROOT, Place, Runner, new_token, processes_named, server_processes
 from tests.isolation.test_probes import PLAIN, ask
 
 SOON = 60
@@ -100,22 +100,19 @@ def test_a_server_killed_while_jobs_run_takes_no_other_with_it(sandboxes: Callab
 
 @with_namespaces
 def test_a_run_whose_server_is_killed_is_nobodys_fault_and_can_be_made_again(run: Runner, level: int) -> None:
+    token = new_token()
+
     def kill(index: int, count: int) -> None:
         if index == 1:
+            above = {process.pid for process in processes_named(token)[0].parents()}
+            (server,) = above & set(run.sandbox.server_pids())
             os.kill(server, signal.SIGKILL)
 
-    cells = ("x = 1", "import signal\nsignal.pause()")
-    assert run("x = 1").run.outcome == "completed"
-    (server,) = [pid for pid in run.sandbox.server_pids() if _has(pid, str(run.place.split.student))]
-    ran = run(*cells, on_cell=kill)
+    ran = run(NAMED + f"name_this_process('{token}')", "import signal\nsignal.pause()", on_cell=kill)
     assert ran.run.outcome == "infra_error"
     assert not ran.folder.path.exists()
     again = run("x = 1", "y = 2")
     assert (again.run.outcome, again.run.isolation.start) == ("completed", "warm")
-
-
-def _has(server: int, word: str) -> bool:
-    return word.encode() in Path(f"/proc/{server}/cmdline").read_bytes().split(b"\0")
 
 
 @at_all_levels
