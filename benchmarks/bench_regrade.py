@@ -135,12 +135,14 @@ def edit(file: Path, change: Callable[[str], str]) -> None:
     file.write_text(after)
 
 
-def check(root: Path, expected: dict[str, float]) -> None:
-    """Every score, in the records and in the gradebook, is the expected one."""
+def check(root: Path, expected: dict[str, float], looked: int) -> None:
+    """Every score, in the records and in the gradebook, is the expected one; and the graders looked at each run so many times."""
     from autograder.gradebook.session import open_gradebook
 
     scores = {record.student: record.score for record in store_of(root).latest(PROFILE, ASSIGNMENT)}
     assert scores == expected, {student: (score, expected[student]) for student, score in scores.items() if score != expected[student]}
+    looks = {len(list(folder.glob("*.json"))) for folder in (root / ".autograder/runs").glob("*/scores")} - {0}
+    assert looks == {1, looked}, f"scored {looks} times; was the package edited meanwhile?"  # 1: the original run
     with open_gradebook(f"sqlite:///{root / 'gradebook.db'}") as gradebook:
         booked = {each.student_id: round(each.score, 2) for each in gradebook.assignment_submissions(ASSIGNMENT)}
     assert booked == {**booked, **expected}
@@ -156,15 +158,17 @@ def measure(root: Path, count: int) -> dict[str, Any]:
 
     edit(root / "grading_config.py", lambda text: re.sub(r"Curve\(\{.*?\}\)", f"Curve({CURVE})", text, count=1))
     measured["regrade, changed curve"] = command(root, "regrade", ASSIGNMENT)
-    check(root, {student: round(others + round(points * (accuracy - 0.5) / 0.5, 2), 2) for student, accuracy in accuracies.items()})
+    check(root, {student: round(others + round(points * (accuracy - 0.5) / 0.5, 2), 2) for student, accuracy in accuracies.items()}, 1)
 
     edit(root / f"graders/{ASSIGNMENT}/{GRADER}", lambda text: text.replace(RIGHT, WRONG, 1))
     measured["regrade, changed grader"] = command(root, "regrade", ASSIGNMENT)
     true = next(value for cell in original.grade_cells for test in cell.tests for value in test.measured.values())
     lost = next(cell.max_score for cell in original.grade_cells if cell.grade_id == LOST)
     assert true is not None
-    check(root, dict.fromkeys(accuracies, round(others - lost + round(points * (true - 0.5) / 0.5, 2), 2)))
+    lower = dict.fromkeys(accuracies, round(others - lost + round(points * (true - 0.5) / 0.5, 2), 2))
+    check(root, lower, 2)
     measured["regrade, nothing new"] = command(root, "regrade", ASSIGNMENT)
+    check(root, lower, 2)
     return measured
 
 

@@ -122,7 +122,7 @@ def confine(policy: Policy, job: Job) -> None:
     """Caps, identity, no capabilities, filter: from here on a process can do no more than a student's code may."""
     mib = 2**20
     for kind, cap in (
-        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_CORE, 1),  # too little for a core dump, and unlike 0 it also keeps the kernel from starting a crash reporter
         (resource.RLIMIT_NOFILE, 1024),
         (resource.RLIMIT_DATA, job.memory_mib * mib),
         (resource.RLIMIT_FSIZE, job.disk_mib * mib),
