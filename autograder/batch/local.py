@@ -10,7 +10,7 @@ from typing import Protocol
 
 from autograder.batch.machine import Machine
 from autograder.batch.pipeline import grade_submission
-from autograder.batch.plan import Plan, servers_of
+from autograder.batch.plan import Plan
 from autograder.batch.slots import Slots, SlotsClosed
 from autograder.errors import UsageError
 from autograder.execution.devices import GPU_CURE, why_gpu_unusable
@@ -34,7 +34,6 @@ def grade_batch(
     Raises UsageError, before anything is executed, when this machine cannot give what the assignment asks for.
     """
     slots = plan_slots(plan, jobs)
-    sandbox.warm_up(servers_of(plan, gpu=slots.first.gpu is not None))
     began = time.monotonic()
 
     def one(submission: Submission) -> Record | None:

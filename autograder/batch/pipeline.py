@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from autograder.batch.plan import Plan
+from autograder.batch.plan import Plan, servers_of
 from autograder.errors import GraderError, MachineError, SubmissionError
 from autograder.execution.devices import Slot
 from autograder.execution.run import Execution, execute
@@ -95,6 +95,7 @@ def _grade(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell
             run = replace(run, release=plan.release_digest)
             write_atomic(folder.run_file, to_json(run))
         if run is None:
+            sandbox.warm_up(servers_of(plan, gpu=slot.gpu is not None))  # nothing from the second submission on
             run = execute(execution, folder, sandbox, on_cell)
         return grade_run(plan, _blank(plan, submission, (*taken.flags, *prepared.flags, *run.flags)), run, folder, sandbox)
 

@@ -160,7 +160,7 @@ def _released_files(notebook: Path) -> dict[str, bytes]:
 
 
 def servers_of(plan: Plan, gpu: bool = False) -> list[ServerKind]:
-    """The fork servers that a batch needs, so that they can be started side by side."""
+    """The fork servers that an execution and its scoring need, so that they can be started side by side."""
     notebook = [] if gpu else [notebook_server(plan.backend, plan.split.student, plan.fonts)]
     return [*notebook, model_server(plan.backend, plan.split), score_server(plan.graders, plan.split)]
 

@@ -17,6 +17,7 @@ from autograder.cli.regrade import regrade
 from autograder.cli.release import release
 from autograder.cli.report import report
 from autograder.errors import AutograderError, ConfigurationError, MachineError
+from autograder.imports import leave_out_address_grammars
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -31,6 +32,7 @@ for command in (check, release, grade, regrade, feedback, report, isolation, dem
 
 def main() -> None:
     """Entry point: errors are shown as sentences, with what to do, and give the exit status of its kind."""
+    leave_out_address_grammars()
     try:
         status = cli(standalone_mode=False)  # click gives the status of an Exit back
         sys.exit(status if isinstance(status, int) else 0)

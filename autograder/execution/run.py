@@ -30,6 +30,7 @@ T = TypeVar("T")
 
 # Not matplotlib_inline.backend_inline: it looks for its shell when it is imported, and plt.show() would show nothing.
 _PRELOAD = (
+    "autograder.execution.worker",  # first: it says what others need not import
     "keras",
     "keras.layers",
     "h5py",
@@ -48,7 +49,6 @@ _PRELOAD = (
     "autograder.data.answering",
     "autograder.execution.engine",
     "autograder.execution.kernel",
-    "autograder.execution.worker",
 )
 # Keras' fit imports TensorFlow for its datasets, whatever the backend.
 _BACKENDS = {"tensorflow": ("tensorflow",), "jax": ("jax", "tensorflow"), "torch": ("torch", "tensorflow")}

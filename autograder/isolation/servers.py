@@ -103,8 +103,9 @@ class Server:
         """Ends the server; its jobs end when their leases do, at the latest with the server's namespace."""
         self.ask_to_end()
         self._control.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._popen.wait(timeout=_END_S)
+        if self._problem is not None:  # else it still imports, and would not hear it
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._popen.wait(timeout=_END_S)
         if self._popen.poll() is None:
             self._popen.kill()
             self._popen.wait()

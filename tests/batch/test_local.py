@@ -41,9 +41,6 @@ class Box:
     def __init__(self) -> None:
         self.stopped = threading.Event()
 
-    def warm_up(self, kinds: list[str]) -> None:
-        assert kinds == ["a server"]
-
     def stop(self) -> None:
         self.stopped.set()
 
@@ -68,7 +65,6 @@ def slots_given(monkeypatch: pytest.MonkeyPatch) -> list[Slot]:
 
     monkeypatch.setattr(local, "grade_submission", grade)
     monkeypatch.setattr(local, "why_gpu_unusable", lambda slot, backend: "")
-    monkeypatch.setattr(local, "servers_of", lambda plan, gpu: ["a server"])
     monkeypatch.setenv("AUTOGRADER_DEVICES", "none")
     return given
 
