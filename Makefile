@@ -51,7 +51,7 @@ test-gpu: venv  ## on a machine with an NVIDIA GPU: train there in the sandbox, 
 	@$(BIN)/python benchmarks/bench_gpu.py
 
 bench: venv  ## the measurements, each into benchmarks/results/
-	@for each in benchmarks/bench_*.py; do $(BIN)/python $$each; done
+	@failed=0; for each in benchmarks/bench_*.py; do $(BIN)/python $$each || failed=1; done; exit $$failed
 
 lock: venv  ## resolve the versions anew (needs network)
 	@$(BIN)/python -m pip install --quiet uv

@@ -124,7 +124,7 @@ def main() -> None:
     parser.add_argument("--peer-students", type=int, default=10, help="how many of them each peer grades (default 10; peers are slow)")
     parser.add_argument("--peers", default=",".join(PEERS), help="which, separated by commas; empty for none (default: all)")
     parser.add_argument("--cores", type=int, default=cores(), help="confine everything to so many cores (default: all)")
-    parser.add_argument("--jobs", type=int, help="submissions side by side (default: one for each core)")
+    parser.add_argument("--jobs", type=int, help="submissions side by side (default: the command's)")
     parser.add_argument("--trust-submissions", action="store_true", help="without isolation; never a result, but good for trying")
     parser.add_argument("--work", type=Path, help="an empty folder for courses and submissions, kept (default: a temporary one)")
     parser.add_argument("--output", type=Path, default=RESULTS / "class.json", metavar="FILE")
@@ -138,7 +138,7 @@ def main() -> None:
         work = options.work or Path(temporary)
         work.mkdir(parents=True, exist_ok=True)
         say(f"autograder: {len(students)} submissions …")
-        ours = grade_class(work / "autograder", students, options.jobs or cores(), options.trust_submissions)
+        ours = grade_class(work / "autograder", students, options.jobs, options.trust_submissions)
         peers = []
         for name in names:
             say(f"{name}: {len(students[: options.peer_students])} submissions …")

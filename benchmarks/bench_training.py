@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--seconds-each", type=float, default=20, help="training time of a submission, alone on one core (default 20)")
     parser.add_argument("--students", type=int, default=4, help="size of the class (default 4)")
     parser.add_argument("--cores", type=int, default=cores(), help="confine everything to so many cores (default: all)")
-    parser.add_argument("--jobs", type=int, help="submissions side by side (default: one for each core)")
+    parser.add_argument("--jobs", type=int, help="submissions side by side (default: the command's)")
     parser.add_argument("--trust-submissions", action="store_true", help="without isolation; never a result, but good for trying")
     parser.add_argument("--output", type=Path, default=RESULTS / "training.json", metavar="FILE")
     options = parser.parse_args()
@@ -52,7 +52,7 @@ def run(work: Path, options: argparse.Namespace) -> dict[str, Any]:
     students = make_class(options.students, epochs)
     expected: Grades = {student.name: dict(student.points) for student in students}
     say(f"autograder: {len(students)} submissions of {epochs} epochs …")
-    ours = grade_class(work / "autograder", students, options.jobs or cores(), options.trust_submissions)
+    ours = grade_class(work / "autograder", students, options.jobs, options.trust_submissions)
     say("nbgrader in as many processes as cores …")
     peer = grade_with_nbgrader(work / "nbgrader", students, min(cores(), len(students)))
     described = describe(ours, cores())

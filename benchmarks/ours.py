@@ -52,7 +52,7 @@ class ClassResult:
         return float(sum(record["usage"].get(usage) or 0.0 for record in self.records))
 
 
-def grade_class(folder: Path, students: Sequence[Student], jobs: int, trust: bool) -> ClassResult:
+def grade_class(folder: Path, students: Sequence[Student], jobs: int | None, trust: bool) -> ClassResult:
     """Releases, submits, grades. Raises RuntimeError when the command does not end well.
 
     The data are split and the interpreter's caches filled before anything is timed, as they are in a course's second week.
@@ -60,7 +60,7 @@ def grade_class(folder: Path, students: Sequence[Student], jobs: int, trust: boo
     course = Path(shutil.copytree(COURSE, folder, ignore=shutil.ignore_patterns("__pycache__")))
     _run(course, "release", ASSIGNMENT)
     submit(course / "release" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb", students, course / "submitted")
-    grade = ["grade", ASSIGNMENT, "--jobs", str(jobs), "--json", "records.json", *(["--trust-submissions"] if trust else [])]
+    grade = ["grade", ASSIGNMENT, "--json", "records.json", *(["--jobs", str(jobs)] if jobs else []), *(["--trust-submissions"] if trust else [])]
     _run(course, *grade, "--dry-run")
     start = _run(course, *grade, "--dry-run")
     measured = _run(course, *grade)

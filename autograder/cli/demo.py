@@ -19,7 +19,7 @@ _COPIED = ("grading_config.py", "nbgrader_config.py", "source_assignments", "gra
 @click.command()
 @click.argument("assignment", required=False)
 @click.option("--into", metavar="DIR", default="demo_course", show_default=True, help="Folder for the demo; made anew each time.")
-@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Submissions side by side (default: one for each core).")
+@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Submissions side by side (default: one more than cores).")
 @common_options
 def demo(common: Common, assignment: str | None, into: str, jobs: int | None) -> None:
     """Grade a small class on the digits that ship with scikit-learn, from release to report.

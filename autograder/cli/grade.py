@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.argument("assignment")
 @click.option("--submitted", metavar="DIR", help="Folder with <student>/<assignment>/ (default: the course's submitted/).")
 @click.option("--student", "students", metavar="ID", multiple=True, help="Only this student; may be given several times.")
-@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Submissions side by side (default: one for each core).")
+@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Submissions side by side (default: one more than cores).")
 @click.option("--gradebook", metavar="URL", help="Write this gradebook, whatever the profile.")
 @click.option("--force", is_flag=True, help="Execute again what is recorded already.")
 @click.option("--trust-submissions", is_flag=True, help="Run without isolation: submissions can do whatever you can do.")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("assignment")
 @click.option("--student", "students", metavar="ID", multiple=True, help="Only this student; may be given several times.")
-@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Submissions side by side (default: one for each core).")
+@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Submissions side by side (default: one more than cores).")
 @click.option("--gradebook", metavar="URL", help="Write this gradebook, whatever the profile.")
 @click.option("--trust-submissions", is_flag=True, help="Open handed-in models without isolation where that is needed.")
 @common_options

@@ -43,12 +43,12 @@ def test_shares_of_a_gpu(share: float, on_each: int) -> None:
 
 
 def test_cores_and_memory_bound_the_default() -> None:
-    assert default_jobs(Machine(8, 64 * 1024), Resources()) == 8
-    assert default_jobs(Machine(8, 64 * 1024), Resources(cpus=4)) == 2
+    assert default_jobs(Machine(8, 64 * 1024), Resources()) == 9
+    assert default_jobs(Machine(8, 64 * 1024), Resources(cpus=4)) == 3
     assert default_jobs(Machine(8, 64 * 1024), Resources(memory_gib=16)) == 3
-    assert default_jobs(Machine(8, 64 * 1024), Resources(cpus=0.5, memory_gib=2)) == 16
+    assert default_jobs(Machine(8, 64 * 1024), Resources(cpus=0.5, memory_gib=2)) == 17
     assert default_jobs(LAPTOP, Resources(memory_gib=8)) == 1
-    assert default_jobs(Machine(2, 512 * 1024, (H100,)), Resources(gpus=0.1)) == 2
+    assert default_jobs(Machine(2, 512 * 1024, (H100,)), Resources(gpus=0.1)) == 3
 
 
 def test_without_a_gpu_asked_for_none_is_given() -> None:
@@ -57,7 +57,7 @@ def test_without_a_gpu_asked_for_none_is_given() -> None:
 
 def test_the_cpu_stands_in_only_where_that_is_allowed() -> None:
     slots = Slots(LAPTOP, Resources(gpus=0.25, memory_gib=2, cpu_fallback=True))
-    assert all_of(slots) == [Slot(memory_mib=2048, cpu_fallback=True)] * 2
+    assert all_of(slots) == [Slot(memory_mib=2048, cpu_fallback=True)] * 3
     assert Slots(LARGE, Resources(gpus=0.25, cpu_fallback=True)).first.gpu == "GPU-a"
 
 
