@@ -60,7 +60,14 @@ def grade_class(folder: Path, students: Sequence[Student], jobs: int | None, tru
     course = Path(shutil.copytree(COURSE, folder, ignore=shutil.ignore_patterns("__pycache__")))
     _run(course, "release", ASSIGNMENT)
     submit(course / "release" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb", students, course / "submitted")
-    grade = ["grade", ASSIGNMENT, "--json", "records.json", *(["--jobs", str(jobs)] if jobs else []), *(["--trust-submissions"] if trust else [])]
+    grade = [
+        "grade",
+        ASSIGNMENT,
+        "--json",
+        "records.json",
+        *(["--jobs", str(jobs)] if jobs else []),
+        *(["--trust-submissions"] if trust else []),
+    ]
     _run(course, *grade, "--dry-run")
     start = _run(course, *grade, "--dry-run")
     measured = _run(course, *grade)
