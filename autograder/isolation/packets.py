@@ -5,6 +5,9 @@ from __future__ import annotations
 import socket
 import struct
 
+# One packet between command and fork server: a configuration with all its paths, or a job.
+PACKET_BYTES = 128 * 1024
+
 
 def expect_senders(line: socket.socket) -> socket.socket:
     """From now on `receive` can tell who sent a packet."""

@@ -19,8 +19,8 @@ from typing import Any
 
 from autograder.isolation.enter import Job, Policy
 from autograder.isolation.guard import guard
+from autograder.isolation.packets import PACKET_BYTES
 
-PACKET_BYTES = 128 * 1024
 
 
 def main() -> None:

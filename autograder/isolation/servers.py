@@ -16,12 +16,12 @@ from pathlib import Path
 from autograder.errors import MachineError
 from autograder.isolation.bubblewrap import WORK, bubblewrap_arguments
 from autograder.isolation.enter import Job, Policy
+from autograder.isolation.packets import PACKET_BYTES
 
 # No user site, no working directory on the path, no bytecode; unlike -I it heeds PYTHONHASHSEED, and the environment is ours.
 PYTHON = (sys.executable, "-s", "-P", "-B")
 _IMPORT_S = 300
 _END_S = 2.0
-_PACKET_BYTES = 128 * 1024
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Server:
             if self._problem is None:
                 self._control.settimeout(_IMPORT_S)
                 try:
-                    self._problem = str(json.loads(self._control.recv(_PACKET_BYTES) or b"{}")["problem"])
+                    self._problem = str(json.loads(self._control.recv(PACKET_BYTES) or b"{}")["problem"])
                     self._control.settimeout(None)
                 except (OSError, KeyError):
                     raise ServerDied(self.last_words()) from None

@@ -14,7 +14,6 @@ from typing import Any
 
 # unshare(2)
 CLONE_NEWNS = 0x0002_0000
-CLONE_NEWCGROUP = 0x0200_0000
 CLONE_NEWUTS = 0x0400_0000
 CLONE_NEWIPC = 0x0800_0000
 CLONE_NEWUSER = 0x1000_0000
@@ -22,24 +21,15 @@ CLONE_NEWPID = 0x2000_0000
 CLONE_NEWNET = 0x4000_0000
 
 # mount(2)
-MS_RDONLY = 1 << 0
 MS_NOSUID = 1 << 1
 MS_NODEV = 1 << 2
 MS_NOEXEC = 1 << 3
-MS_REMOUNT = 1 << 5
-MS_NOATIME = 1 << 10
 MS_BIND = 1 << 12
-MS_MOVE = 1 << 13
 MS_REC = 1 << 14
-MS_UNBINDABLE = 1 << 17
 MS_PRIVATE = 1 << 18
-MS_SLAVE = 1 << 19
-MS_SHARED = 1 << 20
 
 # umount2(2)
-MNT_FORCE = 1
-MNT_DETACH = 2
-UMOUNT_NOFOLLOW = 8
+_MNT_DETACH = 2
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
@@ -87,15 +77,15 @@ def keep_own_processes() -> None:
 
 
 def mount(source: str | None, target: str, fstype: str | None, flags: int, data: str | None = None) -> None:
-    """mount(2). A bind mount needs a second call, with MS_REMOUNT | MS_BIND, for its own flags such as MS_RDONLY to take effect."""
+    """mount(2)."""
     arguments = (_path(source), _path(target), _path(fstype), ctypes.c_ulong(flags), _path(data))
     if _libc.mount(*arguments) != 0:
         raise failure(f"mount(source={source}, type={fstype}, flags={flags:#x}, data={data})", target)
 
 
-def umount(target: str, flags: int = MNT_DETACH) -> None:
-    """umount2(2); by default at once for newcomers, and wholly when its last user is gone."""
-    if _libc.umount2(_path(target), ctypes.c_int(flags)) != 0:
+def umount(target: str) -> None:
+    """umount2(2): at once for newcomers, and wholly when its last user is gone."""
+    if _libc.umount2(_path(target), ctypes.c_int(_MNT_DETACH)) != 0:
         raise failure("umount", target)
 
 
@@ -124,7 +114,7 @@ def drop_capabilities() -> None:
 def become(uid: int, gid: int) -> None:
     """Real, effective and saved ids, and no supplementary groups.
 
-    The kernel then forgets `die_with_parent` and `not_dumpable`: call those afterwards.
+    The kernel then forgets `die_with_parent`: call it afterwards.
     """
     steps: list[tuple[str, Callable[[], None]]] = [
         ("setgroups([])", lambda: os.setgroups([])),
@@ -151,13 +141,8 @@ def adopt_orphans() -> None:
     _prctl("prctl(PR_SET_CHILD_SUBREAPER)", _PR_SET_CHILD_SUBREAPER, 1)
 
 
-def not_dumpable() -> None:
-    """No core dumps, and no reading of this process by others with the same uid. Its files in /proc belong to root from then on."""
-    _prctl("prctl(PR_SET_DUMPABLE)", _PR_SET_DUMPABLE, 0)
-
-
 def dumpable() -> None:
-    """Undoes `not_dumpable`, and what a change of uid did to the same effect: the process can read its own files in /proc again."""
+    """The process can read its own files in /proc, which a change of uid had forbidden."""
     _prctl("prctl(PR_SET_DUMPABLE)", _PR_SET_DUMPABLE, 1)
 
 

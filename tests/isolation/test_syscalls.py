@@ -189,13 +189,11 @@ def test_orphans_are_adopted() -> None:
 def test_dumpable_decides_whose_the_files_in_proc_are() -> None:
     def act() -> list[int]:
         syscalls.become(1234, 1234)
-        owners = []
-        for step in (syscalls.dumpable, syscalls.not_dumpable, syscalls.dumpable):
-            step()
-            owners.append(os.stat("/proc/self/environ").st_uid)
-        return owners
+        before = os.stat("/proc/self/environ").st_uid
+        syscalls.dumpable()
+        return [before, os.stat("/proc/self/environ").st_uid]
 
-    assert in_child(act) == [1234, 0, 1234]
+    assert in_child(act) == [0, 1234]
 
 
 @needs_root
@@ -207,14 +205,12 @@ def test_a_mount_of_ones_own_is_limited_and_unseen(tmp_path: Path) -> None:
         syscalls.mount(None, "/", None, syscalls.MS_REC | syscalls.MS_PRIVATE)
         syscalls.mount("tmpfs", folder, "tmpfs", syscalls.MS_NOSUID | syscalls.MS_NODEV, "size=64k,mode=0700")
         full = error_of(lambda: Path(folder, "much").write_bytes(bytes(1 << 20)))
-        syscalls.mount(None, folder, None, syscalls.MS_REMOUNT | syscalls.MS_BIND | syscalls.MS_RDONLY)
-        read_only = error_of(lambda: Path(folder, "more").write_bytes(b""))
         inside = os.listdir(folder)
         syscalls.umount(folder)
-        return [full, read_only, inside, os.listdir(folder)]
+        return [full, inside, os.listdir(folder)]
 
     Path(folder, "outside").touch()
-    assert in_child(act) == ["ENOSPC", "EROFS", ["much"], ["outside"]]
+    assert in_child(act) == ["ENOSPC", ["much"], ["outside"]]
     assert os.listdir(folder) == ["outside"]
 
 
