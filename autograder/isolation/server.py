@@ -22,7 +22,6 @@ from autograder.isolation.guard import guard
 from autograder.isolation.packets import PACKET_BYTES
 
 
-
 def main() -> None:
     control = socket.socket(fileno=os.dup(0))
     _leave_standard_input()
