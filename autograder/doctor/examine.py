@@ -77,7 +77,7 @@ def _leftovers(found: Sequence[Leftover]) -> Iterator[Finding]:
         counts[each.idiom.subject] = counts.get(each.idiom.subject, 0) + 1
     for subject, each in first.items():
         others = counts[subject] - 1
-        more = f" ({others} more {'place' if others == 1 else 'places'} further down.)" if others else ""
+        more = f" It stands in {others} more {'place' if others == 1 else 'places'}." if others else ""
         yield Finding("legacy", each.idiom.severity, each.place, each.idiom.reason + more, each.idiom.cure)
 
 

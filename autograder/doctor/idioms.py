@@ -15,8 +15,9 @@ _IMPORT = ("ImportError", "ModuleNotFoundError", "AttributeError")
 
 @dataclass(frozen=True)
 class Idiom:
-    """One leftover. `raises`: names of the exceptions it ends in, none when it silently means something else; `sign`: a pattern in
-    their messages that tells this cause from others. `now`: the module that stands in the place of one that is gone.
+    """One leftover. `raises`: names of the exceptions it ends in; `sign`: a pattern in their messages that tells this cause from
+    others. `silent`: it means something else today and raises nothing itself; `raises` is then where that may show. `now`: the
+    module that stands in the place of one that is gone.
     """
 
     subject: str
@@ -26,6 +27,7 @@ class Idiom:
     sign: str = ""
     severity: Severity = "costs points"
     now: str = ""
+    silent: bool = False
 
     def explains(self, error: str, message: str) -> bool:
         """Whether an exception of this name and message is what the idiom ends in."""
@@ -35,7 +37,7 @@ class Idiom:
 def _gone(name: str, cure: str, now: str = "") -> tuple[str, Idiom]:
     last = re.escape(name.rpartition(".")[2])
     reason = f"`{name}` is of an older version; the installed one no longer has it."
-    return name, Idiom(name, reason, cure, _IMPORT, rf"['.]{last}'", now=now)
+    return name, Idiom(name, reason, cure, _IMPORT, rf"['.]{last}['`]", now=now)
 
 
 def _moved(old: str, now: str, example: str) -> tuple[str, Idiom]:
@@ -115,10 +117,13 @@ GONE: dict[str, Idiom] = dict(
         _gone("sklearn.grid_search", "Write `from sklearn.model_selection import …`."),
         _gone("sklearn.externals.joblib", "Write `import joblib`."),
         *(_gone(f"scipy.misc.{name}", "Use matplotlib: `plt.imread(…)`, `plt.imshow(…)`.") for name in ("imread", "imresize", "imshow")),
-        _gone("google.colab", "It exists in Colab alone. Leave the line out, and use the data that the assignment gives you."),
     ]
 )  # fmt: skip
 
+GONE["google.colab"] = Idiom(
+    "google.colab", "`google.colab` exists in Colab alone.", "Leave the line out, and use the data that the assignment gives you.",
+    _IMPORT, r"'google(\.colab)?'",
+)  # fmt: skip
 # Optimizers' own namespace: importing it works, using anything in it does not.
 _LEGACY = "`keras.optimizers.legacy` is only a name in Keras 3: its optimizers cannot be used."
 GONE["keras.optimizers.legacy"] = Idiom(
@@ -162,7 +167,8 @@ KEYWORDS: dict[tuple[str, str], Idiom] = dict(
             ("keras.optimizers", "decay"),
             Idiom(
                 "decay=", "Keras 3 ignores the argument `decay=`: the learning rate stays what it is.",
-                "Leave it out, or give `learning_rate=keras.optimizers.schedules.InverseTimeDecay(…)`.", severity="worth knowing",
+                "Leave it out, or give `learning_rate=keras.optimizers.schedules.InverseTimeDecay(…)`.",
+                severity="worth knowing", silent=True,
             ),
         ),
         _keyword("keras.layers", "border_mode", "Write `padding=`."),
@@ -263,12 +269,15 @@ KERNEL_IN_TWO = Idiom(
     "Conv2D(8, 3, 3)",
     "The third number is the stride now, no longer the kernel's second side: the layer skips most positions, and its output is smaller.",
     "Write the kernel as one: `Conv2D(8, (3, 3))`. If you do want a stride, name it: `strides=3`.",
+    ("ValueError", "CheckFailed"),
+    r"output size would be (?:zero or )?negative|model's output|parameters",
+    silent=True,
 )
 ADADELTA_RATE = Idiom(
     "Adadelta()", "The default learning rate of `Adadelta` was 1.0 and is 0.001 now: the network hardly learns.",
-    "Write `keras.optimizers.Adadelta(learning_rate=1.0)`.",
+    "Write `keras.optimizers.Adadelta(learning_rate=1.0)`.", silent=True,
 )  # fmt: skip
 ADAGRAD_RATE = Idiom(
     "Adagrad()", "The default learning rate of `Adagrad` was 0.01 and is 0.001 now: the network learns more slowly.",
-    "Write `keras.optimizers.Adagrad(learning_rate=0.01)`.", severity="worth knowing",
+    "Write `keras.optimizers.Adagrad(learning_rate=0.01)`.", severity="worth knowing", silent=True,
 )  # fmt: skip
