@@ -65,12 +65,18 @@ def _look_around(notebook: Path, data: bytes, release: Path | None, course: Path
     """The released notebook to compare with, if there is one, and what is known beside the notebook."""
     from autograder.doctor.examine import Surroundings
 
-    siblings = tuple(sorted(path.name for path in notebook.resolve().parent.iterdir()))
-    here = Surroundings(name=notebook.name, siblings=siblings)
+    here = Surroundings(name=notebook.name, siblings=_siblings(notebook))
     root = course or Path()
     if course is None and not (root / "grading_config.py").is_file():
         return release, here
     return _in_course(root, data, release, here)
+
+
+def _siblings(notebook: Path) -> tuple[str, ...]:
+    try:
+        return tuple(sorted(path.name for path in notebook.absolute().parent.iterdir()))
+    except OSError:
+        return ()
 
 
 def _in_course(root: Path, data: bytes, release: Path | None, here: Surroundings) -> tuple[Path | None, Surroundings]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from autograder.doctor.finding import Place
 
 MAX_SOURCE = 100_000  # characters; a cell written by hand has a few thousand
+MAX_TOTAL = 500_000  # of all cells together; a tree takes some hundred times the memory of its text
 _AWAIT = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 _PYTHON_MAGICS = ("time", "timeit", "capture", "prun")
 _CELL_MAGIC = re.compile(r"\s*%%(\w+)[^\n]*")
@@ -20,16 +22,19 @@ _ASSIGNED = re.compile(r"([ \t]*[\w, \t]+=[ \t]*)[%!][^=].*$")
 
 @dataclass(frozen=True)
 class CodeCell:
-    """One code cell. `number` counts all cells of the submitted notebook from 1; `locked`: its text is the instructor's."""
+    """One code cell. `number` counts all cells of the submitted notebook from 1; `locked`: its text is the instructor's;
+    `unread`: it is beyond what is looked through.
+    """
 
     number: int
     source: str
     grade_id: str | None = None
     locked: bool = False
+    unread: bool = False
 
     @cached_property
     def _read(self) -> tuple[ast.Module | None, SyntaxError | None]:
-        return read_python(self.source)
+        return (None, None) if self.unread else read_python(self.source)
 
     @property
     def tree(self) -> ast.Module | None:
@@ -48,6 +53,15 @@ class CodeCell:
     def at_line(self, line: int | None) -> Place:
         """The place of one line of this cell."""
         return place_of(self.number, self.grade_id, self.source, line)
+
+
+def within_limits(cells: Iterable[CodeCell]) -> list[CodeCell]:
+    """The cells, those after the first MAX_TOTAL characters marked as unread: what students write must not fill the memory."""
+    kept, total = [], 0
+    for cell in cells:
+        total += len(cell.source)
+        kept.append(cell if total <= MAX_TOTAL else replace(cell, unread=True))
+    return kept
 
 
 def place_of(number: int, grade_id: str | None, source: str, line: int | None = None) -> Place:

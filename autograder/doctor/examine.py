@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from autograder.doctor.code import CodeCell, place_of
+from autograder.doctor.code import CodeCell, place_of, within_limits
 from autograder.doctor.finding import Finding, Place, worst_first
 from autograder.doctor.habits import find_habits
 from autograder.doctor.legacy import Leftover, find_leftovers
@@ -50,6 +50,7 @@ def examine(data: bytes, release: dict[str, Any] | None = None, around: Surround
         code = _as_executed(prepared.notebook["cells"], submitted, release)
     else:
         findings += from_flags(submitted.flags, submitted.cells, None)
+    code = within_limits(code)
     texts = _text_cells(submitted.cells, {cell.number for cell in code})
     return worst_first([*findings, *_of_code(code, texts, around)])
 

@@ -245,6 +245,10 @@ SYNTAX: dict[str, Idiom] = {
     )
 }
 
+PRINT_INTO = Idiom(
+    "print >>", "This is Python 2: there `print >>file, …` wrote into a file.", "Write `print(…, file=file)`.", ("TypeError",),
+    r"for >>: 'builtin_function_or_method'",
+)  # fmt: skip
 LR_OF_OPTIMIZER = Idiom(
     ".optimizer.lr", "An optimizer's rate is no longer called `lr`.", "Write `model.optimizer.learning_rate`.", ("AttributeError",), "'lr'"
 )

@@ -93,6 +93,8 @@ def _idioms(node: ast.AST, about: _Notebook) -> Iterator[Idiom]:
         yield from _history(node, about)
     elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in idioms.NAMES and node.id not in about.defined:
         yield idioms.NAMES[node.id]
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.RShift) and isinstance(node.left, ast.Name) and node.left.id == "print":
+        yield idioms.PRINT_INTO
     elif isinstance(node, ast.Call):
         yield from _call(node, about)
 

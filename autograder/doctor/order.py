@@ -42,11 +42,8 @@ class TextCell:
 
 def uses_of(source: str) -> Uses | None:
     """What a cell reads and binds, by Python's own symbol table; None when it cannot be seen."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            table = symtable.symtable(without_magics(source) or "", "<cell>", "exec")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    table = _table(source) or _table(without_magics(source) or "")
+    if table is None:
         return None
     symbols = table.get_symbols()
     bound = {each.get_name() for each in symbols if each.is_assigned() or each.is_imported()}
@@ -59,10 +56,19 @@ def uses_of(source: str) -> Uses | None:
     return Uses(frozenset(now - bound), frozenset(later - bound), frozenset(bound))
 
 
+def _table(source: str) -> symtable.SymbolTable | None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return symtable.symtable(source, "<cell>", "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
 def _scopes(table: symtable.SymbolTable, at_once: bool) -> Iterator[tuple[symtable.SymbolTable, bool]]:
     """The scopes within, and whether their lines run together with the cell: bodies of classes and comprehensions do."""
     for child in table.get_children():
-        runs = at_once and (child.get_type() == "class" or child.get_name() in _AT_ONCE)
+        runs = at_once and (child.get_type() == "class" or child.get_name().strip("<>") in _AT_ONCE)
         yield child, runs
         yield from _scopes(child, runs)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autograder.doctor.code import CodeCell, place_of
+from autograder.doctor.code import CodeCell, place_of, within_limits
 from autograder.doctor.finding import Place
 from autograder.doctor.legacy import Leftover, find_leftovers
 from autograder.doctor.modules import RENAMED
@@ -59,11 +59,11 @@ def _failed(cells: Sequence[dict[str, Any]], error: FirstError | None) -> int | 
 
 def _legacy(cells: Sequence[dict[str, Any]], error: FirstError, failed: int) -> tuple[Place, str] | None:
     """The idiom that ends in this error: in the failing cell, else in the nearest one above, whose function it may have called."""
-    code = [
+    code = within_limits(
         CodeCell(number, joined(cell.get("source")), grade_id(cell), is_locked(cell))
         for number, cell in enumerate(cells, start=1)
         if cell.get("cell_type") == "code"
-    ]
+    )
     explaining = [each for each in find_leftovers(code) if each.idiom.explains(error.name, error.message)]
     here = [each for each in explaining if each.place.cell == failed]
     chosen = (here or explaining[::-1])[:1]

@@ -63,6 +63,7 @@ def claims() -> Iterator[Claim]:
         yield Claim(idiom, f"{name}(3)")
     broken = ("print 'done'", "exec 'a = 1'", "try:\n    pass\nexcept ValueError, e:\n    pass", "mode = 0755")
     yield from (Claim(idiom, code) for idiom, code in zip(idioms.SYNTAX.values(), broken, strict=True))
+    yield Claim(idioms.PRINT_INTO, "import sys\nprint >>sys.stdout, 'done'")
     yield Claim(idioms.LR_OF_OPTIMIZER, "model.optimizer.lr")
     yield Claim(idioms.ACC_IN_HISTORY, "history = model.fit(x, y, verbose=0)\nhistory.history['acc']")
     stop = "callbacks.EarlyStopping(monitor='val_acc')"
