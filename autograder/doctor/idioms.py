@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from autograder.doctor.finding import Severity
 
+_LIBRARIES = {"keras": "Keras", "tensorflow": "TensorFlow", "numpy": "NumPy", "sklearn": "scikit-learn", "scipy": "SciPy"}
 _IMPORT = ("ImportError", "ModuleNotFoundError", "AttributeError")
 
 
@@ -36,7 +37,7 @@ class Idiom:
 
 def _gone(name: str, cure: str, now: str = "") -> tuple[str, Idiom]:
     last = re.escape(name.rpartition(".")[2])
-    reason = f"`{name}` is of an older version; the installed one no longer has it."
+    reason = f"`{name}` belongs to an older {_LIBRARIES[name.partition('.')[0]]}; the one installed here no longer has it."
     return name, Idiom(name, reason, cure, _IMPORT, rf"['.]{last}['`]", now=now)
 
 

@@ -20,7 +20,7 @@ from autograder.records import FirstError
 @dataclass(frozen=True)
 class Explanation:
     """What to say of the first error. `cell`: number of the cell that failed; `cause`: where the reason stands, perhaps
-    another cell; `later`: how many cells failed after it.
+    another cell; `later`: how many cells failed after it, cells without an answer left out.
     """
 
     cell: int
@@ -43,7 +43,7 @@ def explain_first_failure(notebook: dict[str, Any] | None, error: FirstError | N
     found = _legacy(cells[:failed], error, failed) or _text_cell(cells, error) or _renamed(cells[failed - 1], error, failed)
     if found is None:
         return None
-    later = sum(_has_error(cell) for cell in cells[failed:])
+    later = sum(_fails_in_turn(cell) for cell in cells[failed:])
     return Explanation(failed, found[0], found[1], later)
 
 
@@ -97,6 +97,8 @@ def _renamed(cell: dict[str, Any], error: FirstError, failed: int) -> tuple[Plac
     return place, f"The module `{missing[1]}` is not installed where notebooks are graded. Write `{RENAMED[missing[1]]}` instead."
 
 
-def _has_error(cell: dict[str, Any]) -> bool:
-    outputs = cell.get("outputs")
-    return isinstance(outputs, list) and any(isinstance(each, dict) and each.get("output_type") == "error" for each in outputs)
+def _fails_in_turn(cell: dict[str, Any]) -> bool:
+    """Whether the cell failed too; one that still has its placeholder fails by itself."""
+    found = cell.get("outputs")
+    outputs = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+    return any(each.get("output_type") == "error" and each.get("ename") != "NotImplementedError" for each in outputs)

@@ -42,10 +42,18 @@ def text_of(cells: dict[str, Any], first: FirstError) -> str:
 def test_the_page_explains_the_first_error_and_what_follows_from_it() -> None:
     text = text_of(cascade(), FirstError("libraries", "ModuleNotFoundError", GONE))
     assert "First error: ModuleNotFoundError in Libraries" in text
-    assert "Line 2: keras.layers.core is of an older version; the installed one no longer has it. Write from keras.layers import …" in text
+    assert "Line 2 of the cell: keras.layers.core belongs to an older Keras; the one installed here no longer has it." in text
+    assert "Write from keras.layers import …" in text
     assert "2 more cells failed after it, probably because of this error. Mend this one first" in text
-    assert text.count("is of an older version") == 2  # above, and at the cell
+    assert text.count("belongs to an older Keras") == 2  # above, and at the cell
     assert "not installed where notebooks are graded" not in text
+
+
+def test_cells_without_an_answer_do_not_follow_from_it() -> None:
+    cells = cascade()
+    cells["cells"][-1]["outputs"] = [error("NotImplementedError", "")]
+    text = text_of(cells, FirstError("libraries", "ModuleNotFoundError", GONE))
+    assert "One more cell failed after it, probably because of this error." in text
 
 
 def test_points_and_checks_are_the_same_with_and_without_it() -> None:
