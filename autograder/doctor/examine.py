@@ -93,7 +93,7 @@ def _unreadable(code: Sequence[CodeCell]) -> Iterator[Finding]:
 
 
 def _open_answers(code: Sequence[CodeCell]) -> Iterator[Finding]:
-    still = [cell for cell in code if PLACEHOLDER in cell.source and not cell.locked]
+    still = [cell for cell in code if PLACEHOLDER in cell.source and "YOUR CODE HERE" in cell.source and not cell.locked]
     if still:
         names = ", ".join(cell.grade_id or f"cell {cell.number}" for cell in still[:5]) + (" …" if len(still) > 5 else "")
         count = "1 cell still has its" if len(still) == 1 else f"{len(still)} cells still have their"

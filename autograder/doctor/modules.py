@@ -17,7 +17,7 @@ from autograder.doctor.finding import Finding, Severity
 RENAMED = {
     "cPickle": "pickle", "Queue": "queue", "StringIO": "io", "ConfigParser": "configparser", "Tkinter": "tkinter",
     "urllib2": "urllib.request", "urlparse": "urllib.parse", "scikeras": "keras.wrappers", "tf_keras": "keras", "Keras": "keras",
-    "scikit_learn": "sklearn", "cv2": "matplotlib.pyplot", "theano": "keras.ops", "imutils": "matplotlib.pyplot",
+    "scikit_learn": "sklearn", "cv2": "matplotlib.pyplot",
 }  # fmt: skip
 _FORGIVING = ("ImportError", "ModuleNotFoundError", "Exception", "BaseException")
 

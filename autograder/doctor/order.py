@@ -15,8 +15,8 @@ from autograder.doctor.finding import Finding, Place
 from autograder.doctor.idioms import NAMES
 
 PLACEHOLDER = "raise NotImplementedError"
-_KNOWN = frozenset(dir(builtins)) | {"get_ipython", "display", "exit", "quit", "In", "Out"}
-_NUMBERED = re.compile(r"_+\d*|_i+\d*")
+_KNOWN = frozenset(dir(builtins)) | {"get_ipython", "display", "exit", "quit", "In", "Out", "__builtins__", "__IPYTHON__"}
+_NUMBERED = re.compile(r"_+\d*|_i+\d*|_[dio]h|_exit_code")
 _AT_ONCE = ("listcomp", "setcomp", "dictcomp", "genexpr")
 # What can bind names that cannot be seen in the text.
 _UNSEEN = re.compile(r"import\s+\*|\bexec\s*\(|globals\(\)|locals\(\)|NameError|(?m:^\s*%{1,2}(?:run|load|pylab|capture|store)\b)")
@@ -77,19 +77,25 @@ def find_undefined(cells: Sequence[CodeCell], texts: Sequence[TextCell]) -> list
     """Names without a value where they are read, in cells that are not locked, each once. `cells` in the order of execution."""
     uses = [uses_of(cell.source) if cell.tree is not None else None for cell in cells]
     anywhere = frozenset().union(*(each.bound for each in uses if each))
+    all_seen = all(use is not None and not _hides(cell) for cell, use in zip(cells, uses, strict=True))
     findings: dict[str, Finding] = {}
     known, certain = set(_KNOWN), True
     for index, (cell, use) in enumerate(zip(cells, uses, strict=True)):
         certain = certain and use is not None and not _UNSEEN.search(cell.source)
         if use is not None and certain and not cell.locked:
-            missing = sorted((use.now - known) | (use.later - anywhere - known))
+            missing = sorted((use.now - known) | (use.later - anywhere - known if all_seen else frozenset()))
             for name in missing:
                 if name not in findings and name not in NAMES and not _NUMBERED.fullmatch(name):
                     below = next((other for other, its in zip(cells[index:], uses[index:], strict=True) if its and name in its.bound), None)
                     findings[name] = _finding(name, cell, below, texts)
         known |= use.bound if use else set()
-        certain = certain and PLACEHOLDER not in cell.source  # what an answer that is still to come will define is not known
+        certain = certain and not _hides(cell)
     return list(findings.values())
+
+
+def _hides(cell: CodeCell) -> bool:
+    """Whether a cell may bind more than can be seen; an answer that is still to come does."""
+    return PLACEHOLDER in cell.source or _UNSEEN.search(cell.source) is not None
 
 
 def _finding(name: str, cell: CodeCell, below: CodeCell | None, texts: Sequence[TextCell]) -> Finding:

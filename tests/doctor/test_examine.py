@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from autograder.course.loading import load_course
 from autograder.course.notebook import read_notebook
@@ -191,6 +193,32 @@ def test_a_huge_notebook_is_examined_or_refused() -> None:
     assert [each.kind for each in found(*["x = 1\nprint(x)"] * 1_999, "import zzqqxx")] == ["missing_import"]
     with pytest.raises(SubmissionError, match="5,000 cells"):
         examine(notebook(*["x = 1"] * 5_000))
+
+
+_CODE = st.text() | st.lists(
+    st.sampled_from([*"xyab=()[]:'.,%!?#@\n\\ ", "import ", "from ", "def ", "print ", "keras", "lr=", "%%time\n", "    "])
+).map("".join)
+_JSON = st.recursive(
+    st.none() | st.integers() | _CODE, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+)
+_CELL = st.fixed_dictionaries(
+    {"cell_type": st.sampled_from(["code", "raw", "markdown"]), "source": _CODE | st.lists(_CODE, max_size=3)},
+    optional={
+        "metadata": _JSON
+        | st.fixed_dictionaries({"nbgrader": st.fixed_dictionaries({"grade_id": st.sampled_from(["prepare", "images"])})}),
+        "outputs": _JSON,
+    },
+)
+
+
+@given(st.lists(_CELL | _JSON, max_size=5), st.booleans())
+@settings(max_examples=300, deadline=None)
+def test_no_notebook_ends_in_a_traceback(cells: list[Any], known: bool) -> None:
+    data = json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}).encode()
+    for finding in examine(data, TINY if known else None):
+        assert finding.reason
+        assert finding.cure
+        assert str(finding.place)
 
 
 def test_every_kind_of_flag_has_a_severity_reason_and_cure() -> None:

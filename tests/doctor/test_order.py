@@ -51,7 +51,10 @@ def test_where_names_may_come_from_elsewhere_nothing_is_said() -> None:
     assert kinds("exec('a = 1')", "print(a)") == []
     assert kinds("print 'x'", "print(a)") == ["legacy"]
     assert kinds("if 'a' in globals(): print(a)") == []
-    assert kinds("raise NotImplementedError()", "print(a)") == ["open_answer"]
+    assert kinds("# YOUR CODE HERE\nraise NotImplementedError()", "print(a)") == ["open_answer"]
+    assert kinds("class A:\n    def f(self): raise NotImplementedError") == []
+    assert kinds("def f(): return sin(1)", "from math import *") == []
+    assert kinds("def f(): return later", "# YOUR CODE HERE\nraise NotImplementedError()") == ["open_answer"]
 
 
 def test_markdown_that_only_reads_like_code() -> None:
