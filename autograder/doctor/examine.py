@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from autograder.doctor.code import CodeCell, place_of, within_limits
 from autograder.doctor.finding import Finding, Place, worst_first
 from autograder.doctor.habits import find_habits
-from autograder.doctor.legacy import Leftover, find_leftovers
+from autograder.doctor.legacy import find_leftovers
 from autograder.doctor.modules import find_missing
 from autograder.doctor.order import PLACEHOLDER, TextCell, find_code_in_raw, find_undefined
-from autograder.doctor.structure import FLAGS, from_flags, no_grade_ids
+from autograder.doctor.structure import FLAGS, from_flags, no_grade_ids, other_assignment
 from autograder.intake.parsing import SubmittedCell, SubmittedNotebook, parse_notebook
 from autograder.intake.restore import grade_id_of, is_locked, restore
 
@@ -42,8 +42,11 @@ def examine(data: bytes, release: dict[str, Any] | None = None, around: Surround
     submitted = parse_notebook(data)
     findings = [*_file(data, around), *_name(around)]
     code = _code_cells(submitted.cells)
-    if not any(cell.grade_id for cell in submitted.cells):
+    own = {cell.grade_id for cell in submitted.cells if cell.grade_id}
+    if not own:
         findings.append(no_grade_ids())
+    elif release is not None and own.isdisjoint(grade_id_of(cell) for cell in release["cells"]):
+        findings.append(other_assignment())
     elif release is not None:
         prepared = restore(submitted, release)
         findings += from_flags(prepared.flags, submitted.cells, release)
@@ -52,14 +55,14 @@ def examine(data: bytes, release: dict[str, Any] | None = None, around: Surround
         findings += from_flags(submitted.flags, submitted.cells, None)
     code = within_limits(code)
     texts = _text_cells(submitted.cells, {cell.number for cell in code})
-    return worst_first([*findings, *_of_code(code, texts, around)])
+    return worst_first([*findings, *_merged(_of_code(code, texts, around))])
 
 
 def _of_code(code: Sequence[CodeCell], texts: Sequence[TextCell], around: Surroundings) -> list[Finding]:
     undefined = find_undefined(code, texts)
     costly = {finding.place for finding in undefined}
     return [
-        *_leftovers(find_leftovers(code)),
+        *(Finding("legacy", each.idiom.severity, each.place, each.idiom.reason, each.idiom.cure) for each in find_leftovers(code)),
         *_unreadable(code),
         *undefined,
         *(finding for finding in find_code_in_raw(texts) if finding.place not in costly),
@@ -69,17 +72,15 @@ def _of_code(code: Sequence[CodeCell], texts: Sequence[TextCell], around: Surrou
     ]
 
 
-def _leftovers(found: Sequence[Leftover]) -> Iterator[Finding]:
-    """Each kind at its first place, with the number of others."""
-    first: dict[str, Leftover] = {}
-    counts: dict[str, int] = {}
-    for each in found:
-        first.setdefault(each.idiom.subject, each)
-        counts[each.idiom.subject] = counts.get(each.idiom.subject, 0) + 1
-    for subject, each in first.items():
-        others = counts[subject] - 1
+def _merged(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """What is said of several places is said once, at the first of them, with the number of the others."""
+    places: dict[Finding, list[Place]] = {}
+    for each in findings:
+        places.setdefault(replace(each, place=Place()), []).append(each.place)
+    for said, its in places.items():
+        others = len(its) - 1
         more = f" It stands in {others} more {'place' if others == 1 else 'places'}." if others else ""
-        yield Finding("legacy", each.idiom.severity, each.place, each.idiom.reason + more, each.idiom.cure)
+        yield replace(said, place=its[0], reason=said.reason + more)
 
 
 def _unreadable(code: Sequence[CodeCell]) -> Iterator[Finding]:

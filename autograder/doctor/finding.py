@@ -42,5 +42,5 @@ class Finding:
 
 
 def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Each finding once: what costs points first, then in the order of the notebook."""
-    return tuple(sorted(dict.fromkeys(findings), key=lambda each: (not each.costly, each.place.cell or 0, each.place.line or 0)))
+    """What costs points first, then in the order of the notebook."""
+    return tuple(sorted(findings, key=lambda each: (not each.costly, each.place.cell or 0, each.place.line or 0)))

@@ -59,6 +59,14 @@ def no_grade_ids() -> Finding:
     return Finding("no_grade_ids", "costs points", Place(), reason, _AGAIN)
 
 
+def other_assignment() -> Finding:
+    """The notebook and the release have no cell in common."""
+    reason = "None of this notebook's cells is one of the released notebook's: graded as that assignment, no answer would be found."
+    return Finding(
+        "other_assignment", "costs points", Place(), reason, "Name the released notebook of this assignment, or submit the right one."
+    )
+
+
 def from_flags(flags: Sequence[Flag], cells: Sequence[SubmittedCell], release: dict[str, Any] | None) -> list[Finding]:
     """Intake's flags as findings. One that is not known here is passed on in intake's own words."""
     originals = {grade_id_of(cell): cell for cell in release["cells"]} if release else {}

@@ -93,6 +93,10 @@ def test_lost_grade_ids() -> None:
     assert [each.kind for each in compared(lose) if each.costly] == ["no_grade_ids"]
 
 
+def test_the_notebook_of_another_assignment() -> None:
+    assert [each.kind for each in examine(notebook("x = 1"), TINY)] == ["other_assignment"]
+
+
 def test_an_unknown_flag_is_passed_on_in_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(FLAGS, "wrong_kernel")
     (finding,) = compared(lambda nb: nb["metadata"]["kernelspec"].update(name="julia"))
