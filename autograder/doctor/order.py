@@ -7,10 +7,10 @@ import builtins
 import re
 import symtable
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from autograder.doctor.code import CodeCell, read_python, without_magics
+from autograder.doctor.code import MAX_TOTAL, CodeCell, read_python, without_magics
 from autograder.doctor.finding import Finding, Place
 from autograder.doctor.idioms import NAMES
 
@@ -78,6 +78,7 @@ def find_undefined(cells: Sequence[CodeCell], texts: Sequence[TextCell]) -> list
     uses = [uses_of(cell.source) if cell.tree is not None else None for cell in cells]
     anywhere = frozenset().union(*(each.bound for each in uses if each))
     all_seen = all(use is not None and not _hides(cell) for cell, use in zip(cells, uses, strict=True))
+    asleep = never_bound(texts)
     findings: dict[str, Finding] = {}
     known, certain = set(_KNOWN), True
     for index, (cell, use) in enumerate(zip(cells, uses, strict=True)):
@@ -87,7 +88,7 @@ def find_undefined(cells: Sequence[CodeCell], texts: Sequence[TextCell]) -> list
             for name in missing:
                 if name not in findings and name not in NAMES and not _NUMBERED.fullmatch(name):
                     below = next((other for other, its in zip(cells[index:], uses[index:], strict=True) if its and name in its.bound), None)
-                    findings[name] = _finding(name, cell, below, texts)
+                    findings[name] = _finding(name, cell, below, asleep)
         known |= use.bound if use else set()
         certain = certain and not _hides(cell)
     return list(findings.values())
@@ -98,11 +99,11 @@ def _hides(cell: CodeCell) -> bool:
     return PLACEHOLDER in cell.source or _UNSEEN.search(cell.source) is not None
 
 
-def _finding(name: str, cell: CodeCell, below: CodeCell | None, texts: Sequence[TextCell]) -> Finding:
+def _finding(name: str, cell: CodeCell, below: CodeCell | None, asleep: dict[str, TextCell]) -> Finding:
     place = cell.at(
         next((node for node in ast.walk(cell.tree or ast.Module([], [])) if isinstance(node, ast.Name) and node.id == name), None)
     )
-    text = next((each for each in texts if name in names_bound_in(each)), None)
+    text = asleep.get(name)
     if below is not None:
         reason = (
             f"`{name}` is used here, and only a cell further down, {below.at()}, gives it a value. Notebooks are run from top to bottom."
@@ -120,6 +121,18 @@ def of_text_cell(text: TextCell, name: str) -> tuple[str, str]:
     """Reason and cure for a cell that is no code cell although others need what it defines."""
     reason = f"This is a {text.cell_type} cell, which is never run; but other cells use `{name}`, which its text would define."
     return reason, "Select it and choose *Code* in the toolbar."
+
+
+def never_bound(texts: Iterable[TextCell]) -> dict[str, TextCell]:
+    """For each name the first raw or markdown cell that would define it, within the first MAX_TOTAL characters of all."""
+    found: dict[str, TextCell] = {}
+    total = 0
+    for text in texts:
+        total += len(text.source)
+        if total > MAX_TOTAL:
+            break
+        found = {**dict.fromkeys(names_bound_in(text), text), **found}
+    return found
 
 
 def names_bound_in(text: TextCell) -> frozenset[str]:

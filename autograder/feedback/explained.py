@@ -11,7 +11,7 @@ from autograder.doctor.code import CodeCell, place_of, within_limits
 from autograder.doctor.finding import Place
 from autograder.doctor.legacy import Leftover, find_leftovers
 from autograder.doctor.modules import RENAMED
-from autograder.doctor.order import TextCell, names_bound_in, of_text_cell
+from autograder.doctor.order import TextCell, never_bound, of_text_cell
 from autograder.feedback.cells import grade_id, is_locked, raw_cells
 from autograder.feedback.clean import joined
 from autograder.records import FirstError
@@ -80,13 +80,13 @@ def _text_cell(cells: Sequence[dict[str, Any]], error: FirstError) -> tuple[Plac
     missing = re.match(r"name '(\w+)' is not defined", error.message)
     if not missing or error.name != "NameError":
         return None
-    for number, cell in enumerate(cells, start=1):
-        source, kind = joined(cell.get("source")), cell.get("cell_type")
-        if kind in ("raw", "markdown") and missing[1] in source:
-            text = TextCell(place_of(number, grade_id(cell), source), str(kind), source)
-            if missing[1] in names_bound_in(text):
-                return text.place, " ".join(of_text_cell(text, missing[1]))
-    return None
+    texts = (
+        TextCell(place_of(number, grade_id(cell), joined(cell.get("source"))), str(cell.get("cell_type")), joined(cell.get("source")))
+        for number, cell in enumerate(cells, start=1)
+        if cell.get("cell_type") in ("raw", "markdown") and missing[1] in joined(cell.get("source"))
+    )
+    text = never_bound(texts).get(missing[1])
+    return (text.place, " ".join(of_text_cell(text, missing[1]))) if text else None
 
 
 def _renamed(cell: dict[str, Any], error: FirstError, failed: int) -> tuple[Place, str] | None:
