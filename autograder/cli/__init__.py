@@ -10,6 +10,7 @@ import click
 from autograder import __version__
 from autograder.cli.check import check
 from autograder.cli.demo import demo
+from autograder.cli.doctor import doctor
 from autograder.cli.feedback import feedback
 from autograder.cli.grade import grade
 from autograder.cli.isolation import isolation
@@ -26,7 +27,7 @@ def cli() -> None:
     """Autograded deep-learning assignments: release, grade, regrade, give feedback, report."""
 
 
-for command in (check, release, grade, regrade, feedback, report, isolation, demo):
+for command in (check, release, doctor, grade, regrade, feedback, report, isolation, demo):
     cli.add_command(command)
 
 

@@ -22,7 +22,7 @@ _FENCE = re.compile(r"^ {0,3}(```|~~~)[^\n]*\n.*?(?:^ {0,3}\1|\Z)", re.MULTILINE
 
 @dataclass(frozen=True)
 class Output:
-    """One output. `kind`: text, error, image or note; `content` is text, or the `data:` address of an image."""
+    """One output. `kind`: text, error, image, note, or help with `code`; `content` is text, or the `data:` address of an image."""
 
     kind: str
     label: str
@@ -78,6 +78,12 @@ def _nbgrader(cell: dict[str, Any]) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def is_locked(cell: dict[str, Any]) -> bool:
+    """Whether the cell's text is the instructor's."""
+    about = _nbgrader(cell)
+    return bool(about.get("locked")) and not about.get("solution")
+
+
 def headings(notebook: dict[str, Any] | None) -> dict[str, str]:
     """For each grade id the nearest markdown heading above its cell, or in it."""
     titles: dict[str, str] = {}
@@ -118,8 +124,9 @@ def _view(number: int, cell: dict[str, Any]) -> Iterator[NotebookCell]:
     source, kind = joined(cell.get("source")), cell.get("cell_type")
     about = _nbgrader(cell)
     if kind == "code":
-        locked = bool(about.get("locked")) and not about.get("solution")
-        yield NotebookCell("locked" if locked else "code", number, printed(source, MAX_TEXT), tuple(_outputs(cell)), grade_id(cell))
+        yield NotebookCell(
+            "locked" if is_locked(cell) else "code", number, printed(source, MAX_TEXT), tuple(_outputs(cell)), grade_id(cell)
+        )
     elif kind in ("markdown", "raw") and about.get("solution"):
         yield NotebookCell("answer", number, printed(source, MAX_TEXT), grade_id=grade_id(cell))
     elif kind == "markdown":

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from autograder.course.settings import Curve
-from autograder.feedback.cells import NotebookCell, headings, notebook_cells
+from autograder.feedback.cells import NotebookCell, Output, headings, notebook_cells
 from autograder.feedback.clean import line, paragraph
 from autograder.feedback.evidence import history_views, matrix_views
+from autograder.feedback.explained import Explanation, explain_first_failure
 from autograder.feedback.metrics import MetricBar, metric_bar
 from autograder.feedback.pages import percent, render_page
 from autograder.feedback.words import (
@@ -107,7 +108,8 @@ class Totals:
 def render_feedback(page: FeedbackPage) -> str:
     """One self-contained HTML file: no script, no address but its own anchors, everything from students as text."""
     record = page.record
-    cells = notebook_cells(page.notebook)
+    explained = explain_first_failure(page.notebook, record.first_error)
+    cells = _with_help(notebook_cells(page.notebook), explained)
     grades = _grades(page, cells)
     return render_page(
         "student.html",
@@ -121,7 +123,7 @@ def render_feedback(page: FeedbackPage) -> str:
         totals=_totals(grades),
         outcome=outcome_words(record),
         reason=told_reason(record),
-        error=_first_error(page, cells),
+        error=_first_error(page, cells, explained),
         grades=grades,
         histories=history_views(page.evidence.histories),
         matrices=matrix_views(page.evidence.confusions),
@@ -201,7 +203,15 @@ def _totals(grades: Sequence[GradeView]) -> Totals:
     )
 
 
-def _first_error(page: FeedbackPage, cells: Sequence[NotebookCell]) -> dict[str, Any] | None:
+def _with_help(cells: Sequence[NotebookCell], explained: Explanation | None) -> tuple[NotebookCell, ...]:
+    """The explanation of the first error also stands at the cell that failed."""
+    if explained is None:
+        return tuple(cells)
+    told = Output("help", "", explained.text)
+    return tuple(replace(cell, outputs=(*cell.outputs, told)) if cell.number == explained.cell else cell for cell in cells)
+
+
+def _first_error(page: FeedbackPage, cells: Sequence[NotebookCell], explained: Explanation | None) -> dict[str, Any] | None:
     error = page.record.first_error
     if error is None:
         return None
@@ -210,6 +220,9 @@ def _first_error(page: FeedbackPage, cells: Sequence[NotebookCell]) -> dict[str,
         "where": line(title),
         "name": line(error.name, 80),
         "message": paragraph(error.message, 1_000),
-        "explanation": explain_error(error),
+        "explanation": explained.text if explained else explain_error(error),
+        "line": explained.cause.line if explained else None,
+        "elsewhere": explained.elsewhere if explained and any(cell.number == explained.elsewhere for cell in cells) else None,
+        "later": explained.later if explained else 0,
         "place": next((cell.number for cell in cells if cell.failed), None),
     }
