@@ -59,7 +59,7 @@ def grade(
             common.say,
         )
         folder = Path(submitted) if submitted else common.paths.submitted
-        submissions = find_submissions(folder, assignment, students, plan.profile.limits.submission_bytes)
+        submissions = find_submissions(folder, assignment, students, plan.profile.limits.submission_bytes, partial(click.echo, err=True))
         if dry_run:
             common.say(f"{len(submissions)} submission(s) would be graded at isolation level {sandbox.isolation.level}.")
             return

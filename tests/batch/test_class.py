@@ -143,7 +143,7 @@ def test_each_submission_gets_what_it_deserves(
         ("not_json", "not valid JSON"),
         ("empty", "is empty"),
         ("binary", "not UTF-8"),
-        ("old", "its nbformat is 3"),
+        ("old", "has no cell of this assignment"),
         ("nothing", "no notebook is there"),
     ],
 )
