@@ -88,6 +88,7 @@ def _grade(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell
         backend=plan.backend,
         fonts=plan.fonts,
         release=plan.release_digest,
+        replay=put_parameters(prepared.notebook, replace(plan.profile, epoch_limit=1)),
     )
     folder = plan.store.run(execution.run_key())
     with _one_at_a_time(folder):
