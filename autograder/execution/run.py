@@ -337,7 +337,7 @@ def _flags(received: _Received) -> tuple[Flag, ...]:
     found = received.result or {}
     flags = [Flag("output_cut", f"the output of cell {int(_number(index)) + 1} was cut") for index in _listed(found.get("cut"))]
     flags += [Flag("cell_timed_out", f"cell {ascii(name)[:100]} reached its time limit") for name in _listed(found.get("timed_out"))]
-    flags += [Flag("handin_left_out", f"{name!a}: {why}"[:500]) for name, why in list(received.left_out.items())[:20]]
+    flags += [Flag("handin_left_out", f"{name!a}: {ascii(why)[1:-1]}"[:500]) for name, why in list(received.left_out.items())[:20]]
     if received.result is not None and received.answers is None:
         flags.append(Flag("no_answers", "the notebook's process ended while its functions were called"))
     return tuple(flags)

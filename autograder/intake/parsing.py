@@ -75,13 +75,13 @@ def _of_format_4(cell: Any) -> Any:
         source = cell.get("source", "")
         text = "".join(source) if isinstance(source, list) and all(isinstance(line, str) for line in source) else source
         return {**cell, "cell_type": "markdown", "source": f"{'#' * (level if isinstance(level, int) and 0 < level < 7 else 1)} {text}"}
-    return {**cell, "source": cell.get("input", "")} if cell.get("cell_type") == "code" else cell
+    return {**cell, "source": cell.get("input")} if cell.get("cell_type") == "code" else cell
 
 
 def _cell(cell: Any) -> SubmittedCell | None:
     if not isinstance(cell, dict) or cell.get("cell_type") not in _TYPES:
         return None
-    source = cell.get("source", "")
+    source = cell.get("source")
     if isinstance(source, list) and all(isinstance(line, str) for line in source):
         source = "".join(source)
     if not isinstance(source, str):
