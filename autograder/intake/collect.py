@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
-import itertools
 import os
 import re
-import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
@@ -18,32 +16,13 @@ from autograder.course.profile import RunLimits
 from autograder.course.settings import Assignment
 from autograder.errors import MachineError, SubmissionError, UsageError
 from autograder.files import read_bounded
+from autograder.intake.entries import MOST_ENTRIES, Entry, kind_of, list_entries
 from autograder.intake.reading import NOTEBOOK_BYTES
 from autograder.records import Flag, Submission
 
 _NOTEBOOK = re.compile(r".+\.ipynb(\.(txt|json))?", re.IGNORECASE | re.DOTALL)  # browsers add the second ending
 _MOST_NOTEBOOKS = 20
-_NOTEBOOKS_BYTES = 2 * NOTEBOOK_BYTES  # of one submission, together
-_MOST_ENTRIES = 20_000  # of one submission that are looked at; far fewer are allowed
-_KINDS = {
-    stat.S_IFREG: "file",
-    stat.S_IFLNK: "link",
-    stat.S_IFIFO: "named pipe",
-    stat.S_IFSOCK: "socket",
-    stat.S_IFCHR: "device",
-    stat.S_IFBLK: "device",
-    stat.S_IFDIR: "folder",
-}
 _IGNORED = ("timestamp.txt", "*.ipynb_checkpoints/*", ".DS_Store", "*/.DS_Store", "Thumbs.db", "feedback/*")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One path of a submitted folder: relative name, kind ('file', 'link', 'hard link', 'named pipe', …), size in bytes."""
-
-    name: str
-    kind: str
-    size: int
 
 
 @dataclass(frozen=True)
@@ -107,41 +86,10 @@ def _submission(student: str, assignment: str, folder: Path, limit: int) -> Subm
     return Submission(student, assignment, str(folder), _identity(folder, limit), _timestamp(folder))
 
 
-def list_entries(folder: Path) -> list[Entry]:
-    """What lies below a folder, sorted by name, at most 20,001 entries; links are not followed, folders not listed but walked."""
-    return sorted(itertools.islice(_entries_below(folder, ""), _MOST_ENTRIES + 1), key=lambda entry: entry.name)
-
-
-def _entries_below(folder: Path, inside: str) -> Iterator[Entry]:
-    """Folder by folder; one that cannot be listed is an entry itself."""
-    waiting = [inside]
-    while waiting:
-        place = waiting.pop()
-        try:
-            with os.scandir(folder / place) as found:
-                for each in found:
-                    entry = _entry(each, os.path.join(place, each.name))
-                    if entry.kind == "folder":
-                        waiting.append(entry.name)
-                    else:
-                        yield entry
-        except OSError as error:  # no permission, a name too long, gone meanwhile
-            yield Entry(place, f"folder that cannot be opened: {error.strerror}", 0)
-
-
-def _entry(found: os.DirEntry[str], name: str) -> Entry:
-    try:
-        about = found.stat(follow_symlinks=False)
-    except OSError as error:
-        return Entry(name, f"entry that cannot be looked at: {error.strerror}", 0)
-    kind = _KINDS.get(stat.S_IFMT(about.st_mode), "special file")
-    return Entry(name, "hard link" if kind == "file" and about.st_nlink > 1 else kind, about.st_size)
-
-
 def _identity(folder: Path, limit: int) -> str:
     """Digest over (path, type, size, bytes). Bytes beyond the limits in total do not count: such a submission is rejected anyway."""
     whole = hashlib.sha256()
-    left = limit + _NOTEBOOKS_BYTES
+    left = limit + NOTEBOOK_BYTES
     for entry in list_entries(folder):
         whole.update(f"{entry.name}\0{entry.kind}\0{entry.size}\0".encode("utf-8", "surrogateescape"))
         if entry.kind == "file" and entry.size <= left:
@@ -206,7 +154,7 @@ def take_in(submission: Submission, assignment: Assignment, limits: RunLimits) -
 
 def _check_folder(folder: Path) -> None:
     try:
-        kind = _KINDS.get(stat.S_IFMT(folder.lstat().st_mode), "special file")
+        kind = kind_of(folder.lstat())
         if kind == "folder":
             os.scandir(folder).close()
     except OSError as error:
@@ -223,13 +171,13 @@ def _is_notebook(entry: Entry) -> bool:
 def _check_size(entries: list[Entry], limits: RunLimits) -> None:
     """A notebook's outputs may be large: what it has beside them is measured when it is read."""
     if len(entries) > limits.files:
-        many = f"more than {_MOST_ENTRIES:,}" if len(entries) > _MOST_ENTRIES else f"{len(entries):,}"
+        many = f"more than {MOST_ENTRIES:,}" if len(entries) > MOST_ENTRIES else f"{len(entries):,}"
         raise SubmissionError(
             "rejected", f"The submission has {many} files, {limits.files} are allowed.", "Remove what does not belong to it."
         )
     total = sum(entry.size for entry in entries if entry.kind == "file" and not _is_notebook(entry))
     notebooks = sum(entry.size for entry in entries if entry.kind == "file" and _is_notebook(entry))
-    for what, size, allowed in (("files", total, limits.submission_bytes), ("notebooks", notebooks, _NOTEBOOKS_BYTES)):
+    for what, size, allowed in (("files", total, limits.submission_bytes), ("notebooks", notebooks, NOTEBOOK_BYTES)):
         if size > allowed:
             raise SubmissionError(
                 "rejected",

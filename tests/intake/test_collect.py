@@ -13,8 +13,9 @@ import pytest
 from autograder.course.profile import RunLimits
 from autograder.course.settings import Assignment, Profile
 from autograder.errors import MachineError, SubmissionError, UsageError
-from autograder.intake import collect
-from autograder.intake.collect import Intake, find_submissions, list_entries, take_in
+from autograder.intake import collect, entries
+from autograder.intake.collect import Intake, find_submissions, take_in
+from autograder.intake.entries import Entry, list_entries
 
 ROOT = Path(__file__).parents[2]
 LIMITS = RunLimits(cell_s=10, total_s=60, hand_in_bytes=1000, submission_bytes=10_000, files=5)
@@ -103,7 +104,7 @@ def test_a_huge_file_that_is_mostly_a_hole_is_not_read(tmp_path: Path) -> None:
     folder = submit(tmp_path)
     with (folder / "a1.ipynb").open("wb") as stream:
         stream.truncate(2**40)
-    assert refused(tmp_path) == ("rejected", "The submission has 1,048,576.0 MiB of notebooks, 200 MiB are allowed.")
+    assert refused(tmp_path) == ("rejected", "The submission has 1,048,576.0 MiB of notebooks, 100 MiB are allowed.")
 
 
 def test_every_file_that_may_be_a_notebook_is_looked_at_wherever_it_lies(tmp_path: Path) -> None:
@@ -192,6 +193,17 @@ def test_a_hundred_thousand_files_are_counted_no_further_than_needed(tmp_path: P
         for index in range(1_000):
             os.mkfifo(folder / str(part) / str(index))  # faster to make than files
     assert refused(tmp_path) == ("rejected", "The submission has more than 20,000 files, 5 are allowed.")
+
+
+def test_folders_without_end_are_too_many_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = submit(tmp_path, a1__ipynb="{}")
+    monkeypatch.setattr(entries, "MOST_ENTRIES", 30)
+    for index in range(28):
+        (folder / str(index)).mkdir()
+    assert list_entries(folder) == [Entry("a1.ipynb", "file", 2)]
+    for index in range(10):
+        (folder / f"0/{index}").mkdir()
+    assert len(list_entries(folder)) == 31
 
 
 def test_a_submission_that_changes_while_it_is_read_is_nobodys_grade(tmp_path: Path) -> None:
