@@ -118,7 +118,7 @@ def _is_solution(cell: dict[str, Any]) -> bool:
 
 def _index(notebook: dict[str, Any], secrets: Secrets) -> _Index:
     lines = {form: _Hidden(line, "the solution") for form, line in _solution_lines(notebook).items()}
-    given_lines, given_rows = _given(notebook)
+    given, given_rows = _given(notebook)
     triples: dict[Triple, _Hidden] = {}
     hidden = [("the solution", "\n".join(line for line, secret in solution_regions(cell) if secret)) for cell in notebook.get("cells", [])]
     for whose, text in [*hidden, *((file.place, text) for file in secrets.files for text in file.texts)]:
@@ -128,7 +128,7 @@ def _index(notebook: dict[str, Any], secrets: Secrets) -> _Index:
             if row not in given_rows and sum(map(_says_something, said[at : at + 3])) > 1:
                 triples.setdefault(row, _Hidden(said[at].strip(), whose))
         for line, form in zip(said, forms, strict=True):
-            if whose != "the solution" and len(form) >= _LONG and _says_something(line) and form not in given_lines:
+            if whose != "the solution" and len(form) >= _LONG and _says_something(line) and form not in given:
                 lines.setdefault(form, _Hidden(line.strip(), whose))
     long: dict[str, list[str]] = {}
     for form in lines:
@@ -137,12 +137,12 @@ def _index(notebook: dict[str, Any], secrets: Secrets) -> _Index:
     return _Index(lines, triples, long)
 
 
-def _given(notebook: dict[str, Any]) -> tuple[set[str], set[Triple]]:
-    """Lines and rows of three that students see in the notebook anyway."""
+def _given(notebook: dict[str, Any]) -> tuple[str, set[Triple]]:
+    """What students see in the notebook anyway, as one text, and its rows of three."""
     shown = [
         [form for line, secret in solution_regions(cell) if not secret and (form := _line_form(line))] for cell in notebook.get("cells", [])
     ]
-    return {form for forms in shown for form in forms}, {row for forms in shown for row in _rows(forms)}
+    return "\n".join("".join(forms) for forms in shown), {row for forms in shown for row in _rows(forms)}
 
 
 def _rows(forms: list[str]) -> Iterator[Triple]:

@@ -145,6 +145,13 @@ def test_a_crash_does_not_cost_the_answers_of_what_was_handed_in_before(run: Run
     assert outputs(folder)[1] == "once\n"
 
 
+def test_the_total_time_does_not_cost_them_either(run: Runner) -> None:
+    cells = ("epoch_limit = 7", FIRST, "hand_in(functions=['f'])", "while True:\n    pass")
+    result, folder = run(*cells, questions=ASKED[:1], locked=(2,), cell_s=60, total_s=8)
+    assert result.outcome == "timed_out"
+    assert folder.answers()["q"].value == [42, 1]
+
+
 def test_a_second_run_that_ends_early_too_changes_nothing(run: Runner) -> None:
     crash_again = "epoch_limit = 7", f"{FIRST}\nif epoch_limit == 1:\n    os._exit(1)", "hand_in(functions=['f'])", "os._exit(1)"
     result, folder = run(*crash_again, questions=ASKED, locked=(2,))

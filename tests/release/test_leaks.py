@@ -181,7 +181,7 @@ def test_lines_of_known_answers_are_found_in_metadata_too(tmp_path: Path) -> Non
 
 def test_what_students_see_in_the_notebook_anyway_is_no_secret(tmp_path: Path) -> None:
     source = source_notebook()
-    source["cells"][0]["source"] += "\nEvery unit has a weight for each input, and a bias.\na = 1\nb = 2\nc = 3"
+    source["cells"][0]["source"] += "\nRemember: every unit has a weight for each input, and a bias.\n\na = 1\nb = 2\nc = 3"
     hint = "Every unit has a weight for each input, and a bias."
     files = {"solutions/tiny/alternatives/other.py": f"{hint}\na = 1\nb = 2\nc = 3\n"}
     assert secret_leaks(tmp_path, f"{hint}\na = 1\nb = 2\nc = 3".encode(), source, **files) == []
