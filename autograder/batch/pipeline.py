@@ -16,8 +16,8 @@ from autograder.files import write_atomic
 from autograder.grading.models import open_models
 from autograder.grading.scoring import score_run
 from autograder.grading.verdict import Verdict, judge, unjudged
+from autograder.intake.choosing import choose_notebook
 from autograder.intake.collect import take_in
-from autograder.intake.parsing import parse_notebook
 from autograder.intake.restore import put_parameters, restore
 from autograder.isolation.sandbox import Sandbox
 from autograder.records import (
@@ -50,7 +50,7 @@ def grade_submission(
     try:
         record = _grade(plan, submission, sandbox, on_cell, force, slot or Slot())
     except SubmissionError as error:
-        record = _unscored(plan, submission, error.outcome, "not_graded", error.message)  # type: ignore[arg-type]  # its two outcomes are two of Outcome's
+        record = _unscored(plan, submission, error.outcome, "not_graded", f"{error.message} {error.cure}")  # type: ignore[arg-type]  # its two outcomes are two of Outcome's
     except MachineError as error:
         record = _unscored(plan, submission, "infra_error", "not_graded", error.message)
     except Exception as error:  # a bug of ours must not cost the other submissions their grading
@@ -74,7 +74,8 @@ def is_current(plan: Plan, record: Record) -> bool:
 
 def _grade(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell, force: bool, slot: Slot) -> Record:
     taken = take_in(submission, plan.assignment, plan.profile.limits)
-    prepared = restore(parse_notebook(taken.notebook), plan.release)
+    chosen = choose_notebook(taken.notebooks, plan.assignment.id, plan.release, plan.profile.limits.submission_bytes)
+    prepared = restore(chosen, plan.release)
     execution = Execution(
         assignment=plan.assignment.id,
         notebook=put_parameters(prepared.notebook, plan.profile),
@@ -87,6 +88,7 @@ def _grade(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell
         backend=plan.backend,
         fonts=plan.fonts,
         release=plan.release_digest,
+        replay=put_parameters(prepared.notebook, replace(plan.profile, epoch_limit=1)),
     )
     folder = plan.store.run(execution.run_key())
     with _one_at_a_time(folder):

@@ -54,8 +54,8 @@ class TerminalProgress:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
         self._bars = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[what]}"), TimeElapsedColumn(),
-            console=console, transient=True,
+            TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[what]}"),
+            TimeElapsedColumn(), console=console, transient=True,
         )  # fmt: skip
         self._whole = self._bars.add_task("submissions", total=total, what="")
         self._tasks: dict[str, Any] = {}
@@ -81,7 +81,7 @@ class TerminalProgress:
             self._bars.remove_task(self._tasks.pop(record.student))
             self._bars.advance(self._whole)
         if not self._bars.console.is_terminal:
-            self._bars.console.print(f"{record.student}: {score_text(record)}, {OUTCOMES[record.outcome]}", highlight=False)
+            self._bars.console.print(f"{record.student}: {score_text(record)}, {OUTCOMES[record.outcome]}", highlight=False, markup=False)
 
 
 def open_progress(total: int, quiet: bool) -> NoProgress | TerminalProgress:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("assignment")
-@click.option("--submitted", metavar="DIR", help="Folder with <student>/<assignment>/ (default: the course's submitted/).")
+@click.option("--submitted", metavar="DIR", help="Folder, zip or tar file with <student>/<assignment>/ (default: submitted/).")
 @click.option("--student", "students", metavar="ID", multiple=True, help="Only this student; may be given several times.")
 @click.option("--jobs", type=click.IntRange(1), metavar="N", help="Submissions side by side (default: one more than cores).")
 @click.option("--gradebook", metavar="URL", help="Write this gradebook, whatever the profile.")
@@ -47,7 +48,7 @@ def grade(
     from autograder.records import to_dict
 
     trust = consent(trust_submissions)
-    with open_sandbox(common.course, trust) as sandbox:
+    with open_sandbox(common.course, trust) as sandbox, ExitStack() as stack:
         plan = make_plan(
             common.course,
             common.paths,
@@ -58,8 +59,8 @@ def grade(
             trust,
             common.say,
         )
-        folder = Path(submitted) if submitted else common.paths.submitted
-        submissions = find_submissions(folder, assignment, students, plan.profile.limits.submission_bytes)
+        folder = stack.enter_context(submitted_folder(common, assignment, submitted))
+        submissions = find_submissions(folder, assignment, students, plan.profile.limits.submission_bytes, partial(click.echo, err=True))
         if dry_run:
             common.say(f"{len(submissions)} submission(s) would be graded at isolation level {sandbox.isolation.level}.")
             return
@@ -70,6 +71,21 @@ def grade(
     if gradebook or plan.profile.name == common.course.default_profile:
         publish(common, plan, records, len(records), gradebook)
     finish(common, records)
+
+
+@contextmanager
+def submitted_folder(common: Common, assignment: str, submitted: str | None) -> Iterator[Path]:
+    """The folder with the submissions; an archive is unpacked for as long as it is needed, and what is left out of it is said."""
+    folder = Path(submitted) if submitted else common.paths.submitted
+    if not folder.is_file():
+        yield folder
+        return
+    from autograder.intake.archive import unpacked
+
+    with unpacked(folder, assignment, common.paths.state / "unpacked") as found:
+        for line in found.refused:
+            click.echo(line, err=True)
+        yield found.folder
 
 
 def run_batch(plan: Plan, submissions: Sequence[object], sandbox: object, jobs: int | None, force: bool, quiet: bool) -> list[Record]:

@@ -50,6 +50,7 @@ class Session:
     kernel_cpu_s: float = 0.0
     hand_in_cpu_s: float = 0.0
     notebook_s: float = 0.0
+    ended_in: int | None = None  # the cell in which the kernel ended, or the number of cells when it ended after them
 
     def failed(self, cell: str, name: str, message: str) -> None:
         """Remembers the first error; a later one is usually its consequence."""
@@ -127,7 +128,9 @@ class CourseClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill 
                     if _hands_in(cell):
                         self.session.hand_in_cpu_s += max(0.0, used - begun)
         except _KernelGone:
-            pass
+            self.session.ended_in = index
+        else:
+            self.session.ended_in = None if await self._alive() else len(self.nb.cells)
         self.session.notebook_s = time.monotonic() - started
 
     async def _run_cell(self, cell: Any, index: int) -> None:

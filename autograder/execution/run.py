@@ -18,6 +18,7 @@ from autograder.course.profile import RunProfile
 from autograder.errors import MachineError
 from autograder.execution.devices import Slot, may_fork_warm, slot_environment
 from autograder.execution.environment import font_files, server_kind, versions
+from autograder.execution.replay import replay_of
 from autograder.execution.rundir import RunFolder
 from autograder.files import write_atomic
 from autograder.handin import MANIFEST
@@ -61,7 +62,7 @@ _HANDIN_FILE = re.compile(r"[A-Za-z_]\w*(\.json|\.npz|/(model\.json|compile\.jso
 
 @dataclass(frozen=True)
 class Execution:
-    """All that decides about one run, and nothing else: two equal ones may share their run."""
+    """All that decides about one run, and nothing else: two equal ones may share their run. `replay` follows from the notebook."""
 
     assignment: str
     notebook: dict[str, Any]
@@ -74,6 +75,7 @@ class Execution:
     backend: str = "tensorflow"
     fonts: Path | None = None
     release: str = ""
+    replay: dict[str, Any] | None = None  # the notebook with an epoch limit of 1, for asking after its kernel ended early
 
     def run_key(self) -> str:
         """Names the run: prepared notebook, files, profile, visible data, limits, environment, seed, questions."""
@@ -97,6 +99,7 @@ class _Received:
     left_out: dict[str, str] = field(default_factory=dict)
     result: dict[str, Any] | None = None
     answers: bytes | None = None
+    replayed: tuple[Answer, ...] = ()
     start_s: float = 0.0
     problem: str = ""
     started: bool = False
@@ -105,8 +108,29 @@ class _Received:
 
 def execute(execution: Execution, target: RunFolder, sandbox: Sandbox, on_cell: Callable[[int, int], None]) -> Run:
     """Executes once and keeps the result in `target`. Never raises for what the notebook does; MachineError for the machine."""
-    began = time.monotonic()
     target.path.parent.mkdir(parents=True, exist_ok=True)
+    once = _run_once(execution, sandbox, on_cell)
+    run = _conclude(execution, once, replace(sandbox.isolation, start=once.process.start), target.path.name)
+    again = replay_of(execution, run.entries, _ended_in(once.received))
+    if again is not None:
+        run = _ask_again(again, run, once.received, sandbox)
+    if run.outcome != "infra_error":  # that one says nothing about the notebook, and must not replace one that does
+        _keep(target, run, once.received)
+    return run
+
+
+@dataclass(frozen=True)
+class _Once:
+    """One process A from its start to its end."""
+
+    received: _Received
+    process: Process
+    ended: Ended
+    wall_s: float
+
+
+def _run_once(execution: Execution, sandbox: Sandbox, on_cell: Callable[[int, int], None]) -> _Once:
+    began = time.monotonic()
     process = sandbox.start(_command(execution))
     received = _Received(start_s=time.monotonic() - began)
     try:
@@ -115,12 +139,31 @@ def execute(execution: Execution, target: RunFolder, sandbox: Sandbox, on_cell: 
         ended = process.kill(_END_S if received.answers is not None else 0.0)
     if sandbox.stopped:
         raise MachineError("The command was interrupted.")
-    used = Usage(time.monotonic() - began, ended.cpu_s, 0.0, ended.peak_mib, execution.slot.describe())
-    isolation = replace(sandbox.isolation, start=process.start)
-    run = _conclude(execution, received, isolation, process, ended, used, target.path.name)
-    if run.outcome != "infra_error":  # that one says nothing about the notebook, and must not replace one that does
-        _keep(target, run, received)
-    return run
+    return _Once(received, process, ended, time.monotonic() - began)
+
+
+def _ask_again(again: Execution, run: Run, received: _Received, sandbox: Sandbox) -> Run:
+    """Runs the sections handed in once more and takes the answers; everything else of it is thrown away."""
+    once = _run_once(again, sandbox, lambda index, count: None)
+    asked = {question.id for question in again.questions}
+    if _ended_in(once.received) is None:
+        received.replayed = tuple(answer for answer in _answers(once.received) if answer.question in asked)
+    got = f"gave {len(received.replayed)} of {len(asked)} answers" if received.replayed else "ended early too"
+    flag = Flag("questions_replayed", f"the notebook ended before its functions were called; a second run of what was handed in {got}")
+    used = run.usage
+    usage = replace(
+        used,
+        wall_s=used.wall_s + once.wall_s,
+        cpu_s=used.cpu_s + once.ended.cpu_s,
+        peak_memory_mib=max(used.peak_memory_mib, once.ended.peak_mib),
+    )
+    return replace(run, flags=(*run.flags, flag), usage=usage)
+
+
+def _ended_in(received: _Received) -> int | None:
+    """The cell in which the kernel ended; None when it lived, or A did not say."""
+    found = (received.result or {}).get("ended_in")
+    return None if found is None else int(_number(found))
 
 
 def notebook_server(backend: str, student_data: Path, fonts: Path | None, gpu: bool = False) -> ServerKind:
@@ -203,10 +246,10 @@ def _take(frame: Frame, received: _Received, on_cell: Callable[[int, int], None]
         received.answers = frame.payload
 
 
-def _conclude(
-    execution: Execution, received: _Received, isolation: Isolation, process: Process, ended: Ended, usage: Usage, run_key: str
-) -> Run:
-    outcome, reason, error = _outcome(execution, received, process, ended)
+def _conclude(execution: Execution, once: _Once, isolation: Isolation, run_key: str) -> Run:
+    received, ended = once.received, once.ended
+    outcome, reason, error = _outcome(execution, received, once.process, ended)
+    usage = Usage(once.wall_s, ended.cpu_s, 0.0, ended.peak_mib, execution.slot.describe())
     found = received.result or {}
     entries = _entries(received)
     return Run(
@@ -294,7 +337,7 @@ def _flags(received: _Received) -> tuple[Flag, ...]:
     found = received.result or {}
     flags = [Flag("output_cut", f"the output of cell {int(_number(index)) + 1} was cut") for index in _listed(found.get("cut"))]
     flags += [Flag("cell_timed_out", f"cell {ascii(name)[:100]} reached its time limit") for name in _listed(found.get("timed_out"))]
-    flags += [Flag("handin_left_out", f"{name!a}: {why}"[:500]) for name, why in list(received.left_out.items())[:20]]
+    flags += [Flag("handin_left_out", f"{name!a}: {ascii(why)[1:-1]}"[:500]) for name, why in list(received.left_out.items())[:20]]
     if received.result is not None and received.answers is None:
         flags.append(Flag("no_answers", "the notebook's process ended while its functions were called"))
     return tuple(flags)
@@ -336,8 +379,9 @@ def _fill(folder: RunFolder, run: Run, received: _Received) -> None:
 
 
 def _answers(received: _Received) -> tuple[Answer, ...]:
-    """Each answer on its own: one that is malformed does not take the others with it."""
-    return tuple(answer for part in _parts(received.answers or b"[]") if (answer := _parse(Answer, part)) is not None)
+    """Each answer on its own: one that is malformed does not take the others with it. Those of a second run replace the first's."""
+    first = (answer for part in _parts(received.answers or b"[]") if (answer := _parse(Answer, part)) is not None)
+    return tuple({answer.question: answer for answer in (*first, *received.replayed)}.values())
 
 
 def _parts(data: bytes) -> list[Any]:

@@ -48,12 +48,13 @@ class RunFolder:
             return None
 
     def notebook(self) -> dict[str, Any] | None:
-        """The executed notebook, or None when the execution left none."""
+        """The executed notebook, or None when the execution left none, or something else."""
         try:
-            found: dict[str, Any] = json.loads(self.notebook_file.read_bytes())
-        except (OSError, ValueError):
+            found = json.loads(self.notebook_file.read_bytes())
+        except (OSError, ValueError, RecursionError):
             return None
-        return found
+        cells = found.get("cells") if isinstance(found, dict) else None
+        return found if isinstance(cells, list) and all(isinstance(cell, dict) for cell in cells) else None
 
     def answers(self) -> dict[str, Answer]:
         """Answers by question id."""

@@ -58,7 +58,7 @@ def main() -> None:
         if _is_full(work):
             session.ended("disk_exceeded", "the notebook", "DiskLimit", f"It filled its disk space of {limits['disk_mib']:,} MiB.")
         result: dict[str, Any] = {"outcome": session.outcome, "reason": session.reason, "timed_out": session.timed_out}
-        result["first_error"] = session.first_error
+        result["first_error"], result["ended_in"] = session.first_error, session.ended_in
         result["student_cpu_s"], result["hand_in_cpu_s"] = session.kernel_cpu_s - session.hand_in_cpu_s, session.hand_in_cpu_s
         writer.send("result", **result, notebook_s=session.notebook_s, cut=sorted(session.budget.cut))
         questions: list[dict[str, Any]] = caller.receive(work)

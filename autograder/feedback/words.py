@@ -55,8 +55,8 @@ OUTCOMES: dict[Outcome, Words] = {
         "bad",
     ),
     "unreadable": Words(
-        "The file you submitted cannot be read as a notebook.",
-        "Open it in JupyterLab, save it, and submit again.",
+        "What you submitted cannot be read as the assignment's notebook.",
+        "Submit again with what is named here put right.",
         "bad",
     ),
     "rejected": Words(

@@ -57,7 +57,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise Refused("its configuration cannot be read") from None
     if config is None:
         raise Refused("it is a class of its own; only models made of built-in layers (Sequential, functional) can be opened")
-    if not isinstance(config, dict) or config.get("class_name") not in _MODELS:
+    if not isinstance(config, dict) or not isinstance(config.get("class_name"), str) or config["class_name"] not in _MODELS:
         raise Refused("it is no Sequential or functional model")
     _walk(config, 0)
     return config
@@ -79,13 +79,13 @@ def _walk(value: Any, depth: int) -> None:
 
 def _check_class(value: dict[str, Any]) -> None:
     name, module, registered = value.get("class_name"), value.get("module"), value.get("registered_name")
-    if module is None and name in _STRUCTURE:
+    if module is None and isinstance(name, str) and name in _STRUCTURE:
         return
     if registered not in (None, name) or not isinstance(name, str) or not isinstance(module, str):
-        raise Refused(f"it uses {name!r:.60}, which is not built in")
+        raise Refused(f"it uses {name!a:.60}, which is not built in")
     if module in _HARMLESS or name in _MODULES.get(module, ()):
         return
-    raise Refused(f"it uses {name!r:.60} ({module:.60}), which is not among the layers that can be graded")
+    raise Refused(f"it uses {name!a:.60} ({module[:60]!a}), which is not among the layers that can be graded")
 
 
 def read_weights(folder: Path, limit: int) -> list[np.ndarray[Any, Any]]:

@@ -1,15 +1,17 @@
-"""Reads a submitted notebook in a guarded way: of its JSON only cell types, sources, ids and grade ids are taken."""
+"""Reads a submitted notebook in a guarded way: of its JSON only cell types, sources, ids and grade ids are taken.
+
+A notebook of the old format 3 is read too. Where a key stands twice the last one counts, as in Jupyter.
+"""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from autograder.errors import SubmissionError
+from autograder.intake.reading import CURE, NOTEBOOK_BYTES, read_json
 from autograder.records import Flag
 
-_CURE = "Open it in JupyterLab, save it, and submit it again."
 _TYPES = ("code", "markdown", "raw")
 _MAX_CELLS = 2_000  # a real notebook has a hundred
 
@@ -34,39 +36,52 @@ class SubmittedNotebook:
     flags: tuple[Flag, ...]
 
 
-def parse_notebook(data: bytes) -> SubmittedNotebook:
-    """Parses notebook bytes. Raises SubmissionError('unreadable') with the reason for whatever is no nbformat 4 notebook."""
-    content = _load(data)
-    version, cells = content.get("nbformat"), content.get("cells")
-    if version != 4 or not isinstance(cells, list):
-        raise SubmissionError("unreadable", f"The file is no notebook of format 4 (its nbformat is {version!r:.40}).", _CURE)
+def parse_notebook(data: bytes, limit: int = NOTEBOOK_BYTES) -> SubmittedNotebook:
+    """Parses notebook bytes, of which `limit` may be other than outputs. Raises SubmissionError (unreadable or rejected) with the reason
+    for whatever is no notebook of format 4 or 3."""
+    content, flags = read_json(data, limit)
+    cells = _cells(content, flags)
     if len(cells) > _MAX_CELLS:
-        raise SubmissionError("unreadable", f"The notebook has {len(cells):,} cells, at most {_MAX_CELLS:,} are read.", _CURE)
+        raise SubmissionError("unreadable", f"The notebook has {len(cells):,} cells, at most {_MAX_CELLS:,} are read.", CURE)
     parsed = [cell for cell in map(_cell, cells) if cell is not None]
-    flags = [Flag("damaged_cells", f"{len(cells) - len(parsed)} cells are malformed and were left out")] if len(parsed) < len(cells) else []
+    if len(parsed) < len(cells):
+        flags.append(Flag("damaged_cells", f"{len(cells) - len(parsed)} cells are malformed and were left out"))
     return SubmittedNotebook(tuple(parsed), _kernel(content.get("metadata")), tuple(flags))
 
 
-def _load(data: bytes) -> dict[str, Any]:
-    if not data.strip():
-        raise SubmissionError("unreadable", "The notebook file is empty.", _CURE)
-    try:
-        content = json.loads(data.decode("utf-8-sig"))
-    except RecursionError:
-        raise SubmissionError("unreadable", "The notebook's JSON is nested too deeply.", _CURE) from None
-    except UnicodeDecodeError:
-        raise SubmissionError("unreadable", "The notebook is not UTF-8 text.", _CURE) from None
-    except ValueError as error:
-        raise SubmissionError("unreadable", f"The notebook is not valid JSON: {error}", _CURE) from None
-    if not isinstance(content, dict):
-        raise SubmissionError("unreadable", f"The notebook's JSON is a {type(content).__name__}, an object was expected.", _CURE)
-    return content
+def _cells(content: dict[str, Any], flags: list[Flag]) -> list[Any]:
+    version, cells = content.get("nbformat"), content.get("cells")
+    if version == 4 and isinstance(cells, list):
+        return cells
+    if version == 3 and isinstance(content.get("worksheets"), list):
+        flags.append(Flag("old_format", "the notebook has the old format 3 and was converted"))
+        return [_of_format_4(cell) for sheet in content["worksheets"] if isinstance(sheet, dict) for cell in _listed(sheet.get("cells"))]
+    if isinstance(version, int) and version > 4:
+        raise SubmissionError("unreadable", f"The notebook has format {version:.3g}, newer than 4, which is the one read here.", CURE)
+    said = repr(version)[:40] if isinstance(version, str | int | float | None) else f"a {type(version).__name__}"
+    raise SubmissionError("unreadable", f"The file is no notebook of format 4 (its nbformat is {said}).", CURE)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _of_format_4(cell: Any) -> Any:
+    """A cell of format 3: code stood in `input`, and a heading was a type of its own."""
+    if not isinstance(cell, dict):
+        return cell
+    if cell.get("cell_type") == "heading":
+        level = cell.get("level")
+        source = cell.get("source", "")
+        text = "".join(source) if isinstance(source, list) and all(isinstance(line, str) for line in source) else source
+        return {**cell, "cell_type": "markdown", "source": f"{'#' * (level if isinstance(level, int) and 0 < level < 7 else 1)} {text}"}
+    return {**cell, "source": cell.get("input")} if cell.get("cell_type") == "code" else cell
 
 
 def _cell(cell: Any) -> SubmittedCell | None:
     if not isinstance(cell, dict) or cell.get("cell_type") not in _TYPES:
         return None
-    source = cell.get("source", "")
+    source = cell.get("source")
     if isinstance(source, list) and all(isinstance(line, str) for line in source):
         source = "".join(source)
     if not isinstance(source, str):

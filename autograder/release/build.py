@@ -24,6 +24,7 @@ from autograder.course.paths import CoursePaths
 from autograder.errors import ConfigurationError, MachineError, Problem, UsageError
 from autograder.gradebook.session import gradebook_errors, gradebook_is_missing, nbgrader_environment, nbgrader_log, open_gradebook
 from autograder.release.leaks import find_leaks
+from autograder.release.secrets import read_secrets
 
 _SOURCE = "source_assignments"
 _STUB = '# YOUR CODE HERE\nraise NotImplementedError("Write your code in place of these two lines, then run the cell again.")'
@@ -74,7 +75,7 @@ def release_assignment(paths: CoursePaths, assignment: str, course_id: str, grad
         shutil.copytree(paths.source / assignment, workshop.root / _SOURCE / assignment, ignore=_IGNORED)
         _make_draft_gradebook(workshop)
         _convert(workshop, workshop.draft_url, "draft")
-        _raise_any(find_leaks(source, workshop.made("draft")))
+        _raise_any(find_leaks(source, workshop.made("draft"), read_secrets(paths, assignment)))
         _require_same_cells(workshop, gradebook_url)
         with _staged(workshop.made("draft"), paths.release) as staged:
             _convert(workshop, gradebook_url, "recorded")

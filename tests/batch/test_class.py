@@ -86,6 +86,9 @@ def graded(released_once: Path, tmp_path_factory: pytest.TempPathFactory) -> tup
         _submit(root, student, json.dumps(notebook).encode())
     for student, data in FILES.items():
         _submit(root, student, data)
+    _submit(root, "renamed", b'{"nbformat": 4, "cells": [{"cell_type": "code", "source": "notes"}]}')
+    right = (root / "submitted/right/tiny/tiny.ipynb").read_text(encoding="utf-8")
+    (root / "submitted/renamed/tiny/<b>my work (1).ipynb").write_bytes(right.encode("utf-16"))
     (root / "submitted/nothing/tiny").mkdir(parents=True)
     config = root / "grading_config.py"
     config.write_text(config.read_text().replace('cell="15 s"', 'cell="6 s"'))
@@ -116,11 +119,12 @@ FULL = {"images": 10, "double": 20, "counts": 20, "accuracy": 30}
         ("duplicate", "completed", FULL),
         ("deleted", "completed", FULL),
         ("kernel", "completed", FULL),
+        ("renamed", "completed", FULL),
         ("wrong_name", "cell_error", FULL | {"images": 0}),
         ("wrong_type", "cell_error", {"images": 0, "double": 20, "counts": 0, "accuracy": 0}),
         ("sys_exit", "cell_error", FULL),
-        ("os_exit", "kernel_died", {"images": 10, "double": 0, "counts": 0, "accuracy": 0}),
-        ("killed", "kernel_died", {"images": 10, "double": 0, "counts": 0, "accuracy": 0}),
+        ("os_exit", "kernel_died", {"images": 10, "double": 20, "counts": 0, "accuracy": 0}),  # double was handed in before
+        ("killed", "kernel_died", {"images": 10, "double": 20, "counts": 0, "accuracy": 0}),
         ("endless", "timed_out", FULL | {"double": 0}),
         ("stubborn", "timed_out", {"images": 0, "double": 0, "counts": 0, "accuracy": 0}),
         ("slow_answer", "completed", FULL | {"double": 0}),
@@ -143,7 +147,7 @@ def test_each_submission_gets_what_it_deserves(
         ("not_json", "not valid JSON"),
         ("empty", "is empty"),
         ("binary", "not UTF-8"),
-        ("old", "its nbformat is 3"),
+        ("old", "has no cell of this assignment"),
         ("nothing", "no notebook is there"),
     ],
 )
@@ -164,6 +168,8 @@ def test_what_cannot_be_read_is_unscored_and_says_why(graded: tuple[Path, dict[s
         ("kernel", {"wrong_kernel"}),
         ("endless", {"cell_timed_out"}),
         ("flood", {"output_cut"}),
+        ("os_exit", {"questions_replayed"}),
+        ("renamed", {"renamed_notebook", "several_notebooks", "odd_encoding"}),
     ],
 )
 def test_repairs_and_oddities_are_flagged(graded: tuple[Path, dict[str, Record], Any], student: str, kinds: set[str]) -> None:

@@ -34,18 +34,34 @@ def split(tmp_path_factory: pytest.TempPathFactory) -> tuple[SealedSplit, RunPro
 
 @pytest.fixture
 def run(split: tuple[SealedSplit, RunProfile], tmp_path: Path, sandbox: Sandbox) -> Runner:
-    def execute_cells(*sources: str, questions: tuple[Question, ...] = (), **limits: Any) -> tuple[Run, RunFolder]:
-        cells = [
-            {"cell_type": "code", "id": f"c{index}", "metadata": {}, "source": source, "outputs": [], "execution_count": None}
-            for index, source in enumerate(sources)
-        ]
-        notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}
+    def execute_cells(
+        *sources: str, questions: tuple[Question, ...] = (), locked: tuple[int, ...] = (), **limits: Any
+    ) -> tuple[Run, RunFolder]:
+        notebook = notebook_of(*sources, locked=locked)
+        again = notebook_of("epoch_limit = 1", *sources[1:], locked=locked) if locked else None
         profile = replace(split[1], limits=replace(split[1].limits, **limits))
-        execution = Execution("tiny", notebook, {"notes.txt": b"mine"}, profile, split[0].fingerprint, split[0].student, questions, Slot())
+        execution = Execution(
+            "tiny", notebook, {"notes.txt": b"mine"}, profile, split[0].fingerprint, split[0].student, questions, Slot(), replay=again
+        )
         folder = RunFolder(tmp_path / execution.run_key())
         return execute(execution, folder, sandbox, lambda index, count: None), folder
 
     return execute_cells
+
+
+def notebook_of(*sources: str, locked: tuple[int, ...] = ()) -> dict[str, Any]:
+    cells = [
+        {
+            "cell_type": "code",
+            "id": f"c{index}",
+            "metadata": {"nbgrader": {"locked": True}} if index in locked else {},
+            "source": source,
+            "outputs": [],
+            "execution_count": None,
+        }
+        for index, source in enumerate(sources)
+    ]
+    return {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}
 
 
 def outputs(folder: RunFolder) -> list[str]:
@@ -108,3 +124,53 @@ def test_too_much_handed_in_is_missing_with_the_reason(run: Runner) -> None:
     reason = next(entry.reason for entry in result.entries if entry.name == "large")
     assert reason is not None
     assert "bytes" in reason
+
+
+# --- questions after a kernel that ended early ------------------------------------------------------------------------
+
+ASKED = (Question("q", "f", (41,), 5.0), Question("late", "g", (1,), 5.0))
+FIRST = "import os\nfrom autograder.student import hand_in\nepochs = epoch_limit\ndef f(n):\n    return n + 1, epochs"
+
+
+def test_a_crash_does_not_cost_the_answers_of_what_was_handed_in_before(run: Runner) -> None:
+    cells = ("epoch_limit = 7", f"{FIRST}\nprint('once')", "hand_in('epochs', functions=['f'])", "def g(n):\n    return n\nos._exit(1)")
+    result, folder = run(*cells, "hand_in(functions=['g'])", questions=ASKED, locked=(2, 4))
+    assert result.outcome == "kernel_died"
+    assert [flag.kind for flag in result.flags] == ["questions_replayed"]
+    assert "gave 1 of 1 answers" in result.flags[0].detail
+    answers = folder.answers()
+    assert answers["q"].value == [42, 1]  # of the second run, for one epoch
+    assert answers["late"].reason == "the notebook had ended before its functions could be called"
+    assert json.loads((folder.handin / "epochs.json").read_text()) == 7  # the first run's, and so are its outputs
+    assert outputs(folder)[1] == "once\n"
+
+
+def test_the_total_time_does_not_cost_them_either(run: Runner) -> None:
+    cells = ("epoch_limit = 7", FIRST, "hand_in(functions=['f'])", "while True:\n    pass")
+    result, folder = run(*cells, questions=ASKED[:1], locked=(2,), cell_s=60, total_s=8)
+    assert result.outcome == "timed_out"
+    assert folder.answers()["q"].value == [42, 1]
+
+
+def test_a_second_run_that_ends_early_too_changes_nothing(run: Runner) -> None:
+    crash_again = "epoch_limit = 7", f"{FIRST}\nif epoch_limit == 1:\n    os._exit(1)", "hand_in(functions=['f'])", "os._exit(1)"
+    result, folder = run(*crash_again, questions=ASKED, locked=(2,))
+    assert result.outcome == "kernel_died"
+    assert "ended early too" in result.flags[0].detail
+    assert folder.answers()["q"].reason == "the notebook had ended before its functions could be called"
+
+
+def test_a_second_run_that_behaves_otherwise_gains_nothing_but_answers(run: Runner) -> None:
+    """It hands in more, hands in something else, prints, and looks for what the first run left."""
+    trick = (
+        "import pathlib\nnote = pathlib.Path('note')\nsecret = note.exists()\nnote.write_text('x')\n"
+        "if epoch_limit == 1:\n    print('better')\n    epochs = 100\n    def g(n):\n        return n\n    hand_in(functions=['g'])"
+    )
+    show = "def f(n):\n    return secret, epochs"
+    cells = ("epoch_limit = 7", FIRST, trick, show, "hand_in('epochs', functions=['f'])", "os._exit(1)")
+    result, folder = run(*cells, questions=ASKED, locked=(4,))
+    assert folder.answers()["q"].value == [False, 100]
+    assert folder.answers()["late"].reason == "the notebook had ended before its functions could be called"
+    assert {entry.name for entry in result.entries} == {"epochs", "f"}
+    assert json.loads((folder.handin / "epochs.json").read_text()) == 7
+    assert outputs(folder)[2] == ""

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import copy
+import io
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from autograder.course.paths import CoursePaths
 from autograder.release.leaks import find_leaks
+from autograder.release.secrets import read_secrets
 from tests.gradebook.tiny_course import SOLUTION, source_notebook
 
 
@@ -105,3 +110,125 @@ def test_a_solution_cell_without_a_region_is_a_solution_as_a_whole(tmp_path: Pat
     source["cells"][2]["source"] = "answer = weights * 2"
     (tmp_path / "helpers.py").write_text("answer = weights*2\n")
     assert len(find_leaks(dict(source), tmp_path)) == 1
+
+
+# --- graders, known answers, labels -----------------------------------------------------------------------------------
+
+GRADER = """import pytest
+from autograder.checks import expect_parameters_of_the_whole_model
+@pytest.mark.hint("Every unit has a weight for each input, and a bias.")
+def test_units(submission):
+    a = submission.value("a")
+    b = a + 1
+    assert b == 786
+    print(weights)
+"""
+
+
+def course(root: Path, **files: str) -> CoursePaths:
+    paths = CoursePaths(root / "course")
+    for name, content in ({"graders/tiny/test_units.py": GRADER} | files).items():
+        (paths.root / name).parent.mkdir(parents=True, exist_ok=True)
+        (paths.root / name).write_text(content)
+    return paths
+
+
+def secret_leaks(root: Path, content: bytes, source: Any = None, **files: str) -> list[str]:
+    (root / "release").mkdir()
+    (root / "release/notes.txt").write_bytes(content)
+    notebook = source or source_notebook()
+    return [str(problem) for problem in find_leaks(dict(notebook), root / "release", read_secrets(course(root, **files), "tiny"))]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"Remember: every unit  has a weight for each input, and a Bias.",  # a part of a line is no line
+        b"assert b == 786",  # short, alone
+        b"a = submission.value('a')\nb = a + 1",  # two short ones
+        b"from autograder.checks import expect_parameters_of_the_whole_model",  # imports say nothing
+        b"import pytest\n\n)\nprint(weights)",
+    ],
+)
+def test_what_is_no_whole_line_of_a_grader_is_no_leak(tmp_path: Path, content: bytes) -> None:
+    assert secret_leaks(tmp_path, content) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b'x = 1  # @PYTEST.mark.hint("Every unit has a weight for each input, and a bias.")', "@pytest.mark.hint"),
+        (b"a = submission.value('a')\n\n  b=a+1\n# assert b == 786\n", "a = submission.value"),
+        ('@pytest.mark.hint("Every unit has a weight for each input, and a bias.")'.encode("utf-16"), "@pytest.mark.hint"),
+    ],
+    ids=["in a longer line", "three in a row", "utf-16"],
+)
+def test_lines_of_a_grader_are_found(tmp_path: Path, content: bytes, line: str) -> None:
+    (problem,) = secret_leaks(tmp_path, content)
+    assert problem.startswith(f"notes.txt: a line of graders/tiny/test_units.py stands here: '{line}")
+
+
+def test_lines_of_known_answers_are_found_in_metadata_too(tmp_path: Path) -> None:
+    (tmp_path / "release").mkdir()
+    answer = "number_of_weights = sum(layer.count() for layer in layers)"
+    paths = course(tmp_path, **{"solutions/tiny/wrong/no_bias.py": f'"""Forgets the bias."""\n\n# %% units\n{answer}\n'})
+    notebook = released(source_notebook())
+    notebook["cells"][3]["metadata"]["note"] = [answer]
+    (tmp_path / "release/tiny.ipynb").write_text(json.dumps(notebook))
+    (problem,) = find_leaks(dict(source_notebook()), tmp_path / "release", read_secrets(paths, "tiny"))
+    assert str(problem).startswith("tiny.ipynb, cell 4 (code), metadata.note: a line of solutions/tiny/wrong/no_bias.py stands here")
+
+
+def test_what_students_see_in_the_notebook_anyway_is_no_secret(tmp_path: Path) -> None:
+    source = source_notebook()
+    source["cells"][0]["source"] += "\nRemember: every unit has a weight for each input, and a bias.\n\na = 1\nb = 2\nc = 3"
+    hint = "Every unit has a weight for each input, and a bias."
+    files = {"solutions/tiny/alternatives/other.py": f"{hint}\na = 1\nb = 2\nc = 3\n"}
+    assert secret_leaks(tmp_path, f"{hint}\na = 1\nb = 2\nc = 3".encode(), source, **files) == []
+
+
+def test_three_lines_of_a_solution_count_though_each_is_given_somewhere(tmp_path: Path) -> None:
+    source = source_notebook()
+    source["cells"][1]["source"] = "b = batch\nimport math\na = math.pi\nbatch = 32"
+    source["cells"][2]["source"] = "### BEGIN SOLUTION\na = math.pi\nbatch = 32\nb = batch\n### END SOLUTION"
+    (problem,) = secret_leaks(tmp_path, b"a = math.pi\nbatch = 32\nb = batch", source)
+    assert "a line of the solution stands here: 'a = math.pi'" in problem
+
+
+def test_a_zip_file_is_looked_into(tmp_path: Path) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("more/test_units.py", GRADER)
+        archive.writestr("readme.txt", "nothing")
+    (problem,) = secret_leaks(tmp_path, packed.getvalue())
+    assert problem.startswith("notes.txt, more/test_units.py: a line of graders/tiny/test_units.py stands here")
+
+
+LABELS = np.random.default_rng(3).integers(0, 10, 2_000)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        ", ".join(map(str, LABELS[700:760])).encode(),
+        "\n".join(f"{label:.1f}"[0] for label in LABELS).encode(),
+        LABELS.astype(np.uint8).tobytes(),
+        LABELS.astype(np.float32).tobytes(),
+    ],
+    ids=["list", "lines", "bytes", "floats"],
+)
+def test_labels_of_the_hidden_images_are_found(tmp_path: Path, content: bytes) -> None:
+    hidden = tmp_path / "course/.autograder/data/0123/hidden"
+    hidden.mkdir(parents=True)
+    np.save(hidden / "y.npy", LABELS)
+    (hidden.parent.parent / "4567/hidden").mkdir(parents=True)
+    (hidden.parent.parent / "4567/hidden/y.npy").write_bytes(b"unfinished")
+    problems = secret_leaks(tmp_path, content)
+    assert [problem.split("\n")[0] for problem in problems] == ["notes.txt: labels of the hidden images stand here"]
+
+
+def test_other_numbers_are_no_labels(tmp_path: Path) -> None:
+    hidden = tmp_path / "course/.autograder/data/0123/hidden"
+    hidden.mkdir(parents=True)
+    np.save(hidden / "y.npy", np.concatenate([LABELS, np.zeros(100, int)]))
+    assert secret_leaks(tmp_path, b"0" * 1_000 + str(LABELS[:30].tolist()).encode()) == []
