@@ -99,6 +99,8 @@ def _literals(source: str) -> list[str]:
         tokens = list(tokenize.generate_tokens(io.StringIO(_NO_PYTHON.sub("", source)).readline))
     except (tokenize.TokenError, SyntaxError):
         return [source]
+    if any(token.type == tokenize.ERRORTOKEN and token.string.strip() for token in tokens):
+        return [source]
     found = [token.string for token in tokens if token.type in _KINDS or (token.type == tokenize.NAME and len(token.string) > _LONG_NAME)]
     return found + _NO_PYTHON.findall(source)
 

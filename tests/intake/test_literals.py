@@ -53,9 +53,24 @@ def test_what_the_release_gave_is_subtracted_once() -> None:
         f"!echo {base64.b64encode(RANDOM).decode()}",
         f"%%writefile w\n{base64.b64encode(RANDOM).decode()}",
         f"w = '{RANDOM.hex()}' + (",
+        f"w = '{RANDOM.hex(' ')}",
         "\n".join(f"w{at} = {each}" for at, each in enumerate(RANDOM)),
     ],
-    ids=["base64", "bytes", "hex", "list", "integer", "comment", "f-string", "name", "shell", "magic", "no-python", "lines"],
+    ids=[
+        "base64",
+        "bytes",
+        "hex",
+        "list",
+        "integer",
+        "comment",
+        "f-string",
+        "name",
+        "shell",
+        "magic",
+        "no-python",
+        "unterminated",
+        "lines",
+    ],
 )
 def test_however_data_are_written_down_they_weigh_about_what_they_are(source: str) -> None:
     assert _literal_bytes(source) > 0.95 * len(RANDOM)
@@ -68,8 +83,11 @@ def test_numbers_spelt_in_names_are_caught_by_the_text_as_a_whole() -> None:
     names = "abcdefghijklmnop"
     spelt = ",".join(names[each >> 4] + "," + names[each & 15] for each in (*RANDOM, *RANDOM[::-1]))
     source = f"{','.join(names)} = range(16)\nw = [{spelt}]"
-    assert _literal_bytes(source[:150_000] + "]") < 50
-    with pytest.raises(SubmissionError, match=r"hold text of .* 40 KiB are allowed"):
+    few = source[:150_000] + "]"
+    assert _literal_bytes(few) < 50
+    with pytest.raises(SubmissionError, match=r"hold text of .* 20 KiB are allowed"):
+        check_literals(_notebook(few), _notebook(STARTER), LIMIT // 2)
+    with pytest.raises(SubmissionError):
         check_literals(_notebook(source), _notebook(STARTER), LIMIT)
 
 
