@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -114,3 +115,12 @@ def test_a_malformed_calibration_is_named(tmp_path: Path, content: str) -> None:
     (tmp_path / "calibration.json").write_text(content)
     with pytest.raises(UsageError, match=r"calibration\.json' cannot be read"):
         read_calibration(tmp_path, "full")
+
+
+def test_every_flag_is_explained_to_instructors() -> None:
+    root = Path(__file__).parents[2]
+    sources = "".join(file.read_text(encoding="utf-8") for file in (root / "autograder").rglob("*.py"))
+    kinds = set(re.findall(r"\bFlag\(\s*\"(\w+)\"", sources))
+    table = re.findall(r"(?m)^\| (`.*?`) \|", (root / "docs/instructors.md").read_text(encoding="utf-8"))
+    assert kinds - set(re.findall(r"`(\w+)`", " ".join(table))) == set()
+    assert kinds >= KINDS
