@@ -24,6 +24,7 @@ _RARE = 0.1  # what a larger part of the class writes is no sign of anything
 _MOST_CHARACTERS = 100_000
 _PARSED_CHARACTERS = 10_000  # of one cell: Python's parser takes gigabytes for what somebody nests deeply
 _MOST_PAIRS = 50  # that are shown
+_MOST_LINES = 2_000
 _SHOWN = 300
 _KEPT_NAMES = frozenset(dir(builtins))
 
@@ -108,7 +109,8 @@ def similar_pairs(lines: Mapping[str, Sequence[Line]], release: dict[str, Any], 
 
 def side_by_side(left: Sequence[Line], right: Sequence[Line]) -> Iterator[Row]:
     """Both notebooks' lines, those that correspond beside each other."""
-    matcher = SequenceMatcher(None, [line.compared for line in left], [line.compared for line in right], autojunk=False)
+    left, right = left[:_MOST_LINES], right[:_MOST_LINES]
+    matcher = SequenceMatcher(None, [line.compared for line in left], [line.compared for line in right])
     for tag, i, j, k, m in matcher.get_opcodes():
         for index in range(max(j - i, m - k)):
             one = left[i + index].shown if i + index < j else ""

@@ -116,6 +116,11 @@ def test_side_by_side_sets_what_corresponds_beside_each_other() -> None:
     assert "epochs=13" in next(row for row in rows if not row.same).right
 
 
+def test_endless_notebooks_are_shown_in_part() -> None:
+    endless = own_lines(_notebook("a b\n" * 60_000), RELEASE)
+    assert len(list(side_by_side(endless, endless))) == 2_000
+
+
 @pytest.mark.parametrize(
     "cell", [{"cell_type": "code"}, {"cell_type": "markdown", "source": SOLVED}, {"cell_type": "code", "source": ["x = 1\n", "y"]}]
 )
