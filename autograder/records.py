@@ -218,12 +218,25 @@ class ScoredTest:
 
 
 @dataclass(frozen=True)
+class ModelMeasures:
+    """What S found of one predicted classifier beside its points: accuracies with the number of examples, and its parameters."""
+
+    visible_accuracy: float
+    visible_examples: int
+    hidden_accuracy: float
+    hidden_examples: int
+    parameters: int
+    trainable_parameters: int
+
+
+@dataclass(frozen=True)
 class Scoring:
     """All that S says of one run, before any points: kept, so that a changed curve needs no S."""
 
     tests: tuple[ScoredTest, ...]
     problems: tuple[str, ...] = ()
     confusions: dict[str, tuple[tuple[int, ...], ...]] = field(default_factory=dict)
+    models: dict[str, ModelMeasures] = field(default_factory=dict)
 
 
 # --- what an execution leaves -----------------------------------------------------------------------------------------

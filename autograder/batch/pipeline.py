@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from autograder.batch.evidence import histories_of
 from autograder.batch.plan import Plan, servers_of
 from autograder.errors import GraderError, MachineError, SubmissionError
 from autograder.execution.devices import Slot
@@ -15,9 +16,11 @@ from autograder.execution.rundir import RunFolder
 from autograder.files import write_atomic
 from autograder.grading.models import open_models
 from autograder.grading.scoring import score_run
+from autograder.grading.signals import KINDS, signals
 from autograder.grading.verdict import Verdict, judge, unjudged
 from autograder.intake.choosing import choose_notebook
 from autograder.intake.collect import take_in
+from autograder.intake.literals import check_literals
 from autograder.intake.restore import put_parameters, restore
 from autograder.isolation.sandbox import Sandbox
 from autograder.records import (
@@ -76,6 +79,7 @@ def _grade(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell
     taken = take_in(submission, plan.assignment, plan.profile.limits)
     chosen = choose_notebook(taken.notebooks, plan.assignment.id, plan.release, plan.profile.limits.submission_bytes)
     prepared = restore(chosen, plan.release)
+    literals = check_literals(prepared.notebook, plan.release, plan.profile.limits.literal_bytes)
     execution = Execution(
         assignment=plan.assignment.id,
         notebook=put_parameters(prepared.notebook, plan.profile),
@@ -99,7 +103,7 @@ def _grade(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell
         if run is None:
             sandbox.warm_up(servers_of(plan, gpu=slot.gpu is not None))  # nothing from the second submission on
             run = execute(execution, folder, sandbox, on_cell)
-        return grade_run(plan, _blank(plan, submission, (*taken.flags, *prepared.flags, *run.flags)), run, folder, sandbox)
+        return grade_run(plan, _blank(plan, submission, (*taken.flags, *prepared.flags, *literals, *run.flags)), run, folder, sandbox)
 
 
 @contextmanager
@@ -122,7 +126,7 @@ def reusable(folder: RunFolder, min_isolation: int) -> Run | None:
 
 def grade_run(plan: Plan, blank: Record, run: Run, folder: RunFolder, sandbox: Sandbox) -> Record:
     """The record of a finished run: models, scoring and points. `blank` carries what is known of the submission itself."""
-    spent = _Spent()
+    spent, scoring = _Spent(), Scoring(())
     if run.outcome in _NOT_REUSED:
         verdict = unjudged(plan.specs, "not_graded", run.reason)
     else:
@@ -135,7 +139,7 @@ def grade_run(plan: Plan, blank: Record, run: Run, folder: RunFolder, sandbox: S
             verdict = unjudged(plan.specs, "not_graded", error.message)
             run = replace(run, outcome="infra_error", reason=error.message)
     return replace(
-        _judged(blank, verdict),
+        with_signals(plan, _judged(blank, verdict), run, folder, scoring),
         runs=(RunReference(run.run_key, run.seed, True),),
         outcome=run.outcome,
         reason=run.reason,
@@ -145,6 +149,13 @@ def grade_run(plan: Plan, blank: Record, run: Run, folder: RunFolder, sandbox: S
         seconds=replace(run.seconds, model=spent.model_s, scoring=spent.scoring_s),
         versions=run.versions,
     )
+
+
+def with_signals(plan: Plan, record: Record, run: Run, folder: RunFolder, scoring: Scoring) -> Record:
+    """The record with the signals of its run, in place of those that it had."""
+    histories, profile = histories_of(folder, run), plan.profile
+    found = signals(histories, scoring.models, run.usage.student_cpu_s, profile.epoch_limit, plan.examples, plan.calibration)
+    return replace(record, flags=(*(flag for flag in record.flags if flag.kind not in KINDS), *found))
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.batch.store import Store
+from autograder.course.calibration import Calibration, read_calibration
 from autograder.course.notebook import GradeCellSpec, grade_cells, read_notebook
 from autograder.course.paths import CoursePaths
 from autograder.course.profile import RunProfile, find_assignment, resolve_backend, resolve_profile
@@ -36,7 +37,8 @@ class Plan:
     """How one assignment is graded under one profile; fixed when the batch starts, whatever is edited meanwhile.
 
     `graders` is a copy of the graders' files. `scoring_key` names what they say: the files, the hidden data, the cells they
-    score, the versions. `execution_key` names all that decides about an execution and is not from the submission.
+    score, the versions. `execution_key` names all that decides about an execution and is not from the submission. `examples`:
+    how many of the training part notebooks get.
     """
 
     paths: CoursePaths
@@ -55,11 +57,13 @@ class Plan:
     release_digest: str
     scoring_key: str
     execution_key: str
+    examples: int
+    calibration: Calibration
 
     @property
     def grade_key(self) -> str:
-        """`scoring_key` and the curves: when only the second part differs, points follow from what was measured."""
-        return f"{self.scoring_key}.{_curves_key(self.profile)}"
+        """`scoring_key`, curves and calibration: when only the second part differs, points and signals follow from what was measured."""
+        return f"{self.scoring_key}.{_curves_key(self.profile, self.calibration)}"
 
     @property
     def context(self) -> str:
@@ -128,11 +132,19 @@ def make_plan(
             graders.name, split.fingerprint, [asdict(spec) for spec in specs], settings, sorted(profile.curves), known, code_digest()
         ),
         execution_key=digest(*executed, release_digest, sorted(assignment.files), split.fingerprint, questions),
+        examples=_examples(course, profile),
+        calibration=read_calibration(paths.solutions(assignment.id), profile.name),
     )
 
 
-def _curves_key(profile: RunProfile) -> str:
-    return digest({metric: sorted(curve.points.items()) for metric, curve in profile.curves.items()})
+def _curves_key(profile: RunProfile, calibration: Calibration) -> str:
+    return digest({metric: sorted(curve.points.items()) for metric, curve in profile.curves.items()}, asdict(calibration))
+
+
+def _examples(course: Course, profile: RunProfile) -> int:
+    dataset = next(each for each in course.datasets if each.name == profile.dataset)
+    shown = dataset.sizes[0] + dataset.train_repeats
+    return min(shown, profile.sample_limit or shown)
 
 
 def _copy_of(graders: Path, copies: Path) -> Path:

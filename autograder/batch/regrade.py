@@ -14,7 +14,7 @@ from functools import partial
 from typing import TypeVar
 
 from autograder.batch.machine import Machine
-from autograder.batch.pipeline import grade_run, is_current
+from autograder.batch.pipeline import grade_run, is_current, with_signals
 from autograder.batch.plan import Plan
 from autograder.execution.rundir import RunFolder
 from autograder.grading.verdict import judge
@@ -100,7 +100,9 @@ def _from_store(plan: Plan, student: str) -> Regraded | _Unscored:
     if scoring is None:
         return _Unscored(student, record.isolation.level)
     verdict = judge(plan.specs, plan.declarations.tests, scoring, plan.profile.curves)
-    return _written(plan, record, verdict.put_into(_of_these_graders(plan, record)))
+    assert run is not None  # else it were an obstacle
+    judged = verdict.put_into(_of_these_graders(plan, record))
+    return _written(plan, record, with_signals(plan, judged, run, folder, scoring))
 
 
 def _from_graders(plan: Plan, sandbox: Sandbox, student: str) -> Regraded:

@@ -57,7 +57,7 @@ def demo(common: Common, assignment: str | None, into: str, jobs: int | None) ->
         records = run_batch(plan, submissions, sandbox, jobs, False, here.quiet)
     publish(here, plan, records, len(records), None)
     pages = write_feedback(course, paths, chosen, plan.profile, plan.store, records, paths.gradebook_url)
-    report = write_report(course, paths, chosen, plan.profile, records, paths.gradebook_url)
+    report = write_report(course, paths, chosen, plan.profile, plan.store, records, paths.gradebook_url)
     print_records(records, f"{chosen}, profile {plan.profile.name}")
     example = next((page for page in pages if "misses" in str(page)), pages[0])
     click.echo(f"Report:    {report}\nFeedback:  {example}\nGradebook: {paths.root / 'gradebook.db'}")

@@ -21,6 +21,6 @@ def report(common: Common, assignment: str, gradebook: str | None) -> None:
     profile = resolve_profile(common.course, find_assignment(common.course, assignment), common.profile)
     store = store_of(common.course, common.paths, common.store)
     records = list(store.latest(profile.name, assignment, choose_students(store, profile.name, assignment, ())))
-    page = write_report(common.course, common.paths, assignment, profile, records, gradebook or common.paths.gradebook_url)
+    page = write_report(common.course, common.paths, assignment, profile, store, records, gradebook or common.paths.gradebook_url)
     common.write_json(str(page))
     common.say(f"Report: {page}")

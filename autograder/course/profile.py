@@ -22,6 +22,7 @@ class RunLimits:
     submission_bytes: int
     files: int
     disk_mib: int = 1024
+    literal_bytes: int = 20 * 1024
     cell_output_bytes: int = 100_000
     total_output_bytes: int = 2_000_000
     received_output_bytes: int = 64 * _MIB
@@ -79,6 +80,7 @@ def _resolve_limits(own: Limits, general: Limits) -> RunLimits:
         submission_bytes=int(pick("submission_mib", 20) * _MIB),
         files=int(pick("files", 50)),
         disk_mib=int(pick("disk_mib", 1024)),
+        literal_bytes=int(pick("literal_kib", 20) * 1024),
     )
 
 

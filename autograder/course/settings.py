@@ -126,7 +126,10 @@ class Curve(Setting):
 
 @setting
 class Limits(Setting):
-    """What one execution may use; None: the assignment's, else the default of `RunLimits`."""
+    """What one execution may use; None: the assignment's, else the default of `RunLimits`.
+
+    `literal_kib`: of strings, numbers and comments in a student's own code cells, after compression.
+    """
 
     cell: str | None = None
     total: str | None = None
@@ -134,6 +137,7 @@ class Limits(Setting):
     submission_mib: float | None = None
     files: int | None = None
     disk_mib: float | None = None
+    literal_kib: float | None = None
 
     def problems(self) -> list[Problem]:
         wrong = []
@@ -142,7 +146,7 @@ class Limits(Setting):
                 seconds(getattr(self, key) or "1 s")
             except ValueError as error:
                 wrong.append(Problem(self.place, f"'{key}': {error}"))
-        for key in ("hand_in_mib", "submission_mib", "files", "disk_mib"):
+        for key in ("hand_in_mib", "submission_mib", "files", "disk_mib", "literal_kib"):
             value = getattr(self, key)
             if value is not None and value <= 0:
                 wrong.append(Problem(self.place, f"'{key}' is {value}, more than 0 is needed"))

@@ -51,6 +51,7 @@ def main() -> None:
     for folder in ("submission", "handin"):
         (work / folder).mkdir(exist_ok=True)
     notebook = load_notebook_node(str(work / "notebook.ipynb"))
+    (work / "notebook.ipynb").unlink()  # the kernel gets code cells alone: data in pictures and prose is out of its reach
 
     def cells_done() -> list[dict[str, Any]]:
         _send_notebook(writer, notebook)

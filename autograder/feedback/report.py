@@ -17,6 +17,7 @@ from autograder.feedback.difficulty import difficulties, metric_views
 from autograder.feedback.pages import percent, render_page
 from autograder.feedback.student import ManualGrade
 from autograder.feedback.words import NOTHING_TO_READ, in_words
+from autograder.quality.similarity import Similarity
 from autograder.records import Record
 
 
@@ -25,7 +26,7 @@ class ReportPage:
     """All that a report is made of.
 
     Of several records of a student the newest is shown; `manual` by student, then grade id; `curves` by metric, of the
-    profile; `due` with its time zone; who has `pass_fraction` of the automatic points has passed.
+    profile; `due` with its time zone; who has `pass_fraction` of the automatic points has passed; `similar` pairs are listed.
     """
 
     course_title: str
@@ -37,6 +38,7 @@ class ReportPage:
     manual: Mapping[str, Mapping[str, ManualGrade | None]] = field(default_factory=dict)
     due: datetime | None = None
     pass_fraction: float = 0.5
+    similar: Similarity = field(default_factory=Similarity)
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,25 @@ def render_report(page: ReportPage) -> str:
         cpu=sum(record.usage.cpu_s for record in records),
         memory=max((record.usage.peak_memory_mib for record in records), default=0.0),
         rows=rows,
+        similar_page=similar_address(page.assignment),
     )
+
+
+def render_similar(page: ReportPage) -> str:
+    """The notebooks of the similar pairs side by side, as one self-contained HTML file."""
+    return render_page(
+        "similar.html",
+        title=in_words(page.assignment),
+        course_title=page.course_title,
+        generated_at=page.generated_at,
+        report=f"{quote(page.assignment, safe='', errors='replace')}.html",
+        pairs=list(zip(page.similar.pairs, page.similar.rows, strict=False)),
+    )
+
+
+def similar_address(assignment: str) -> str:
+    """Name of the page with the pairs side by side, beside the report."""
+    return f"{quote(assignment, safe='', errors='replace')}.similar.html"
 
 
 def _rows(page: ReportPage, records: Sequence[Record]) -> list[StudentRow]:

@@ -36,6 +36,15 @@ class Group:
 
 
 @dataclass(frozen=True)
+class FlagKind:
+    """All flags of one kind: how many students have one, and which details."""
+
+    title: str
+    students: int
+    details: tuple[Group, ...]
+
+
+@dataclass(frozen=True)
 class Part:
     """One part of the running time over all submissions, in seconds."""
 
@@ -103,9 +112,14 @@ def machine_errors(records: Iterable[Record]) -> tuple[Group, ...]:
     return _grouped(("The machine failed", record.reason, record.student) for record in records if record.outcome == "infra_error")
 
 
-def flags(records: Iterable[Record]) -> tuple[Group, ...]:
-    """By kind and detail, most frequent first."""
-    return _grouped((in_words(flag.kind), flag.detail, record.student) for record in records for flag in record.flags)
+def flags(records: Iterable[Record]) -> tuple[FlagKind, ...]:
+    """By kind, and within each by detail; most frequent first."""
+    groups = _grouped((in_words(flag.kind), flag.detail, record.student) for record in records for flag in record.flags)
+    kinds: dict[str, list[Group]] = defaultdict(list)
+    for group in groups:
+        kinds[group.title].append(group)
+    made = [FlagKind(title, len({name for each in found for name in each.students}), tuple(found)) for title, found in kinds.items()]
+    return tuple(sorted(made, key=lambda kind: (-kind.students, kind.title)))
 
 
 def _grouped(found: Iterable[tuple[str, str, str]]) -> tuple[Group, ...]:

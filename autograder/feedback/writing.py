@@ -9,14 +9,16 @@ from zoneinfo import ZoneInfo
 
 from autograder.batch.evidence import evidence_of
 from autograder.batch.store import Store
+from autograder.course.notebook import read_notebook
 from autograder.course.paths import CoursePaths
 from autograder.course.profile import RunProfile, due_time, find_assignment
 from autograder.course.settings import Course
 from autograder.errors import UsageError
-from autograder.feedback.report import ReportPage, render_report
+from autograder.feedback.report import ReportPage, render_report, render_similar, similar_address
 from autograder.feedback.student import FeedbackPage, ManualGrade, render_feedback
 from autograder.files import write_atomic
 from autograder.gradebook.writing import read_manual_scores
+from autograder.quality.similarity import Similarity, compare_notebooks
 from autograder.records import Record
 
 
@@ -45,9 +47,9 @@ def write_feedback(
 
 
 def write_report(
-    course: Course, paths: CoursePaths, assignment: str, profile: RunProfile, records: Sequence[Record], gradebook_url: str
+    course: Course, paths: CoursePaths, assignment: str, profile: RunProfile, store: Store, records: Sequence[Record], gradebook_url: str
 ) -> Path:
-    """Writes the page for instructors and returns its path."""
+    """Writes the page for instructors, beside it one with similar submissions if there are any, and returns the first one's path."""
     page = ReportPage(
         course_title=course.title,
         assignment=assignment,
@@ -57,10 +59,26 @@ def write_report(
         curves=profile.curves,
         manual=manual_grades(gradebook_url, assignment),
         due=due_of(course, assignment),
+        similar=_similarity(paths, assignment, store, records),
     )
     path = paths.report(assignment)
+    similar = path.with_name(similar_address(assignment))
+    if page.similar.pairs:
+        write_atomic(similar, render_similar(page))
+    else:
+        similar.unlink(missing_ok=True)  # of an earlier report
     write_atomic(path, render_report(page))
     return path
+
+
+def _similarity(paths: CoursePaths, assignment: str, store: Store, records: Sequence[Record]) -> Similarity:
+    """The executed notebooks compared with each other; nothing without a release version, since what it gave is not the students'."""
+    release = paths.release_notebook(assignment)
+    if not release.is_file():
+        return Similarity()
+    counted = {record.student: run.run_key for record in records for run in record.runs if run.counted}
+    notebooks = {student: notebook for student, key in counted.items() if (notebook := store.run(key).notebook()) is not None}
+    return compare_notebooks(notebooks, read_notebook(release))
 
 
 def manual_grades(gradebook_url: str, assignment: str) -> dict[str, dict[str, ManualGrade]]:

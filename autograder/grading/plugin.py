@@ -16,6 +16,7 @@ from autograder.files import digest
 from autograder.grading.fixtures import (
     Answers,
     GraderProblem,
+    HandinProblem,
     Part,
     Predictions,
     ProfileView,
@@ -23,7 +24,7 @@ from autograder.grading.fixtures import (
     read_predictions,
 )
 from autograder.inputs import Input
-from autograder.records import Answer, DeclaredTest, HandinEntry, Prediction, Question, ScoredTest
+from autograder.records import Answer, DeclaredTest, HandinEntry, ModelMeasures, Prediction, Question, ScoredTest
 
 MARKS = {
     "grade_cell": "grade_cell(grade_id, weight=1): the cell that the test scores",
@@ -135,6 +136,7 @@ class Scored:
         self._request, self._declared = request, declared
         self.results: dict[str, ScoredTest] = {}
         self.confusions: dict[str, tuple[tuple[int, ...], ...]] = {}
+        self.models: dict[str, ModelMeasures] = {}
         self._measured: dict[str, float | None] = {}
         self._opened = Path(request["opened"])
         self._submission = Submission(
@@ -179,6 +181,7 @@ class Scored:
             raise GraderProblem("the fixture 'predictions' needs an @pytest.mark.predict")
         found = read_predictions(self._opened, prediction.key, prediction.model, self._submission.model)
         self._note_confusion(prediction.model, found.hidden)
+        self._note_model(prediction.model, found)
         return found
 
     @pytest.fixture
@@ -204,6 +207,19 @@ class Scored:
             counts = np.bincount(labels.astype(np.int64) * classes + outputs.argmax(axis=1), minlength=classes**2)
             self.confusions[model] = tuple(tuple(int(count) for count in row) for row in counts.reshape(classes, classes))
 
+    def _note_model(self, name: str, found: Predictions) -> None:
+        """For classifiers: what the signals for instructors need, whatever the graders ask."""
+        if name in self.models:
+            return
+        try:
+            model = self._submission.model(name)
+        except HandinProblem:  # it predicts, but is not described
+            return
+        visible, hidden = (_share_right(getattr(found, part), self._part(part).y) for part in ("visible", "hidden"))
+        if visible is not None and hidden is not None:
+            counts = (len(found.visible), len(found.hidden))
+            self.models[name] = ModelMeasures(visible, counts[0], hidden, counts[1], model.parameters, model.trainable_parameters)
+
     def pytest_runtest_setup(self) -> None:
         self._measured = {}
 
@@ -228,6 +244,14 @@ class Scored:
             self.results[name] = ScoredTest(name, "error", f"the grader skipped this test: {error}")
         else:
             self.results[name] = ScoredTest(name, "error", f"{type(error).__name__}: {error}"[:2000])
+
+
+def _share_right(outputs: Any, labels: Any) -> float | None:
+    """Accuracy of outputs (n, classes) for labels (n,); None for what is no classification."""
+    labels = np.asarray(labels)
+    if labels.ndim != 1 or labels.dtype.kind not in "iu" or outputs.ndim != 2 or len(outputs) != len(labels):
+        return None
+    return float(np.mean(outputs.argmax(axis=1) == labels))
 
 
 def failure_message(error: AssertionError) -> str:

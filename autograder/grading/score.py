@@ -52,7 +52,9 @@ def _score(request: dict[str, Any]) -> Scoring:
     declared = Declared()
     scored = Scored(request, declared)
     status = _pytest(request, [], [declared, scored])
-    return Scoring(tuple(scored.results.values()), tuple(declared.problems or _usage_problem(status, declared)), scored.confusions)
+    return Scoring(
+        tuple(scored.results.values()), tuple(declared.problems or _usage_problem(status, declared)), scored.confusions, scored.models
+    )
 
 
 def _usage_problem(status: int, declared: Declared) -> list[str]:

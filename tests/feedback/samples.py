@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from typing import Any
@@ -203,7 +204,8 @@ def read(html: str) -> Read:
     for tag, name, value in found.attributes:
         assert not name.startswith("on"), (tag, name)
         if name in ("href", "src", "xlink:href", "srcset", "action", "data", "background"):
-            assert value.startswith(("#", "data:image/png;base64,", "data:image/jpeg;base64,", "../feedback/")), (tag, name, value)
+            inside = value.startswith(("#", "data:image/png;base64,", "data:image/jpeg;base64,", "../feedback/"))
+            assert inside or re.fullmatch(r"[\w%-]+(\.similar)?\.html(#[\w-]+)?", value), (tag, name, value)
         if name == "style":
             assert "url(" not in value.replace("url(#", ""), value
     assert found.tags.count("style") == 1

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 import pytest
 
 from autograder.feedback.difficulty import difficulties
-from autograder.feedback.report import feedback_address, render_report
+from autograder.feedback.report import feedback_address, render_report, render_similar
 from autograder.feedback.student import ManualGrade
 from autograder.feedback.summary import lateness, newest
+from autograder.quality.similarity import Pair, Row, Similarity
 from autograder.records import Flag, GradeCell
 
 from .samples import HOSTILE, batch, read, record, report, result, unscored
@@ -127,3 +128,28 @@ def test_hostile_content_is_only_text() -> None:
 def test_no_points_at_all() -> None:
     bare = record(grade_cells=(), score=0.0, max_score=0.0)
     assert "– median" in read(render_report(report(bare))).text
+
+
+def test_flags_of_one_kind_stand_together_with_their_details() -> None:
+    records = [record(student=f"s{number}", flags=(Flag("large_literals", f"{number}.0 KiB"),)) for number in range(1, 4)]
+    text = read(render_report(report(*records, record(student="s4", flags=(Flag("too_fast", "40 epochs"),))))).text
+    assert "Large literals , 3 students 1.0 KiB s1 2.0 KiB s2 3.0 KiB s3" in text
+    assert "Too fast , 1 student 40 epochs s4" in text
+
+
+def test_similar_submissions_are_listed_and_shown_side_by_side() -> None:
+    pairs = (Pair("ada", "bao", 0.987), Pair("chidi", HOSTILE, 0.91), Pair("dana", "eline", 0.905))
+    rows = ((Row("x = 1", "y = 1", True), Row(HOSTILE, "", False)), (Row("a", "b", False),))
+    page = report(*batch(), similar=Similarity(pairs, rows))
+    whole = read(render_report(page))
+    assert "ada bao 99 % side by side" in whole.text
+    assert "And 1 more pair with less in common." in whole.text
+    assert ("a", "href", "first_dense_network.similar.html#pair-2") in whole.attributes
+    beside = read(render_similar(page))
+    assert "ada and bao , 99 % in common ada bao x = 1 y = 1" in beside.text
+    assert ("details", "id", "pair-2") in beside.attributes
+    assert "dana" not in beside.text
+
+
+def test_without_similar_submissions_nothing_is_said_about_them() -> None:
+    assert "Similar" not in read(render_report(report(*batch()))).text

@@ -49,7 +49,11 @@ def test_points_add_up_and_right_answers_earn_them_all(graded: tuple[Path, dict[
     record = graded[1]["reference"]
     assert sum(cell.max_score for cell in record.grade_cells) == 100
     assert record.score == record.max_score
-    assert record.flags == ()
+
+
+@pytest.mark.parametrize("name", sorted(variant.name for variant in VARIANTS.values() if variant.right))
+def test_right_answers_raise_no_flag(graded: tuple[Path, dict[str, Record]], name: str) -> None:
+    assert graded[1][name].flags == ()
 
 
 def test_figures_are_in_the_executed_notebook(graded: tuple[Path, dict[str, Record]]) -> None:
