@@ -118,14 +118,18 @@ def reusable(folder: RunFolder, min_isolation: int) -> Run | None:
     return run
 
 
-def grade_run(plan: Plan, blank: Record, run: Run, folder: RunFolder, sandbox: Sandbox) -> Record:
-    """The record of a finished run: models, scoring and points. `blank` carries what is known of the submission itself."""
+def grade_run(plan: Plan, blank: Record, run: Run, folder: RunFolder, sandbox: Sandbox, student_code: bool = True) -> Record:
+    """The record of a finished run: models, scoring and points. `blank` carries what is known of the submission itself.
+
+    Raises NeedsExecution when that takes student code, and `student_code` forbids it.
+    """
     spent = _Spent()
     if run.outcome in _NOT_REUSED:
         verdict = unjudged(plan.specs, "not_graded", run.reason)
     else:
         try:
-            scoring, spent = _scoring(plan, run, folder, sandbox)
+            scoring, spent = _scoring(plan, run, folder, sandbox, student_code)
+            blank = replace(blank, flags=with_model_flags(blank.flags, scoring))
             verdict = judge(plan.specs, plan.declarations.tests, _with_problems(scoring, plan), plan.profile.curves)
         except GraderError as error:
             verdict = unjudged(plan.specs, "grader_error", error.message)
@@ -155,19 +159,25 @@ class _Spent:
     scoring_cpu_s: float = 0.0
 
 
+def with_model_flags(flags: tuple[Flag, ...], scoring: Scoring) -> tuple[Flag, ...]:
+    """The flags of a record, those of its models as they are now."""
+    return (*(flag for flag in flags if flag.kind != "custom_model"), *scoring.flags)
+
+
 def _with_problems(scoring: Scoring, plan: Plan) -> Scoring:
     return replace(scoring, problems=tuple(dict.fromkeys((*plan.declarations.problems, *scoring.problems))))
 
 
-def _scoring(plan: Plan, run: Run, folder: RunFolder, sandbox: Sandbox) -> tuple[Scoring, _Spent]:
-    """What the graders say: as kept for these graders and this data, else from B and S now."""
+def _scoring(plan: Plan, run: Run, folder: RunFolder, sandbox: Sandbox, student_code: bool) -> tuple[Scoring, _Spent]:
+    """What the graders say: as kept for these graders and this data, else from B (and C) and S now."""
     kept = folder.scores(plan.scoring_key)
     try:
         return from_json(Scoring, kept.read_bytes()), _Spent()
     except (OSError, ValueError):
         pass
-    opened = open_models(folder, run, plan.declarations.predictions, plan.split, plan.profile, sandbox, plan.backend)
+    opened = open_models(folder, run, plan.declarations.predictions, plan.split, plan.profile, sandbox, plan.backend, student_code)
     scoring, seconds, cpu_s = score_run(folder, run, opened.folder, plan.graders, plan.split, plan.profile, plan.assignment.id, sandbox)
+    scoring = replace(scoring, flags=opened.flags)
     if not scoring.problems and all(test.outcome != "error" for test in scoring.tests):
         write_atomic(kept, to_json(scoring))
     return scoring, _Spent(opened.seconds, opened.cpu_s, seconds, cpu_s)

@@ -14,9 +14,10 @@ from functools import partial
 from typing import TypeVar
 
 from autograder.batch.machine import Machine
-from autograder.batch.pipeline import grade_run, is_current
+from autograder.batch.pipeline import grade_run, is_current, with_model_flags
 from autograder.batch.plan import Plan
 from autograder.execution.rundir import RunFolder
+from autograder.grading.custom_models import NeedsExecution
 from autograder.grading.verdict import judge
 from autograder.isolation.sandbox import Sandbox
 from autograder.records import Record, Run, Scoring, from_json
@@ -100,7 +101,8 @@ def _from_store(plan: Plan, student: str) -> Regraded | _Unscored:
     if scoring is None:
         return _Unscored(student, record.isolation.level)
     verdict = judge(plan.specs, plan.declarations.tests, scoring, plan.profile.curves)
-    return _written(plan, record, verdict.put_into(_of_these_graders(plan, record)))
+    flags = with_model_flags(record.flags, scoring)
+    return _written(plan, record, replace(verdict.put_into(_of_these_graders(plan, record)), flags=flags))
 
 
 def _from_graders(plan: Plan, sandbox: Sandbox, student: str) -> Regraded:
@@ -109,7 +111,10 @@ def _from_graders(plan: Plan, sandbox: Sandbox, student: str) -> Regraded:
     assert record is not None
     folder, run = _counted(plan, record)
     assert run is not None
-    after = grade_run(plan, _of_these_graders(plan, record), run, folder, sandbox)
+    try:
+        after = grade_run(plan, _of_these_graders(plan, record), run, folder, sandbox, student_code=False)
+    except NeedsExecution as obstacle:
+        return Regraded(student, record.score, record.score, needs_execution=str(obstacle))
     if after.outcome == "infra_error":
         return Regraded(student, record.score, record.score, failed=after.reason)
     return _written(plan, record, replace(after, seconds=replace(after.seconds, queue=record.seconds.queue)))
