@@ -11,6 +11,7 @@ import base64
 import functools
 import inspect
 import marshal
+import re
 import sys
 import types
 from collections.abc import Iterator
@@ -57,8 +58,14 @@ def main() -> None:
 
 
 def _first_line(error: Exception) -> str:
-    """The message without Keras' wrapping: "could not be deserialized properly …, config=…, Exception encountered: <the cause>"."""
-    return str(error).rpartition("Exception encountered: ")[2].strip().partition("\n")[0][:300]
+    """The line of a message that says something, without Keras' wrapping.
+
+    "… could not be deserialized properly … Exception encountered: <it>", "… Error encountered: <it>", or "Exception encountered when
+    calling X.call().", <it> in colour, and the arguments.
+    """
+    said = re.split("(?:Exception|Error) encountered:", re.sub(r"\x1b\[[0-9;]*m", "", str(error)))[-1]
+    lines = [line.strip() for line in said.splitlines() if line.strip() and not line.startswith("Exception encountered when calling")]
+    return lines[0][:300] if lines else "no message"
 
 
 def _rebuild(folder: Path, request: dict[str, Any], wanted: Input) -> Any:
@@ -142,12 +149,13 @@ def _why(error: Exception, names: set[str], namespace: dict[str, Any], problems:
     said = f"{type(error).__name__}: {_first_line(error)}"
     if missing:
         said = f"{missing[0]!r:.60} is not defined at the top level of a cell above its hand_in(…)"
-    return (
-        said
-        + (f" ({problems[0]})" if problems else "")
-        + ". Classes may use imports, other classes and functions, and constants of the notebook, but nothing that was computed there: "
-        "pass such values to the constructor"
-    )
+    said += f" ({problems[0]})" if problems else ""
+    if missing or problems or isinstance(error, NameError):
+        said += (
+            ". Classes may use imports, other classes and functions, and constants of the notebook, but nothing that was computed there: "
+            "pass such values to the constructor"
+        )
+    return said
 
 
 def _set_weights(model: Any, weights: list[np.ndarray[Any, Any]]) -> None:
