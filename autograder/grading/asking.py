@@ -6,6 +6,7 @@ on the row, on the rest of the batch, on what was asked before, or on chance is 
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -48,10 +49,10 @@ def secret_orders(count: int) -> tuple[Order, ...]:
 
 def read_answers(payload: bytes, shape: object, rows: int) -> NDArray[np.float32]:
     """One batch of answers (rows, …) as raw float32. Raises NoPredictions for what is none."""
-    if not isinstance(shape, list) or not all(type(side) is int and 0 < side <= MAX_OUTPUT for side in shape[1:]) or shape[:1] != [rows]:
+    sides = [side for side in shape if type(side) is int and side > 0] if isinstance(shape, list) else []
+    if sides != shape or sides[:1] != [rows]:
         raise NoPredictions("it does not give one answer for each image")
-    sides = [int(side) for side in shape]
-    size = int(np.prod(sides, dtype=object))
+    size = math.prod(sides)
     if size > rows * MAX_OUTPUT or len(payload) != 4 * size:
         raise NoPredictions(f"it gives more than {MAX_OUTPUT:,} numbers for each image (is a last layer missing?)")
     return np.frombuffer(payload, "<f4").reshape(sides)

@@ -141,17 +141,26 @@ def read_weights(folder: Path, limit: int) -> list[np.ndarray[Any, Any]]:
 def rebuild(config: dict[str, Any], weights: list[np.ndarray[Any, Any]]) -> Any:
     """The Keras model, built twice: first only its shapes, compared with the weights, then for real. Raises Refused."""
     import keras
-    from keras.src.backend.common.stateless_scope import StatelessScope
 
-    wanted = [tuple(weight.shape) for weight in weights]
-    with StatelessScope(initialize_variables=False):
-        shapes = [tuple(weight.shape) for weight in _deserialize(keras, config).weights]
+    wanted, shapes = [tuple(weight.shape) for weight in weights], _shapes(keras, config)
     if shapes != wanted:
         raise Refused(f"its weights have shapes {wanted[:6]}, its layers need {shapes[:6]}")
     model = _deserialize(keras, config)
     model.set_weights(weights)
     finalize(model)
     return model
+
+
+def _shapes(keras: Any, config: dict[str, Any]) -> list[tuple[int, ...]]:
+    """What Keras says of the model's weights, without any of them being allocated, now or later."""
+    from keras.src.backend.common.global_state import set_global_attribute
+    from keras.src.backend.common.stateless_scope import StatelessScope
+
+    try:
+        with StatelessScope(initialize_variables=False):
+            return [tuple(weight.shape) for weight in _deserialize(keras, config).weights]
+    finally:  # the next model that is built would give them values, whatever their size
+        set_global_attribute("uninitialized_variables", [])
 
 
 def finalize(layer: Any) -> None:
