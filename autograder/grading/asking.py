@@ -6,6 +6,7 @@ on the row, on the rest of the batch, on what was asked before, or on chance is 
 
 from __future__ import annotations
 
+import builtins
 import math
 import secrets
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAX_OUTPUT = 1_000
+SEVERAL_OUTPUTS = "it has several outputs; one is needed"
+NO_NUMBERS = "its answers are no numbers"
+NO_ROWS = "it does not give one answer for each image"
+TOO_MANY_NUMBERS = f"it gives more than {MAX_OUTPUT:,} numbers for each image (is a last layer missing?)"
+_SENTENCES = (SEVERAL_OUTPUTS, NO_NUMBERS, NO_ROWS, TOO_MANY_NUMBERS)
 _BATCHES = (500, 187)
 _REPEATED = 0.1
 _TOLERANCE = 0.01  # of the largest number of an answer: what half precision loses when it sums in another order
@@ -51,11 +57,20 @@ def read_answers(payload: bytes, shape: object, rows: int) -> NDArray[np.float32
     """One batch of answers (rows, …) as raw float32. Raises NoPredictions for what is none."""
     sides = [side for side in shape if type(side) is int and side > 0] if isinstance(shape, list) else []
     if sides != shape or sides[:1] != [rows]:
-        raise NoPredictions("it does not give one answer for each image")
+        raise NoPredictions(NO_ROWS)
     size = math.prod(sides)
     if size > rows * MAX_OUTPUT or len(payload) != 4 * size:
-        raise NoPredictions(f"it gives more than {MAX_OUTPUT:,} numbers for each image (is a last layer missing?)")
+        raise NoPredictions(TOO_MANY_NUMBERS)
     return np.frombuffer(payload, "<f4").reshape(sides)
+
+
+def known_reason(said: object) -> str:
+    """Why a model does not answer, in our words: whoever has seen hidden images must not say anything of their own to the student."""
+    if said in _SENTENCES:
+        return str(said)
+    kind = getattr(builtins, said, None) if isinstance(said, str) else None
+    raised = kind.__name__ if isinstance(kind, type) and issubclass(kind, Exception) else "an error"
+    return f"it raises {raised} for some images, and did not for one of zeros alone"
 
 
 def settle(count: int, orders: Sequence[Order], answers: Sequence[Sequence[NDArray[np.float32]]]) -> tuple[NDArray[np.float32], int]:

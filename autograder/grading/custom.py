@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.grading.asking import MAX_OUTPUT
+from autograder.grading.asking import MAX_OUTPUT, NO_NUMBERS, NO_ROWS, SEVERAL_OUTPUTS, TOO_MANY_NUMBERS
 from autograder.grading.definitions import choose_definitions, run_definitions
 from autograder.grading.opening import Refused, finalize, read_model_file, read_weights
 from autograder.inputs import Input
@@ -42,11 +42,11 @@ def main() -> None:
     request = caller.receive(work)
     caller.writer.send("started")
     wanted = Input(tuple(request["input"]["shape"]), tuple(request["input"]["range"]) if request["input"]["range"] else None)
-    doing = "it cannot be built again from its classes"
+    seen = False
     try:
         model = _rebuild(work / "model", request, wanted)
         caller.writer.send("ready")
-        doing = "it cannot predict"
+        seen = True
         while (asked := caller.receive(work)) is not None:
             images = np.frombuffer((work / "images").read_bytes(), asked["dtype"]).reshape(asked["shape"])
             answer = _predict(model, wanted.prepare(images))
@@ -54,7 +54,8 @@ def main() -> None:
     except Refused as refusal:
         caller.writer.send("refused", reason=str(refusal))
     except Exception as error:  # whatever a student's class raises is its own
-        caller.writer.send("refused", reason=f"{doing}: {type(error).__name__}: {_first_line(error)}")
+        said = type(error).__name__ if seen else f"it cannot be built again: {type(error).__name__}: {_first_line(error)}"
+        caller.writer.send("refused", reason=said)
 
 
 def _first_line(error: Exception) -> str:
@@ -87,7 +88,9 @@ def _rebuild(folder: Path, request: dict[str, Any], wanted: Input) -> Any:
     own = {name: namespace[name] for name in names if name in namespace}
     try:
         model = keras.saving.deserialize_keras_object(_without_compiling(config), custom_objects=own, safe_mode=False)
-        model(np.zeros((2, *wanted.shape), np.float32), training=False)
+        _predict(model, np.zeros((2, *wanted.shape), np.float32))
+    except Refused:
+        raise
     except Exception as error:
         raise Refused(f"it cannot be built again from its classes: {_why(error, names, namespace, problems)}") from None
     _set_weights(model, weights)
@@ -197,12 +200,12 @@ def _predict(model: Any, inputs: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
     outputs = model(inputs, training=False)
     if isinstance(outputs, dict | list | tuple):
-        raise Refused("it has several outputs; one is needed")
+        raise Refused(SEVERAL_OUTPUTS)
     answers = np.asarray(keras.ops.convert_to_numpy(outputs))
     if answers.dtype.kind in "cOSUM":
-        raise Refused(f"its answers are of type {answers.dtype}; numbers are needed")
+        raise Refused(NO_NUMBERS)
     if answers.ndim == 0 or len(answers) != len(inputs):
-        raise Refused(f"its answer to {len(inputs)} images has shape {answers.shape}; one row for each image is needed")
+        raise Refused(NO_ROWS)
     if answers.size > MAX_OUTPUT * len(answers):
-        raise Refused(f"it gives outputs of shape {answers.shape}, at most {MAX_OUTPUT:,} numbers for each image are read")
+        raise Refused(TOO_MANY_NUMBERS)
     return np.ascontiguousarray(answers, dtype="<f4")

@@ -23,7 +23,7 @@ from autograder.execution.devices import Slot, may_fork_warm, slot_environment
 from autograder.execution.environment import code_digest, server_kind, versions
 from autograder.execution.rundir import RunFolder
 from autograder.files import digest, digest_files, write_atomic
-from autograder.grading.asking import MAX_OUTPUT, NoPredictions, Order, read_answers, secret_orders, settle
+from autograder.grading.asking import MAX_OUTPUT, NoPredictions, Order, known_reason, read_answers, secret_orders, settle
 from autograder.isolation.channel import ChannelError, ChannelTimeout, Frame, FrameReader
 from autograder.isolation.sandbox import Caps, Command, Process, Sandbox
 from autograder.isolation.servers import ServerKind
@@ -187,14 +187,15 @@ def _expect(kind: str, frame: Frame | None) -> Frame:
     if frame is None:
         raise EOFError
     if frame.kind == "refused":
-        raise NoPredictions(_one_line(frame.fields.get("reason")))
+        said = frame.fields.get("reason")
+        raise NoPredictions(_one_line(said) if kind == "ready" else known_reason(said))
     if frame.kind != kind:
         raise ChannelError(f"'{kind}' was expected")
     return frame
 
 
 def _one_line(reason: Any) -> str:
-    """What C gave as its reason, for people to read: a student's code may have written it."""
+    """What C gave as its reason before it had seen any image, for people to read: a student's code may have written it."""
     return "".join(each if each.isprintable() else " " for each in str(reason)[:800])
 
 

@@ -300,10 +300,18 @@ ATTACKS = {
     "what was asked before decides": ("self.seen.append(n); return x[:, :10] + len(self.seen)", AGAIN),
     "the process decides": ("self.seen.append(int.from_bytes(os.urandom(4))); return x[:, :10] * self.seen[0]", AGAIN),
     "no number": ("return x[:, :10] / 0.0", "some of its answers are NaN or infinite"),
-    "too few answers": ("return x[: n // 2, :10]", "one row for each image is needed"),
-    "too many numbers": ("return ops.ones((n, 2000))", "at most 1,000 numbers for each image are read"),
+    "too few answers": ("return x[: n // 2, :10]", "it does not give one answer for each image"),
+    "too many numbers": ("return ops.ones((n, 2000))", "more than 1,000 numbers for each image"),
     "another shape each time": ("self.seen.append(n); return ops.ones((n, len(self.seen)))", "do not always have the same shape"),
-    "an error": ("raise ValueError('one\\ntwo')", "ValueError: "),
+    "an error": ("raise ValueError('one\\ntwo')", "it cannot be built again from its classes: ValueError: one."),
+    "an error that tells of hidden images": (
+        "if n > 2: raise type('Digits' + x.numpy().tobytes().hex(), (ValueError,), {})('Digits')\n        return x[:, :10]",
+        "for some images, and did not for one of zeros alone.",
+    ),
+    "an error for some images": (
+        "if n > 2: raise KeyError(str(x[0]))\n        return x[:, :10]",
+        "cannot be graded: it raises KeyError for some images, and did not for one of zeros alone.",
+    ),
     "an exit": ("sys.exit(0)", "its process ended before it had answered"),
     "a hard exit": ("os._exit(0)", "its process ended before it had answered"),
     "a signal": ("os.kill(os.getpid(), 11); os.abort()", "its process ended before it had answered"),
@@ -327,6 +335,7 @@ def test_what_is_no_prediction_is_refused_with_its_reason(ask: Ask, attack: str,
     asked = ask(frames + ATTACK.format(attack=attack), change=without_probe)
     assert asked.reason.startswith("The predictions of 'model' cannot be graded: ")
     assert expected in asked.reason
+    assert "Digits" not in asked.reason
     assert not (asked.opened.folder / f"{WANTED.key}.npz").exists()
 
 
@@ -355,10 +364,10 @@ def test_student_code_sees_one_batch_at_a_time_and_nothing_else(ask: Ask, course
     assert len(places) == 6
     attack = (
         f"found = [place for place in {places} if os.path.exists(place)], sorted(os.listdir()), os.environ.get('ISOLATION_CANARY')\n"
-        "        if n > 2:\n            raise RuntimeError(str(found))\n        return x[:, :10]"
+        "        raise RuntimeError(str(found))"
     )
     asked = ask(ATTACK.format(attack=attack), change=without_probe)
-    assert "RuntimeError: ([], ['home', 'images', 'model', 'shm', 'tmp'], None)" in asked.reason
+    assert "RuntimeError: ([], ['home', 'model', 'shm', 'tmp'], None)" in asked.reason
 
 
 def test_nothing_of_a_student_is_in_the_server_or_in_the_other_process(ask: Ask) -> None:
