@@ -15,6 +15,7 @@ import numpy as np
 
 from autograder import wire
 from autograder.inputs import Input
+from autograder.own_classes import own_names, probe
 from autograder.records import HandinEntry
 
 MANIFEST = "manifest.json"
@@ -73,7 +74,8 @@ def _hand_in_value(namespace: dict[str, Any], name: str, section: int, folder: P
     except Exception as error:  # whatever a student's object raises while it is looked at is a reason, not a crash
         return _missing(name, section, f"'{name}' could not be handed in: {type(error).__name__}: {error}"[:500])
     entry = HandinEntry(name, kind, section, file)  # type: ignore[arg-type]  # one of EntryKind, as _write_value says
-    return entry, [f"✓ {name}: {said}", *_input_warning(value, name, wanted)]
+    own = _own_classes(value, name, folder / name, wanted) if kind == "model" else []
+    return entry, [f"✓ {name}: {said}", *_input_warning(value, name, wanted), *own]
 
 
 def _undefined(name: str) -> str:
@@ -143,18 +145,42 @@ def _write_model(model: Any, name: str, folder: Path) -> tuple[str, str, str]:
         raise ValueError("the model has no input shape yet: begin it with keras.Input(shape=…)")
     target = folder / name
     target.mkdir(exist_ok=True)
+    (target / "probe.npz").unlink(missing_ok=True)  # another model's, handed in by this name before
     try:
         config = json.loads(json.dumps(keras.saving.serialize_keras_object(model)))
     except (TypeError, ValueError, NotImplementedError):
-        config = None  # a class of the student's own; its weights can still earn accuracy
+        config = None  # a class whose constructor Keras cannot write down
     weights = list(model.weights)
-    _write_npz(target / "weights.npz", {f"w{index:04}": np.asarray(weight) for index, weight in enumerate(weights)})
+    _write_npz(target / "weights.npz", {f"w{index:04}": _as_numbers(weight) for index, weight in enumerate(weights)})
     _write_json(target / "compile.json", compile_settings(model))
     described = [{"path": weight.path, "shape": list(weight.shape), "trainable": bool(weight.trainable)} for weight in weights]
-    _write_json(target / "model.json", {"config": config, "weights": described})
+    _write_json(target / "model.json", {"config": config, "class_name": type(model).__name__, "weights": described})
     total = sum(int(np.prod(weight.shape)) for weight in weights)
     shapes = f"input {getattr(model, 'input_shape', '?')}, output {getattr(model, 'output_shape', '?')}"
     return "model", name, f"{type(model).__name__} model, {shapes}, {total:,} parameters"
+
+
+def _own_classes(model: Any, name: str, target: Path, wanted: Input | None) -> list[str]:
+    """What to know of a model with classes of one's own; hands in answers to a few examples, to be compared when it is built again."""
+    config = json.loads((target / "model.json").read_text(encoding="utf-8"))["config"]
+    if config is None:
+        return [
+            f"⚠ {name} cannot be built again for its predictions: give the constructor of {type(model).__name__} plain arguments only "
+            "(numbers, text, lists), or write a get_config() that returns them."
+        ]
+    names = sorted(set(own_names(config)))
+    if not names:
+        return []
+    answers = probe(model, wanted) if wanted else None
+    if answers is not None and answers.nbytes <= wire.ARRAY_BYTES:
+        _write_npz(target / "probe.npz", {"outputs": answers})
+    return [f"⚠ {name} uses {', '.join(names)[:200]}, not built in: its predictions can be graded, its architecture cannot."]
+
+
+def _as_numbers(weight: Any) -> np.ndarray[Any, Any]:
+    """Half precision as float32: NumPy's files do not know bfloat16."""
+    array = np.asarray(weight)
+    return array.astype(np.float32) if array.dtype.kind == "V" else array
 
 
 def _input_warning(value: Any, name: str, wanted: Input | None) -> list[str]:

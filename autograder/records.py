@@ -231,12 +231,13 @@ class ModelMeasures:
 
 @dataclass(frozen=True)
 class Scoring:
-    """All that S says of one run, before any points: kept, so that a changed curve needs no S."""
+    """All that S says of one run, before any points: kept, so that a changed curve needs no S. `flags`: how its models were opened."""
 
     tests: tuple[ScoredTest, ...]
     problems: tuple[str, ...] = ()
     confusions: dict[str, tuple[tuple[int, ...], ...]] = field(default_factory=dict)
     models: dict[str, ModelMeasures] = field(default_factory=dict)
+    flags: tuple[Flag, ...] = ()
 
 
 # --- what an execution leaves -----------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from autograder.execution.devices import Slot
 from autograder.execution.run import Execution, execute
 from autograder.execution.rundir import RunFolder
 from autograder.files import write_atomic
-from autograder.grading.models import open_models
+from autograder.grading.models import CUSTOM_MODEL, open_models
 from autograder.grading.scoring import score_run
 from autograder.grading.signals import KINDS, signals
 from autograder.grading.verdict import Verdict, judge, unjudged
@@ -124,14 +124,17 @@ def reusable(folder: RunFolder, min_isolation: int) -> Run | None:
     return run
 
 
-def grade_run(plan: Plan, blank: Record, run: Run, folder: RunFolder, sandbox: Sandbox) -> Record:
-    """The record of a finished run: models, scoring and points. `blank` carries what is known of the submission itself."""
+def grade_run(plan: Plan, blank: Record, run: Run, folder: RunFolder, sandbox: Sandbox, student_code: bool = True) -> Record:
+    """The record of a finished run: models, scoring and points. `blank` carries what is known of the submission itself.
+
+    Raises NeedsExecution when that takes student code, and `student_code` forbids it.
+    """
     spent, scoring = _Spent(), Scoring(())
     if run.outcome in _NOT_REUSED:
         verdict = unjudged(plan.specs, "not_graded", run.reason)
     else:
         try:
-            scoring, spent = _scoring(plan, run, folder, sandbox)
+            scoring, spent = _scoring(plan, run, folder, sandbox, student_code)
             verdict = judge(plan.specs, plan.declarations.tests, _with_problems(scoring, plan), plan.profile.curves)
         except GraderError as error:
             verdict = unjudged(plan.specs, "grader_error", error.message)
@@ -152,10 +155,11 @@ def grade_run(plan: Plan, blank: Record, run: Run, folder: RunFolder, sandbox: S
 
 
 def with_signals(plan: Plan, record: Record, run: Run, folder: RunFolder, scoring: Scoring) -> Record:
-    """The record with the signals of its run, in place of those that it had."""
+    """The record with the flags of its models and the signals of its run, in place of those that it had."""
     histories, profile = histories_of(folder, run), plan.profile
     found = signals(histories, scoring.models, run.usage.student_cpu_s, profile.epoch_limit, plan.examples, plan.calibration)
-    return replace(record, flags=(*(flag for flag in record.flags if flag.kind not in KINDS), *found))
+    kept = [flag for flag in record.flags if flag.kind not in (*KINDS, CUSTOM_MODEL)]
+    return replace(record, flags=(*kept, *scoring.flags, *found))
 
 
 @dataclass(frozen=True)
@@ -172,15 +176,16 @@ def _with_problems(scoring: Scoring, plan: Plan) -> Scoring:
     return replace(scoring, problems=tuple(dict.fromkeys((*plan.declarations.problems, *scoring.problems))))
 
 
-def _scoring(plan: Plan, run: Run, folder: RunFolder, sandbox: Sandbox) -> tuple[Scoring, _Spent]:
-    """What the graders say: as kept for these graders and this data, else from B and S now."""
+def _scoring(plan: Plan, run: Run, folder: RunFolder, sandbox: Sandbox, student_code: bool) -> tuple[Scoring, _Spent]:
+    """What the graders say: as kept for these graders and this data, else from B (and C) and S now."""
     kept = folder.scores(plan.scoring_key)
     try:
         return from_json(Scoring, kept.read_bytes()), _Spent()
     except (OSError, ValueError):
         pass
-    opened = open_models(folder, run, plan.declarations.predictions, plan.split, plan.profile, sandbox, plan.backend)
+    opened = open_models(folder, run, plan.declarations.predictions, plan.split, plan.profile, sandbox, plan.backend, student_code)
     scoring, seconds, cpu_s = score_run(folder, run, opened.folder, plan.graders, plan.split, plan.profile, plan.assignment.id, sandbox)
+    scoring = replace(scoring, flags=opened.flags)
     if not scoring.problems and all(test.outcome != "error" for test in scoring.tests):
         write_atomic(kept, to_json(scoring))
     return scoring, _Spent(opened.seconds, opened.cpu_s, seconds, cpu_s)

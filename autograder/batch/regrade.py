@@ -17,6 +17,7 @@ from autograder.batch.machine import Machine
 from autograder.batch.pipeline import grade_run, is_current, with_signals
 from autograder.batch.plan import Plan
 from autograder.execution.rundir import RunFolder
+from autograder.grading.custom_models import NeedsExecution
 from autograder.grading.verdict import judge
 from autograder.isolation.sandbox import Sandbox
 from autograder.records import Record, Run, Scoring, from_json
@@ -111,7 +112,10 @@ def _from_graders(plan: Plan, sandbox: Sandbox, student: str) -> Regraded:
     assert record is not None
     folder, run = _counted(plan, record)
     assert run is not None
-    after = grade_run(plan, _of_these_graders(plan, record), run, folder, sandbox)
+    try:
+        after = grade_run(plan, _of_these_graders(plan, record), run, folder, sandbox, student_code=False)
+    except NeedsExecution as obstacle:
+        return Regraded(student, record.score, record.score, needs_execution=str(obstacle))
     if after.outcome == "infra_error":
         return Regraded(student, record.score, record.score, failed=after.reason)
     return _written(plan, record, replace(after, seconds=replace(after.seconds, queue=record.seconds.queue)))

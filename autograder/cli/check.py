@@ -20,8 +20,10 @@ def check(common: Common, assignment: str | None) -> None:
     from autograder.course.checking import check_assignment
     from autograder.course.profile import find_assignment
     from autograder.errors import AutograderError, Problem
+    from autograder.execution.environment import require_safe_keras
     from autograder.grading.scoring import read_declarations
 
+    require_safe_keras()
     chosen = [find_assignment(common.course, assignment)] if assignment else common.course.assignments
     problems: list[Problem] = []
     for each in chosen:

@@ -9,6 +9,9 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from packaging.version import Version
+
+from autograder.errors import UsageError
 from autograder.execution.devices import driver_environment
 from autograder.files import digest, digest_files
 from autograder.isolation.servers import ServerKind
@@ -45,6 +48,24 @@ def _versions(stamp: str) -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+# Older ones run code out of a model's configuration in spite of safe mode: CVE-2025-1550, CVE-2025-8747, CVE-2025-9905,
+# CVE-2025-9906, CVE-2026-0897, CVE-2026-1462.
+_SAFE_KERAS = Version("3.13.2")
+
+
+def require_safe_keras() -> None:
+    """Raises UsageError when the installed Keras is known to be led past its safe mode, or is missing; nothing is imported."""
+    try:
+        found = version("keras")
+    except PackageNotFoundError:
+        raise UsageError(f"Keras is not installed; {_SAFE_KERAS} or newer is needed to open handed-in models.", "Run: make venv") from None
+    if Version(found) < _SAFE_KERAS:
+        raise UsageError(
+            f"Keras {found} is installed, whose safe mode a hostile model can get around; {_SAFE_KERAS} or newer is needed.",
+            f"Run: pip install 'keras>={_SAFE_KERAS}'",
+        )
 
 
 @cache

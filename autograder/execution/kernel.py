@@ -9,6 +9,7 @@ from pathlib import Path
 
 from autograder.execution.devices import limit_gpu_memory
 from autograder.isolation.enter import LINK
+from autograder.own_classes import remember_arguments
 
 CONNECTION_FILE = "kernel.json"
 
@@ -22,6 +23,7 @@ def main() -> None:
     _require_readable([os.environ["AUTOGRADER_DATA_DIR"], *(place for place in sys.path if place.endswith("-packages"))])
     limit = os.environ.get("AUTOGRADER_SAMPLE_LIMIT")
     answer_keras(Path(os.environ["AUTOGRADER_DATA_DIR"]), os.environ.get("AUTOGRADER_ANSWERS"), int(limit) if limit else None)
+    remember_arguments()
     connection = Path.cwd() / CONNECTION_FILE
     with socket.socket(fileno=LINK) as link:
         if link.recv(16) != b"go":  # the connection file is complete, and the submission's files are there

@@ -57,7 +57,7 @@ _START_S = 180
 _GRACE_S = 30
 _END_S = 2.0  # to end by itself: the CPU time of killed processes is told to nobody
 _MANIFEST_BYTES = 1_000_000
-_HANDIN_FILE = re.compile(r"[A-Za-z_]\w*(\.json|\.npz|/(model\.json|compile\.json|weights\.npz))", re.ASCII)
+_HANDIN_FILE = re.compile(r"[A-Za-z_]\w*(\.json|\.npz|/(model\.json|compile\.json|weights\.npz|probe\.npz))", re.ASCII)
 
 
 @dataclass(frozen=True)

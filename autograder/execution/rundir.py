@@ -36,6 +36,10 @@ class RunFolder:
         """What B wrote about the handed-in models; the key says for which predictions and versions."""
         return self.path / "models" / key
 
+    def custom(self, key: str) -> Path:
+        """What a model with classes of the student's own predicted; the key says for which model, images and versions."""
+        return self.path / "custom" / key
+
     def scores(self, grade_key: str) -> Path:
         """What S said of this run, for one version of the graders."""
         return self.path / "scores" / f"{grade_key}.json"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,10 @@ class Submission:
         self._assignment, self._handin, self._opened, self._sources = assignment, handin, opened, sources
         self._entries = {entry.name: entry for entry in entries}
         self._refusals: dict[str, str] = json.loads((opened / "refusals.json").read_bytes())
+
+    def require_model(self, name: str) -> None:
+        """Fails, for the student, when no model was handed in by this name; says nothing of whether it could be opened."""
+        self._entry(name, "model")
 
     def model(self, name: str) -> ModelDescription:
         """The description of a handed-in model, opened in a process of its own."""
@@ -205,11 +209,15 @@ class ProfileView:
     sample_limit: int | None
 
 
-def read_predictions(opened: Path, key: str, model: str, find: Callable[[str], object]) -> Predictions:
+def read_predictions(opened: Path, key: str, model: str, submission: Submission) -> Predictions:
     """The predictions of one model; fails, for the student, with the reason why there are none."""
-    find(model)
+    submission.require_model(model)
     path = opened / f"{key}.npz"
     if not path.is_file():
-        raise HandinProblem(f"There are no predictions of '{model}'.")
+        why = opened / "unpredicted.json"
+        reasons: dict[str, str] = json.loads(why.read_bytes()) if why.is_file() else {}
+        if key not in reasons:
+            submission.model(model)  # the reason why it was not opened
+        raise HandinProblem(reasons.get(key, f"There are no predictions of '{model}'."))
     with np.load(path, allow_pickle=False) as arrays:
         return Predictions(arrays["hidden"], arrays["visible"])

@@ -1,7 +1,8 @@
 """Process B: opens handed-in models, describes them and predicts the declared images. No student code, no labels. `main()` runs in a fork.
 
 One request comes in with the hand-in's files; frames go out: `described` (payload: ModelDescription as JSON), `predicted`
-(payload: npz with hidden and visible), `refused` (model, reason), and `done`.
+(payload: npz with hidden and visible), `opening` (model) before each, `refused` (model, reason, custom: it has classes or functions
+that are not built in), and `done`.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from typing import Any
 import numpy as np
 
 from autograder.description import describe, describe_compile
-from autograder.grading.opening import Refused, read_config, read_weights, rebuild
+from autograder.grading.asking import MAX_OUTPUT
+from autograder.grading.opening import NotBuiltIn, Refused, read_config, read_weights, rebuild
 from autograder.inputs import Input
 from autograder.isolation.caller import Caller
 from autograder.isolation.channel import FrameWriter
 from autograder.records import CompileDescription, ModelDescription, prepare, to_json
 
 _BATCH = 2_000
-_MAX_OUTPUT = 1_000
 
 
 def prepare_server() -> None:
@@ -35,8 +36,11 @@ def main() -> None:
     writer, request = caller.writer, caller.receive(work)
     images = {part: np.load(path, mmap_mode="r") for part, path in request["images"].items()}
     for name in request["models"]:
+        writer.send("opening", model=name)
         try:
             _open(name, work / "handin" / name, request, images, writer)
+        except NotBuiltIn as refusal:
+            writer.send("refused", model=name, reason=_no_architecture(name, refusal), custom=True)
         except Refused as refusal:
             writer.send("refused", model=name, reason=f"The model '{name}' cannot be opened: {refusal}.")
         except (BrokenPipeError, MemoryError):  # the machine's: no refusal, which would be kept
@@ -45,6 +49,13 @@ def main() -> None:
             said = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
             writer.send("refused", model=name, reason=f"The model '{name}' cannot predict: {said}")
     writer.send("done")
+
+
+def _no_architecture(name: str, refusal: NotBuiltIn) -> str:
+    return (
+        f"The architecture of '{name}' cannot be graded: {refusal}, and a class can claim anything of itself. "
+        "Build it from Keras' own layers (Sequential or functional); for cells about its predictions it may stay as it is."
+    )
 
 
 def _open(name: str, folder: Path, request: dict[str, Any], images: dict[str, Any], writer: FrameWriter) -> None:
@@ -84,10 +95,10 @@ def _check_output(shape: Any) -> None:
     """One output of a known, reasonable size for each image; anything else could fill memory and disk."""
     if not isinstance(shape, tuple) or not all(side is None or isinstance(side, int) for side in shape):
         raise Refused("it has several outputs; one is needed")
-    size = math.prod(side or _MAX_OUTPUT + 1 for side in shape[1:])
-    if size > _MAX_OUTPUT:
+    size = math.prod(side or MAX_OUTPUT + 1 for side in shape[1:])
+    if size > MAX_OUTPUT:
         raise Refused(
-            f"it gives outputs of shape {shape}, at most {_MAX_OUTPUT:,} numbers for each image are read (is a last layer missing?)"
+            f"it gives outputs of shape {shape}, at most {MAX_OUTPUT:,} numbers for each image are read (is a last layer missing?)"
         )
 
 

@@ -1,12 +1,17 @@
-"""The command's side of process B: opens the models of a run, once for each set of predictions and versions."""
+"""The command's side of process B: opens the models of a run, once for each set of predictions and versions.
+
+A model with classes of the student's own is left to process C, which runs student code and gives predictions only.
+"""
 
 from __future__ import annotations
 
 import json
 import shutil
+import signal
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from autograder.course.profile import RunProfile
@@ -16,25 +21,35 @@ from autograder.execution.devices import Slot, may_fork_warm, slot_environment
 from autograder.execution.environment import code_digest, server_kind, versions
 from autograder.execution.rundir import RunFolder
 from autograder.files import digest, digest_files, write_atomic
+from autograder.grading.custom_models import predict_custom
 from autograder.isolation.channel import ChannelError, ChannelTimeout
-from autograder.isolation.sandbox import Caps, Command, Process, Sandbox
+from autograder.isolation.sandbox import Caps, Command, Ended, Process, Sandbox
 from autograder.isolation.servers import ServerKind
-from autograder.records import Prediction, Run
+from autograder.records import Flag, Prediction, Run, from_json, to_json
 
+_FILES = ("model.json", "compile.json", "weights.npz")
+# The flag of a model that was built from the student's own classes.
+CUSTOM_MODEL = "custom_model"
 _PRELOAD = ("keras", "keras.layers", "autograder.grading.model")
 _MEMORY_MIB = 4096
 _DEADLINE_S = 300
 _END_S = 2.0
 _OUTPUT_BYTES = 256 * 2**20
+_CRASHES = tuple(-number for number in (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL))
 
 
 @dataclass(frozen=True)
 class OpenedModels:
-    """Descriptions `<name>.json`, predictions `<key>.npz` and `refusals.json` in one folder; wall and CPU seconds that it took."""
+    """What was found out about the models of a run, as files in one folder; wall and CPU seconds that it took.
+
+    Descriptions `<name>.json`, predictions `<key>.npz`, and the reasons why there are none: `refusals.json` by model name,
+    `unpredicted.json` by prediction key. `flags`: for instructors.
+    """
 
     folder: Path
     seconds: float
     cpu_s: float = 0.0
+    flags: tuple[Flag, ...] = ()
 
 
 def open_models(
@@ -45,27 +60,40 @@ def open_models(
     profile: RunProfile,
     sandbox: Sandbox,
     backend: str,
+    student_code: bool = True,
 ) -> OpenedModels:
-    """What B says of the run's models; from the run's folder when it was asked before.
+    """What B, and C where it is needed, say of the run's models; from the run's folder when they were asked before.
 
-    Raises MachineError when B breaks; a model that cannot be opened is a refusal, with the reason for the student.
+    Raises MachineError when the machine fails, NeedsExecution when C would have to run and `student_code` forbids it; a model that
+    cannot be opened or does not predict is a refusal, with the reason for the student.
     """
-    names = [entry.name for entry in run.entries if entry.kind == "model"]
     key = digest(digest_files(folder.handin), [asdict(each) for each in predictions], split.fingerprint, versions(backend), code_digest())
     target = folder.models(key)
     if (target / "refusals.json").is_file():
-        return OpenedModels(target, 0.0)
+        return OpenedModels(target, 0.0, flags=_kept_flags(target))
     began = time.monotonic()
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=target.parent, prefix=".partial-"))
-    refusals: dict[str, str] = {}
-    cpu_s = 0.0
-    if names:
-        refusals, cpu_s = _ask(folder, names, predictions, split, profile, sandbox, backend, partial)
-    write_atomic(partial / "refusals.json", json.dumps(refusals))
-    shutil.rmtree(target, ignore_errors=True)
-    partial.rename(target)
-    return OpenedModels(target, time.monotonic() - began, cpu_s)
+    opening = _Opening(folder, predictions, split, profile, sandbox, backend, partial)
+    try:
+        opening.open_all([entry.name for entry in run.entries if entry.kind == "model"])
+        opening.ask_custom_models(student_code)
+        write_atomic(partial / "unpredicted.json", json.dumps(opening.unpredicted))
+        write_atomic(partial / "flags.json", to_json(tuple(opening.flags)))
+        write_atomic(partial / "refusals.json", json.dumps(opening.refusals))
+        shutil.rmtree(target, ignore_errors=True)
+        partial.rename(target)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    return OpenedModels(target, time.monotonic() - began, opening.cpu_s, tuple(opening.flags))
+
+
+def _kept_flags(target: Path) -> tuple[Flag, ...]:
+    try:
+        return from_json(tuple[Flag, ...], (target / "flags.json").read_bytes())
+    except (OSError, ValueError):
+        return ()
 
 
 def model_server(backend: str, split: SealedSplit) -> ServerKind:
@@ -77,64 +105,125 @@ def _images(split: SealedSplit) -> dict[str, Path]:
     return {"hidden": split.hidden / "x.npy", "visible": split.student / "x_test.npy"}
 
 
-def _ask(
-    folder: RunFolder,
-    names: list[str],
-    predictions: tuple[Prediction, ...],
-    split: SealedSplit,
-    profile: RunProfile,
-    sandbox: Sandbox,
-    backend: str,
-    target: Path,
-) -> tuple[dict[str, str], float]:
-    """Refusals by model name, and the CPU seconds of B."""
-    slot = Slot()  # the CPU: one pass over the images is short, and its result should not depend on a device
-    files = {f"handin/{path.relative_to(folder.handin)}": path.read_bytes() for path in folder.handin.rglob("*") if path.is_file()}
-    request = {
-        "models": names,
-        "predictions": [{**asdict(each), "key": each.key} for each in predictions],
-        "images": {part: str(path.absolute()) for part, path in _images(split).items()},
-        "limit": profile.limits.hand_in_bytes,
-    }
-    command = Command(
-        module="autograder.grading.model",
-        server=model_server(backend, split),
-        environment=slot_environment(slot, backend),
-        caps=Caps(memory_mib=_MEMORY_MIB, cpu_s=_DEADLINE_S),
-        cold=may_fork_warm(slot, backend),
-    )
-    process = sandbox.start(command)
-    try:
-        process.send(request, files)
-        refusals = _receive(process, names, target)
-        return refusals, process.kill(_END_S).cpu_s
-    except BrokenPipeError:
-        raise MachineError(f"Opening models failed: {process.last_words()[-500:] or 'no message'}") from None
-    finally:
-        process.kill()
+@dataclass
+class _Said:
+    """What one B said until its end."""
+
+    opening: str = ""
+    done: bool = False
+    timed_out: bool = False
+    problem: str = ""
 
 
-def _receive(process: Process, names: list[str], target: Path) -> dict[str, str]:
-    """Refusals by model name; descriptions and predictions are written to `target` as they come."""
-    refusals: dict[str, str] = {}
-    reader = process.reader(_OUTPUT_BYTES)
-    deadline = time.monotonic() + _DEADLINE_S
-    try:
-        while (frame := reader.read(deadline)) is not None and frame.kind != "done":
-            if frame.kind == "described" and frame.fields.get("model") in names:
-                (target / f"{frame.fields['model']}.json").write_bytes(frame.payload)
-            elif frame.kind == "predicted" and str(frame.fields.get("key")).isalnum():
-                (target / f"{frame.fields['key']}.npz").write_bytes(frame.payload)
-            elif frame.kind == "refused":
-                refusals[str(frame.fields.get("model"))] = str(frame.fields.get("reason"))[:1000]
-    except ChannelTimeout:
-        raise MachineError(
-            f"Opening models took more than {_DEADLINE_S} s.", "Is the machine overloaded? Run the same command again."
-        ) from None
-    except ChannelError as error:
-        raise MachineError(f"Opening models failed: {error}") from None
-    finally:
-        reader.close()
-    if frame is None:
-        raise MachineError(f"Opening models ended without a result: {process.last_words()[-500:] or 'no message'}")
-    return refusals
+@dataclass
+class _Opening:
+    """The models of one run, and what is known of them so far; descriptions and predictions go to `target` as they come."""
+
+    folder: RunFolder
+    predictions: tuple[Prediction, ...]
+    split: SealedSplit
+    profile: RunProfile
+    sandbox: Sandbox
+    backend: str
+    target: Path
+    refusals: dict[str, str] = field(default_factory=dict)
+    unpredicted: dict[str, str] = field(default_factory=dict)
+    custom: list[str] = field(default_factory=list)
+    flags: list[Flag] = field(default_factory=list)
+    cpu_s: float = 0.0
+
+    def open_all(self, names: Sequence[str]) -> None:
+        """Opens the models one after the other; one that ends its process is refused, and a new process goes on with the rest."""
+        while names:
+            said, ended, words = self._open(names)
+            self.cpu_s += ended.cpu_s
+            if said.done and not self.sandbox.stopped:
+                return
+            reason = "" if self.sandbox.stopped or said.opening not in names else _own_fault(said, ended)
+            if not reason:
+                raise MachineError(
+                    f"Opening models failed: {said.problem or words or 'no message'}",
+                    "Is the machine overloaded? Run the same command again.",
+                )
+            self.refusals[said.opening] = f"The model '{said.opening}' cannot be opened: {reason}."
+            names = names[names.index(said.opening) + 1 :]
+
+    def _open(self, names: Sequence[str]) -> tuple[_Said, Ended, str]:
+        """One B for these models: what it said, how it ended, and the end of its standard error."""
+        slot = Slot()  # the CPU: one pass over the images is short, and its result should not depend on a device
+        places = [f"{name}/{file}" for name in names for file in _FILES]  # and nothing else of what lies there
+        files = {f"handin/{place}": (self.folder.handin / place).read_bytes() for place in places if (self.folder.handin / place).is_file()}
+        request = {
+            "models": list(names),
+            "predictions": [{**asdict(each), "key": each.key} for each in self.predictions],
+            "images": {part: str(path.absolute()) for part, path in _images(self.split).items()},
+            "limit": self.profile.limits.hand_in_bytes,
+        }
+        command = Command(
+            module="autograder.grading.model",
+            server=model_server(self.backend, self.split),
+            environment=slot_environment(slot, self.backend),
+            caps=Caps(memory_mib=_MEMORY_MIB, cpu_s=_DEADLINE_S),
+            cold=may_fork_warm(slot, self.backend),
+        )
+        process = self.sandbox.start(command)
+        said = _Said()
+        try:
+            process.send(request, files)
+            self._receive(process, names, said)
+        except OSError:  # it ended while it was written to
+            pass
+        finally:
+            ended = process.kill(_END_S if said.done else 0.0)
+        return said, ended, process.last_words()[-500:]
+
+    def _receive(self, process: Process, names: Sequence[str], said: _Said) -> None:
+        reader = process.reader(_OUTPUT_BYTES)
+        deadline = time.monotonic() + _DEADLINE_S
+        try:
+            while not said.done and (frame := reader.read(deadline)) is not None:
+                name = frame.fields.get("model")
+                if frame.kind == "opening" and name in names:
+                    said.opening = str(name)
+                elif frame.kind == "described" and name in names:
+                    (self.target / f"{name}.json").write_bytes(frame.payload)
+                elif frame.kind == "predicted" and str(frame.fields.get("key")).isalnum():
+                    (self.target / f"{frame.fields['key']}.npz").write_bytes(frame.payload)
+                elif frame.kind == "refused" and name in names:
+                    self.refusals[str(name)] = str(frame.fields.get("reason"))[:1000]
+                    self.custom += [str(name)] if frame.fields.get("custom") else []
+                said.done = frame.kind == "done"
+        except ChannelTimeout:
+            said.timed_out, said.problem = True, f"it took more than {_DEADLINE_S} s"
+        except ChannelError as error:
+            said.problem = str(error)
+        finally:
+            reader.close()
+
+    def ask_custom_models(self, student_code: bool) -> None:
+        """Predictions of models that B leaves to C. Raises NeedsExecution or MachineError."""
+        for prediction in self.predictions:
+            if prediction.model not in self.custom:
+                continue
+            answer = predict_custom(
+                self.folder, prediction, _images(self.split), self.split.fingerprint, self.profile, self.sandbox, self.backend, student_code
+            )
+            self.cpu_s += answer.cpu_s
+            if answer.file is None:
+                self.unpredicted[prediction.key] = f"The predictions of '{prediction.model}' cannot be graded: {answer.reason}."
+                continue
+            shutil.copyfile(answer.file, self.target / f"{prediction.key}.npz")
+            unsteady = f"; for {answer.differing} images its answers were not always the same" if answer.differing else ""
+            detail = f"'{prediction.model}' was built from the student's own classes, and only its predictions were graded{unsteady}"
+            self.flags.append(Flag(CUSTOM_MODEL, detail))
+
+
+def _own_fault(said: _Said, ended: Ended) -> str:
+    """Why the model that was just being opened is why B ended, or nothing: then it is the machine."""
+    if ended.out_of_memory:
+        return f"it needs more than {_MEMORY_MIB:,} MiB of memory"
+    if said.timed_out:  # with less CPU time than that, it waited for a machine that had too much to do
+        return f"it was not done within {_DEADLINE_S} s" if ended.cpu_s > _DEADLINE_S / 2 else ""
+    if ended.exit in _CRASHES:
+        return "Keras crashed on it"
+    return f"it gives too many numbers ({said.problem})" if said.problem else ""

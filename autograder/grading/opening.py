@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from autograder.files import read_bounded
+
 _LAYERS = frozenset(
     """
     Activation Add Average AveragePooling1D AveragePooling2D AveragePooling3D BatchNormalization Bidirectional CenterCrop
@@ -28,64 +30,94 @@ _LAYERS = frozenset(
     """.split()  # noqa: SIM905  # as text it stays a readable list
 )
 _MODELS = frozenset({"Sequential", "Functional"})
+_INITIALIZERS = frozenset(
+    """
+    Constant GlorotNormal GlorotUniform HeNormal HeUniform Identity IdentityInitializer LecunNormal LecunUniform Ones Orthogonal
+    OrthogonalInitializer RandomNormal RandomUniform TruncatedNormal VarianceScaling Zeros
+    """.split()  # noqa: SIM905  # as above
+)
 _MODULES = {
     "keras.layers": _LAYERS,
     "keras": _MODELS | {"DTypePolicy"},
     "keras.models": _MODELS,
     "keras.src.models.sequential": _MODELS,
     "keras.src.models.functional": _MODELS,
+    "keras.initializers": _INITIALIZERS,
+    "keras.regularizers": frozenset({"L1", "L1L2", "L2", "OrthogonalRegularizer"}),
+    "keras.constraints": frozenset({"MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm"}),
 }
-# Whole modules of plain numbers: nothing in them runs code or reads files.
-_HARMLESS = frozenset({"keras.initializers", "keras.regularizers", "keras.constraints"})
 _STRUCTURE = frozenset({"__keras_tensor__", "__tuple__"})
 _CONFIG_BYTES = 2_000_000
 _DEPTH = 40
+_CLASSES = 20_000  # a layer names about six; building as many takes seconds
+_NUMBERS = "biuf"
 
 
 class Refused(Exception):
     """The model is not opened; the message tells the student why."""
 
 
-def read_config(folder: Path) -> dict[str, Any]:
-    """The configuration of a handed-in model, walked against the allow-list. Raises Refused."""
+class NotBuiltIn(Refused):
+    """The model has classes or functions that are not on the list: its predictions may still be had, where student code may run."""
+
+
+def read_model_file(folder: Path) -> dict[str, Any]:
+    """model.json of a handed-in model, a JSON object of bounded size. Raises Refused."""
     try:
-        data = (folder / "model.json").read_bytes()
-        if len(data) > _CONFIG_BYTES:
-            raise Refused(f"its configuration has {len(data):,} bytes, {_CONFIG_BYTES:,} are allowed")
-        config = json.loads(data)["config"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        raise Refused("its configuration cannot be read") from None
+        found: dict[str, Any] = json.loads(read_bounded(folder / "model.json", _CONFIG_BYTES))
+        if isinstance(found, dict) and isinstance(found["config"], dict | None):
+            return found
+    except (OSError, ValueError, KeyError, RecursionError):
+        pass
+    raise Refused(f"its configuration cannot be read, or has more than {_CONFIG_BYTES:,} bytes")
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The configuration of a handed-in model, walked against the allow-list. Raises Refused, or NotBuiltIn among them."""
+    found = read_model_file(folder)
+    config: dict[str, Any] | None = found["config"]
     if config is None:
-        raise Refused("it is a class of its own; only models made of built-in layers (Sequential, functional) can be opened")
-    if not isinstance(config, dict) or not isinstance(config.get("class_name"), str) or config["class_name"] not in _MODELS:
-        raise Refused("it is no Sequential or functional model")
-    _walk(config, 0)
+        raise NotBuiltIn(f"it is of a class of your own, {found.get('class_name')!a:.60}")
+    _Walk().walk(config, 0)
+    if config.get("class_name") not in _MODELS:
+        raise NotBuiltIn("it is no Sequential or functional model")
     return config
 
 
-def _walk(value: Any, depth: int) -> None:
-    if depth > _DEPTH:
-        raise Refused("its configuration is nested too deeply")
-    if isinstance(value, list):
-        for each in value:
-            _walk(each, depth + 1)
-    elif isinstance(value, dict):
-        value.pop("compile_config", None)  # graded from compile.json, never built
-        if "class_name" in value:
-            _check_class(value)
-        for each in value.values():
-            _walk(each, depth + 1)
+class _Walk:
+    """One pass over a whole configuration."""
 
+    def __init__(self) -> None:
+        self._classes = 0
 
-def _check_class(value: dict[str, Any]) -> None:
-    name, module, registered = value.get("class_name"), value.get("module"), value.get("registered_name")
-    if module is None and isinstance(name, str) and name in _STRUCTURE:
-        return
-    if registered not in (None, name) or not isinstance(name, str) or not isinstance(module, str):
-        raise Refused(f"it uses {name!a:.60}, which is not built in")
-    if module in _HARMLESS or name in _MODULES.get(module, ()):
-        return
-    raise Refused(f"it uses {name!a:.60} ({module[:60]!a}), which is not among the layers that can be graded")
+    def walk(self, value: Any, depth: int) -> None:
+        if depth > _DEPTH:
+            raise Refused("its configuration is nested too deeply")
+        if isinstance(value, list):
+            for each in value:
+                self.walk(each, depth + 1)
+        elif isinstance(value, dict):
+            value.pop("compile_config", None)  # graded from compile.json, never built
+            if "class_name" in value:
+                self._check_class(value)
+            for each in value.values():
+                self.walk(each, depth + 1)
+
+    def _check_class(self, value: dict[str, Any]) -> None:
+        self._classes += 1
+        if self._classes > _CLASSES:
+            raise Refused(f"its configuration names more than {_CLASSES:,} layers and their parts")
+        name, module, registered = value.get("class_name"), value.get("module"), value.get("registered_name")
+        if not isinstance(name, str) or (module is not None and not isinstance(module, str)):
+            raise Refused("its configuration is malformed")
+        if name == "function":
+            raise NotBuiltIn(f"it uses the function {value.get('config')!a:.60}, which is not built in")
+        if module is None and name in _STRUCTURE:
+            return
+        if registered not in (None, name) or module is None:
+            raise NotBuiltIn(f"it uses {name!a:.60}, which is not built in")
+        if name not in _MODULES.get(module, ()):
+            raise NotBuiltIn(f"it uses {name!a:.60} ({module[:60]!a}), which is not among the layers that can be graded")
 
 
 def read_weights(folder: Path, limit: int) -> list[np.ndarray[Any, Any]]:
@@ -97,36 +129,45 @@ def read_weights(folder: Path, limit: int) -> list[np.ndarray[Any, Any]]:
                 raise Refused("its weights are compressed or too large")
         with np.load(folder / "weights.npz", allow_pickle=False) as arrays:
             found = [arrays[f"w{index:04}"] for index in range(len(members))]
-        if not all(isinstance(array, np.ndarray) for array in found):
-            raise Refused("its weights cannot be read")
+        if not all(isinstance(array, np.ndarray) and array.dtype.kind in _NUMBERS for array in found):
+            raise Refused("its weights are not arrays of numbers")
         return found
     except Refused:
         raise
-    except Exception:  # zipfile and NumPy raise many kinds of errors for what somebody made up
+    except Exception:  # zipfile and NumPy raise many kinds of errors for what somebody made up; MemoryError for a header's claim
         raise Refused("its weights cannot be read") from None
 
 
 def rebuild(config: dict[str, Any], weights: list[np.ndarray[Any, Any]]) -> Any:
     """The Keras model, built twice: first only its shapes, compared with the weights, then for real. Raises Refused."""
     import keras
-    from keras.src.backend.common.stateless_scope import StatelessScope
 
-    wanted = [tuple(weight.shape) for weight in weights]
-    with StatelessScope(initialize_variables=False):
-        shapes = [tuple(weight.shape) for weight in _deserialize(keras, config).weights]
+    wanted, shapes = [tuple(weight.shape) for weight in weights], _shapes(keras, config)
     if shapes != wanted:
         raise Refused(f"its weights have shapes {wanted[:6]}, its layers need {shapes[:6]}")
     model = _deserialize(keras, config)
     model.set_weights(weights)
-    _finalize(model)
+    finalize(model)
     return model
 
 
-def _finalize(layer: Any) -> None:
+def _shapes(keras: Any, config: dict[str, Any]) -> list[tuple[int, ...]]:
+    """What Keras says of the model's weights, without any of them being allocated, now or later."""
+    from keras.src.backend.common.global_state import set_global_attribute
+    from keras.src.backend.common.stateless_scope import StatelessScope
+
+    try:
+        with StatelessScope(initialize_variables=False):
+            return [tuple(weight.shape) for weight in _deserialize(keras, config).weights]
+    finally:  # the next model that is built would give them values, whatever their size
+        set_global_attribute("uninitialized_variables", [])
+
+
+def finalize(layer: Any) -> None:
     """Layers such as Normalization keep values computed from their weights, which setting weights alone leaves as they were."""
     for inner in getattr(layer, "layers", None) or [getattr(layer, "layer", None)]:
         if inner is not None:
-            _finalize(inner)
+            finalize(inner)
     if hasattr(layer, "finalize_state"):
         layer.finalize_state()
 

@@ -179,7 +179,7 @@ class Scored:
         prediction = self._declared.by_node[request.node.nodeid].prediction
         if prediction is None:
             raise GraderProblem("the fixture 'predictions' needs an @pytest.mark.predict")
-        found = read_predictions(self._opened, prediction.key, prediction.model, self._submission.model)
+        found = read_predictions(self._opened, prediction.key, prediction.model, self._submission)
         self._note_confusion(prediction.model, found.hidden)
         self._note_model(prediction.model, found)
         return found

@@ -1,0 +1,104 @@
+"""In which order a model that runs student code is asked, and whether what it answers can be believed. Plain arrays, no Keras.
+
+The order and the repetitions are known to the command alone. Two processes are asked, which share nothing: an answer that depends
+on the row, on the rest of the batch, on what was asked before, or on chance is another one in the second process.
+"""
+
+from __future__ import annotations
+
+import builtins
+import math
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_OUTPUT = 1_000
+SEVERAL_OUTPUTS = "it has several outputs; one is needed"
+NO_NUMBERS = "its answers are no numbers"
+NO_ROWS = "it does not give one answer for each image"
+TOO_MANY_NUMBERS = f"it gives more than {MAX_OUTPUT:,} numbers for each image (is a last layer missing?)"
+_SENTENCES = (SEVERAL_OUTPUTS, NO_NUMBERS, NO_ROWS, TOO_MANY_NUMBERS)
+_BATCHES = (500, 187)
+_REPEATED = 0.1
+_TOLERANCE = 0.01  # of the largest number of an answer: what half precision loses when it sums in another order
+_STEADY = 0.005  # a step function may fall on either side of its step, when sums differ in the last digit
+
+
+class NoPredictions(Exception):
+    """The model's answers cannot be graded; the message tells the student why."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """Rows in the order in which one process is asked, a tenth of them twice, and how many at a time."""
+
+    rows: NDArray[np.int64]
+    batch: int
+
+    def batches(self) -> Iterator[NDArray[np.int64]]:
+        for start in range(0, len(self.rows), self.batch):
+            yield self.rows[start : start + self.batch]
+
+
+def secret_orders(count: int) -> tuple[Order, ...]:
+    """One order for each process, new ones each time. `count`: images in all."""
+    generator = np.random.default_rng(secrets.randbits(128))
+    orders = []
+    for batch in _BATCHES:
+        again = generator.choice(count, size=max(1, round(_REPEATED * count)), replace=False)
+        orders.append(Order(generator.permutation(np.concatenate([np.arange(count), again])).astype(np.int64), batch))
+    return tuple(orders)
+
+
+def read_answers(payload: bytes, shape: object, rows: int) -> NDArray[np.float32]:
+    """One batch of answers (rows, …) as raw float32. Raises NoPredictions for what is none."""
+    sides = [side for side in shape if type(side) is int and side > 0] if isinstance(shape, list) else []
+    if sides != shape or sides[:1] != [rows]:
+        raise NoPredictions(NO_ROWS)
+    size = math.prod(sides)
+    if size > rows * MAX_OUTPUT or len(payload) != 4 * size:
+        raise NoPredictions(TOO_MANY_NUMBERS)
+    return np.frombuffer(payload, "<f4").reshape(sides)
+
+
+def known_reason(said: object) -> str:
+    """Why a model does not answer, in our words: whoever has seen hidden images must not say anything of their own to the student."""
+    if said in _SENTENCES:
+        return str(said)
+    kind = getattr(builtins, said, None) if isinstance(said, str) else None
+    raised = kind.__name__ if isinstance(kind, type) and issubclass(kind, Exception) else "an error"
+    return f"it raises {raised} for some images, and did not for one of zeros alone"
+
+
+def settle(count: int, orders: Sequence[Order], answers: Sequence[Sequence[NDArray[np.float32]]]) -> tuple[NDArray[np.float32], int]:
+    """Answers (count, …) in the images' own order, and for how many images they are not always the same. Raises NoPredictions.
+
+    `answers`: for each order its batches. The first answer to an image is the one that counts.
+    """
+    if len({batch.shape[1:] for batches in answers for batch in batches}) != 1:
+        raise NoPredictions("its answers do not always have the same shape")
+    asked = [np.concatenate(batches) for batches in answers]
+    finite = sum(int((~np.isfinite(part).reshape(len(part), -1).all(axis=1)).sum()) for part in asked)
+    if finite:
+        raise NoPredictions("some of its answers are NaN or infinite (did the loss grow without limit while training?)")
+    settled = asked[0][np.unique(orders[0].rows, return_index=True)[1]]
+    unsteady = np.zeros(count, bool)
+    for order, given in zip(orders, asked, strict=True):
+        unsteady[order.rows[_differ(given, settled[order.rows])]] = True
+    differing = int(unsteady.sum())
+    if differing > _STEADY * count:
+        raise NoPredictions(
+            f"the model gives other answers when asked again, for {differing:,} of {count:,} images. A prediction must depend on its "
+            "image alone: not on chance (is Dropout called with training=True?), nor on the other images of its batch"
+        )
+    return settled, differing
+
+
+def _differ(given: NDArray[np.float32], first: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which rows are another answer than the first one."""
+    apart = np.abs(given - first).reshape(len(given), -1).max(axis=1)
+    largest = np.abs(first).reshape(len(first), -1).max(axis=1)
+    return np.asarray(apart > _TOLERANCE * largest)

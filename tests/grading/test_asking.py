@@ -1,0 +1,115 @@
+"""Secret orders and what is made of the answers, with plain arrays; the attacks themselves are in test_custom_models."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from autograder.grading.asking import SEVERAL_OUTPUTS, NoPredictions, Order, known_reason, read_answers, secret_orders, settle
+
+TRUE = np.random.default_rng(1).random((1_000, 10)).astype(np.float32)
+
+
+def answered(orders: tuple[Order, ...], answers: NDArray[np.float32] = TRUE) -> list[list[NDArray[np.float32]]]:
+    return [[answers[rows] for rows in order.batches()] for order in orders]
+
+
+def test_each_process_is_asked_everything_once_and_a_tenth_twice_in_an_order_of_its_own() -> None:
+    first, second = secret_orders(1_000)
+    for order in (first, second):
+        times = np.bincount(order.rows, minlength=1_000)
+        assert (sorted(set(times)), (times == 2).sum()) == ([1, 2], 100)
+    assert first.batch != second.batch
+    assert not np.array_equal(first.rows, second.rows)
+    assert not np.array_equal(first.rows, secret_orders(1_000)[0].rows)
+
+
+@pytest.mark.parametrize("count", [1, 3, 600])
+def test_answers_are_put_back_in_order(count: int) -> None:
+    orders = secret_orders(count)
+    settled, differing = settle(count, orders, answered(orders))
+    assert np.array_equal(settled, TRUE[:count])
+    assert differing == 0
+
+
+def test_rounding_is_no_other_answer_and_a_few_steps_are_counted() -> None:
+    orders = secret_orders(1_000)
+    first, second = answered(orders, TRUE * 0.999)[0], answered(orders)[1]
+    assert settle(1_000, orders, [first, second])[1] == 0
+    stepping = TRUE.copy()
+    stepping[:5] = 1 - stepping[:5]
+    settled, differing = settle(1_000, orders, [answered(orders)[0], answered(orders, stepping)[1]])
+    assert np.array_equal(settled, TRUE)
+    assert differing == 5
+
+
+def test_more_than_a_few_other_answers_are_refused() -> None:
+    orders = secret_orders(1_000)
+    other = TRUE.copy()
+    other[:6] = 1 - other[:6]
+    with pytest.raises(NoPredictions, match="other answers when asked again, for 6 of 1,000 images"):
+        settle(1_000, orders, [answered(orders)[0], answered(orders, other)[1]])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("process", [0, 1])
+def test_one_number_that_is_none_is_refused(value: float, process: int) -> None:
+    orders = secret_orders(1_000)
+    answers = answered(orders)
+    answers[process][-1] = np.full_like(answers[process][-1], value)
+    with pytest.raises(NoPredictions, match="NaN or infinite"):
+        settle(1_000, orders, answers)
+
+
+def test_shapes_that_change_are_refused() -> None:
+    orders = secret_orders(1_000)
+    answers = answered(orders)
+    answers[1][0] = answers[1][0][:, :9]
+    with pytest.raises(NoPredictions, match="same shape"):
+        settle(1_000, orders, answers)
+
+
+@pytest.mark.parametrize("shape", [(3, 2), (3,), (3, 2, 2)])
+def test_answers_are_read(shape: tuple[int, ...]) -> None:
+    given = np.arange(np.prod(shape), dtype="<f4").reshape(shape)
+    assert np.array_equal(read_answers(given.tobytes(), list(shape), 3), given)
+
+
+@pytest.mark.parametrize(
+    ("payload", "shape"),
+    [
+        (b"", None),
+        (b"", []),
+        (b"", "3"),
+        (b"", [3, 0]),
+        (b"", [3, -1]),
+        (b"", [2, 2]),
+        (bytes(12), [3, 2]),
+        (bytes(28), [3, 2]),
+        (bytes(24), [3.0, 2]),
+        (bytes(24), [3, True]),
+        (b"", [3, 10**9, 10**9]),
+        (b"", [3, 1000, 1000, 1000]),
+        (bytes(24), [3, [2]]),
+    ],
+)
+def test_whatever_else_is_sent_is_no_answer(payload: bytes, shape: object) -> None:
+    with pytest.raises(NoPredictions):
+        read_answers(payload, shape, 3)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        (SEVERAL_OUTPUTS, SEVERAL_OUTPUTS),
+        ("ZeroDivisionError", "it raises ZeroDivisionError for some images, and did not for one of zeros alone"),
+        ("the first hidden image is 0 0 13 9", "it raises an error for some images, and did not for one of zeros alone"),
+        ("print", "it raises an error for some images, and did not for one of zeros alone"),
+        ("SystemExit", "it raises an error for some images, and did not for one of zeros alone"),
+        (["ValueError"], "it raises an error for some images, and did not for one of zeros alone"),
+        (None, "it raises an error for some images, and did not for one of zeros alone"),
+    ],
+)
+def test_whoever_saw_hidden_images_says_nothing_of_their_own(said: object, shown: str) -> None:
+    assert known_reason(said) == shown
