@@ -78,6 +78,8 @@ def _print(audits: Sequence[Audit], title: str) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from autograder.feedback.audits import number
+
     table = Table(title=title, title_justify="left")
     table.add_column("student", no_wrap=True, max_width=24)
     table.add_column("audit", no_wrap=True)
@@ -87,12 +89,8 @@ def _print(audits: Sequence[Audit], title: str) -> None:
     table.add_column("why", overflow="fold")
     for audit in audits:
         for each in audit.comparisons:
-            figures = (_number(each.normal), _number(each.audited), _number(each.threshold))
+            figures = (number(each.normal), number(each.audited), number(each.threshold))
             alone = len(audit.comparisons) == 1 or audit.verdict == "not comparable"
             row = (audit.student, audit.verdict if alone else each.verdict, each.metric, *figures, audit.reason if alone else each.reason)
             table.add_row(*(Text(cell) for cell in row))
     Console(stderr=True).print(table)
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"

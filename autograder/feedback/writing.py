@@ -17,6 +17,7 @@ from autograder.feedback.report import ReportPage, render_report
 from autograder.feedback.student import FeedbackPage, ManualGrade, render_feedback
 from autograder.files import write_atomic
 from autograder.gradebook.writing import read_manual_scores
+from autograder.grading.audit import Audit
 from autograder.records import Record
 
 
@@ -45,7 +46,13 @@ def write_feedback(
 
 
 def write_report(
-    course: Course, paths: CoursePaths, assignment: str, profile: RunProfile, records: Sequence[Record], gradebook_url: str
+    course: Course,
+    paths: CoursePaths,
+    assignment: str,
+    profile: RunProfile,
+    records: Sequence[Record],
+    gradebook_url: str,
+    audits: Sequence[Audit] = (),
 ) -> Path:
     """Writes the page for instructors and returns its path."""
     page = ReportPage(
@@ -57,6 +64,7 @@ def write_report(
         curves=profile.curves,
         manual=manual_grades(gradebook_url, assignment),
         due=due_of(course, assignment),
+        audits=audits,
     )
     path = paths.report(assignment)
     write_atomic(path, render_report(page))

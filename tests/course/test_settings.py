@@ -55,7 +55,7 @@ def test_a_good_course_loads(tmp_path: Path) -> None:
         ('Assignment("a",', 'Assignment("a", audit_transforms=["mirror"],', ["'mirror' is not known", "half_turn, three_quarter_turn"]),
         ('Assignment("a",', 'Assignment("a", audit_transforms=["transpose"] * 2,', ["'transpose' stands there twice"]),
         ('Assignment("a",', 'Assignment("a", audit_transforms="transpose",', ["'audit_transforms'", "valid list"]),
-        ('Assignment("a",', 'Assignment("a", resources=Resources(gpus=1.5), ["'gpus' is 1.5", "a share from 0 to 1", "on one GPU"]),
+        ('Assignment("a",', 'Assignment("a", resources=Resources(gpus=1.5),', ["'gpus' is 1.5", "a share from 0 to 1", "on one GPU"]),
         ('Assignment("a",', 'Assignment("a", resources=Resources(gpus=-1),', ["'gpus' is -1"]),
         ('Assignment("a",', 'Assignment("a", resources=Resources(cpus=0),', ["'cpus' is 0, more than 0 is needed"]),
         ('Assignment("a",', 'Assignment("a", resources=Resources(memory_gib=-4),', ["'memory_gib' is -4"]),
