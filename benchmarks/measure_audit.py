@@ -37,7 +37,7 @@ from autograder.course.settings import AUDIT_TRANSFORMS
 from autograder.data.permute import permute, secret_generator
 from autograder.data.split import _generator as split_generator
 from autograder.data.split import split_indices
-from autograder.grading.audit import DEFAULT_SPREAD, Comparison, Spread, compare
+from autograder.grading.audit import DEFAULT_SPREAD, Comparison, HiddenPart, Spread, compare
 from autograder.quality.variants import read_variants
 
 ROOT = Path(__file__).parents[1]
@@ -57,6 +57,7 @@ class Case:
 
     name: str
     seed: int
+    hidden: HiddenPart
     result: Comparison
     seconds: float
 
@@ -158,9 +159,10 @@ def measure(name: str, submit: Submission, seed: int, arrays: Arrays, transforms
     began = time.monotonic()
     normal = accuracy(submit(arrays, seed), arrays)
     permuted = {part: dict(found) for part, found in arrays.items()}
-    chance = permute(permuted, transforms, secret_generator(f"{seed:064x}", dataset))
+    hidden = HiddenPart(len(arrays["hidden"]["y"]), permute(permuted, transforms, secret_generator(f"{seed:064x}", dataset)))
     audited = accuracy(submit(permuted, seed), permuted)
-    return Case(name, seed, compare("test_accuracy", normal, audited, Spread(DEFAULT_SPREAD, "default"), chance), time.monotonic() - began)
+    result = compare("test_accuracy", normal, audited, Spread(DEFAULT_SPREAD, "default"), hidden)
+    return Case(name, seed, hidden, result, time.monotonic() - began)
 
 
 def accuracy(predict: Predict, arrays: Arrays) -> float:
@@ -247,12 +249,13 @@ def run(options: argparse.Namespace) -> list[Case]:
 
 def read(files: list[Path]) -> list[Case]:
     """Results of earlier calls, judged by the rule as it is now."""
-    found = [each for file in files for each in json.loads(file.read_text())]
-    default = Spread(DEFAULT_SPREAD, "default")
-    return [
-        Case(each["name"], each["seed"], compare("test_accuracy", each["result"]["normal"], each["result"]["audited"], default, 0.12), 0.0)
-        for each in found
-    ]
+    return [judged(each) for file in files for each in json.loads(file.read_text())]
+
+
+def judged(found: dict[str, Any]) -> Case:
+    hidden, before = HiddenPart(**found["hidden"]), found["result"]
+    result = compare("test_accuracy", before["normal"], before["audited"], Spread(DEFAULT_SPREAD, "default"), hidden)
+    return Case(found["name"], found["seed"], hidden, result, found["seconds"])
 
 
 def main() -> int:

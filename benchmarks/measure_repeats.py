@@ -4,7 +4,8 @@
 
 DIR holds the MNIST files. Each seed is Keras' seed and the course's secret at once, so each has another split. Three ways: the 50,000
 different training images alone; with 10,000 of them standing twice, as while grading, and a validation part cut off at the end
-(`validation_split`); the same with a validation part drawn at random. Everything else is as the reference chooses it. One TensorFlow thread.
+(`validation_split`); the same with a validation part drawn at random. Everything else is as the reference chooses it. One
+TensorFlow thread.
 Prints Markdown as in docs/course.md.
 """
 

@@ -20,7 +20,7 @@ from autograder.data.seed import read_seed
 from autograder.errors import UsageError
 from autograder.execution.devices import Slot
 from autograder.files import digest, write_atomic
-from autograder.grading.audit import Audit, Spread, accuracy_metrics, compare, measured_metrics, obstacle, overall, read_spreads
+from autograder.grading.audit import Audit, HiddenPart, Spread, accuracy_metrics, compare, measured_metrics, obstacle, overall, read_spreads
 from autograder.isolation.sandbox import Sandbox
 from autograder.records import Record, Submission, from_json, to_json
 
@@ -29,12 +29,12 @@ from autograder.records import Record, Submission, from_json, to_json
 class AuditPlan:
     """How one assignment is audited: the plan of its grading, the same plan on permuted labels, and what the rule needs.
 
-    `chance` is the accuracy of guessing; `spreads` holds every metric that is compared.
+    `spreads` holds every metric that is compared.
     """
 
     normal: Plan
     permuted: Plan
-    chance: float
+    hidden: HiddenPart
     spreads: dict[str, Spread]
 
 
@@ -90,7 +90,7 @@ def make_audit_plan(course: Course, plan: Plan) -> AuditPlan:
         execution_key=digest("audit", plan.execution_key, found.split.fingerprint),
     )
     calibration = plan.paths.solutions(plan.assignment.id) / "calibration.json"
-    return AuditPlan(plan, permuted, found.chance, read_spreads(calibration, plan.profile.name, metrics))
+    return AuditPlan(plan, permuted, HiddenPart(found.hidden, found.chance), read_spreads(calibration, plan.profile.name, metrics))
 
 
 def audit_batch(
@@ -127,7 +127,7 @@ def audit_submission(plan: AuditPlan, submission: Submission, sandbox: Sandbox, 
 def _blank(plan: AuditPlan, submission: Submission, normal: Record | None) -> Audit:
     """An audit with all that is known before the execution; its reason says why there can be none, if there is one."""
     measured = _measured(plan, normal)
-    hopeless = [obstacle(measured[metric], spread, plan.chance) for metric, spread in plan.spreads.items()]
+    hopeless = [obstacle(measured[metric], spread, plan.hidden) for metric, spread in plan.spreads.items()]
     if normal is None:
         reason = f"it has no record in profile '{plan.normal.profile.name}': run autograder grade"
     elif normal.context.partition(".")[0] != plan.normal.execution_key:
@@ -136,7 +136,7 @@ def _blank(plan: AuditPlan, submission: Submission, normal: Record | None) -> Au
         reason = _with(hopeless[0], normal)
     else:
         reason = ""
-    rule = {metric: asdict(compare(metric, measured[metric], None, spread, plan.chance)) for metric, spread in plan.spreads.items()}
+    rule = {metric: asdict(compare(metric, measured[metric], None, spread, plan.hidden)) for metric, spread in plan.spreads.items()}
     run = _counted(normal)
     return Audit(
         assignment=plan.normal.assignment.id,
@@ -146,7 +146,7 @@ def _blank(plan: AuditPlan, submission: Submission, normal: Record | None) -> Au
         context=digest(plan.permuted.context, run, rule),
         verdict="not comparable",
         reason=reason,
-        comparisons=tuple(compare(metric, measured[metric], None, spread, plan.chance) for metric, spread in plan.spreads.items()),
+        comparisons=tuple(compare(metric, measured[metric], None, spread, plan.hidden) for metric, spread in plan.spreads.items()),
         normal_run=run,
         audited_run="",
         outcome=None,
@@ -158,7 +158,7 @@ def _blank(plan: AuditPlan, submission: Submission, normal: Record | None) -> Au
 def _judged(plan: AuditPlan, blank: Audit, normal: Record, again: Record) -> Audit:
     """The audit after its execution. When machine or graders failed, it has no context: it is then made again."""
     before, after = _measured(plan, normal), _measured(plan, again)
-    comparisons = tuple(compare(metric, before[metric], after[metric], spread, plan.chance) for metric, spread in plan.spreads.items())
+    comparisons = tuple(compare(metric, before[metric], after[metric], spread, plan.hidden) for metric, spread in plan.spreads.items())
     verdict, reason = overall(comparisons)
     final = verdict != "not comparable" or (again.outcome != "infra_error" and again.grading != "grader_error")
     return replace(

@@ -42,7 +42,8 @@ def main() -> int:
     except UsageError as error:
         print(json.dumps({"message": f"Dataset '{request['dataset']}' cannot be audited: {error.message}", "cure": error.cure}))
         return error.exit_status
-    write_split(Path(request["folder"]), arrays, {"facts.json": json.dumps({"chance": chance})})
+    facts = {"chance": chance, "hidden": len(arrays["hidden"]["y"])}
+    write_split(Path(request["folder"]), arrays, {"facts.json": json.dumps(facts)})
     return 0
 
 

@@ -18,9 +18,10 @@ from autograder.files import digest
 
 @dataclass(frozen=True)
 class PermutedSplit:
-    """Its folders, and the accuracy of guessing: the share of the hidden part's most frequent class."""
+    """Its folders, how many examples are hidden, and the accuracy of guessing: the share of the most frequent class among them."""
 
     split: SealedSplit
+    hidden: int
     chance: float
 
 
@@ -45,4 +46,5 @@ def permuted_split(paths: CoursePaths, sealed: SealedSplit, dataset: Dataset, se
             "transforms": sorted(transforms),
         }
         make_in_child("autograder.data.permute", request, paths, f"Permuting dataset '{dataset.name}'")
-    return PermutedSplit(split, float(json.loads((split.folder / "facts.json").read_bytes())["chance"]))
+    facts = json.loads((split.folder / "facts.json").read_bytes())
+    return PermutedSplit(split, int(facts["hidden"]), float(facts["chance"]))

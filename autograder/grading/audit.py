@@ -17,13 +17,10 @@ from autograder.records import DeclaredTest, GradeCell, Outcome
 
 AuditVerdict = Literal["kept", "fell", "not comparable"]
 
-# Standard deviation of an accuracy over seeds where nothing was calibrated: above that of every right solution that ships, on MNIST and
-# on the digits. docs/instructors.md has the measurements behind all of these numbers.
+# docs/instructors.md says what stands behind each of these numbers; benchmarks/measure_audit.py measures it.
 DEFAULT_SPREAD = 0.007
-_LEAST_MARGIN = 0.05
-# An audited run is as far from a normal one as two seeds are from each other: √2 spreads. Four of these is 1 in 30,000 where it is normal.
-_SPREADS = 4 * math.sqrt(2)
-# Training that stops early or steps too far varies more than the reference does, and about as its share of errors does.
+_LEAST_MARGIN = 0.04
+_SPREADS = 5 * math.sqrt(2)
 _SHARE_OF_ERRORS = 0.6
 
 
@@ -33,6 +30,14 @@ class Spread:
 
     value: float
     source: Literal["calibration", "default"]
+
+
+@dataclass(frozen=True)
+class HiddenPart:
+    """What the rule has to know of the hidden part: its number of examples, and the accuracy of guessing."""
+
+    size: int
+    chance: float
 
 
 @dataclass(frozen=True)
@@ -73,17 +78,22 @@ class Audit:
     schema: Literal[1] = 1
 
 
-def margin(normal: float, spread: float) -> float:
-    """How far below `normal` the accuracy of honest training may lie when it is executed again with other labels."""
-    return max(_LEAST_MARGIN, _SPREADS * spread, _SHARE_OF_ERRORS * (1 - normal))
+def margin(normal: float, spread: float, hidden: int) -> float:
+    """How far below `normal` the accuracy of honest training may lie when it is executed again with other labels: the largest of
+
+    - what any training may differ by, and what `hidden` examples may: 1/√n is at least two standard deviations of an accuracy;
+    - what two executions of the reference differ by: √2 spreads, five times;
+    - a share of the errors, since training that stops early or steps too far varies more than the reference does.
+    """
+    return max(_LEAST_MARGIN + 1 / math.sqrt(hidden), _SPREADS * spread, _SHARE_OF_ERRORS * (1 - normal))
 
 
-def compare(metric: str, normal: float | None, audited: float | None, spread: Spread, chance: float) -> Comparison:
-    """The verdict on one accuracy, 0 to 1. `chance` is that of guessing: what is not clearly above it cannot fall."""
-    allowed = margin(normal, spread.value) if normal is not None else None
+def compare(metric: str, normal: float | None, audited: float | None, spread: Spread, hidden: HiddenPart) -> Comparison:
+    """The verdict on one accuracy, 0 to 1."""
+    allowed = margin(normal, spread.value, hidden.size) if normal is not None else None
     threshold = normal - allowed if normal is not None and allowed is not None else None
     verdict: AuditVerdict = "not comparable"
-    reason = obstacle(normal, spread, chance)
+    reason = obstacle(normal, spread, hidden)
     if not reason and audited is None:
         reason = "the audited run has no accuracy"
     elif not reason and audited is not None and threshold is not None:
@@ -91,12 +101,12 @@ def compare(metric: str, normal: float | None, audited: float | None, spread: Sp
     return Comparison(metric, verdict, reason, normal, audited, allowed, threshold, spread)
 
 
-def obstacle(normal: float | None, spread: Spread, chance: float) -> str:
-    """Why no audited accuracy could be compared with this one, or nothing."""
+def obstacle(normal: float | None, spread: Spread, hidden: HiddenPart) -> str:
+    """Why no audited accuracy could be compared with this one, or nothing: what is not clearly above guessing cannot fall."""
     if normal is None:
         return "the normal run has no accuracy"
-    if normal - margin(normal, spread.value) <= chance:
-        return f"its accuracy of {normal:.3f} is too close to guessing ({chance:.3f}) for a fall to show"
+    if normal - margin(normal, spread.value, hidden.size) <= hidden.chance:
+        return f"its accuracy of {normal:.3f} is too close to guessing ({hidden.chance:.3f}) for a fall to show"
     return ""
 
 

@@ -102,7 +102,7 @@ def test_the_permuted_split_is_made_once_and_for_nobody_else(tiny: Path, no_auto
     y, permuted = (np.load(each.hidden / "y.npy") for each in (sealed, plain.split))
     assert not (y == permuted).any()
     assert np.array_equal(np.load(sealed.hidden / "x.npy"), np.load(plain.split.hidden / "x.npy"))
-    assert 0.1 <= plain.chance < 0.2
+    assert (plain.hidden, 0.1 <= plain.chance < 0.2) == (300, True)
 
 
 def test_without_classes_there_is_no_audit(tiny: Path, no_autograder_variables: None) -> None:

@@ -13,6 +13,7 @@ from autograder.errors import UsageError
 from autograder.grading.audit import (
     DEFAULT_SPREAD,
     Audit,
+    HiddenPart,
     Spread,
     accuracy_metrics,
     compare,
@@ -24,20 +25,22 @@ from autograder.grading.audit import (
 from autograder.records import DeclaredTest, GradeCell, Prediction, TestResult, from_json, json_schema, to_json
 
 SPREAD = Spread(0.005, "calibration")
+HIDDEN = HiddenPart(10_000, 0.11)
 SCHEMA = Path(__file__).parents[2] / "docs/audit.schema.json"
 
 
 @pytest.mark.parametrize(
-    ("normal", "spread", "expected"),
+    ("normal", "spread", "hidden", "expected"),
     [
-        (0.95, 0.005, 0.05),  # the floor
-        (0.95, 0.02, 4 * 2**0.5 * 0.02),  # a spread that was calibrated as large
-        (0.70, 0.005, 0.6 * 0.3),  # training that stops early varies more
-        (1.0, 0.0001, 0.05),
+        (0.95, 0.005, 10_000, 0.04 + 0.01),
+        (0.95, 0.005, 400, 0.04 + 0.05),  # few hidden examples say less
+        (1.0, 0.0001, 10_000, 0.04 + 0.01),
+        (0.95, 0.02, 10_000, 5 * 2**0.5 * 0.02),  # a spread that was calibrated as large
+        (0.70, 0.005, 10_000, 0.6 * 0.3),  # training that stops early varies more
     ],
 )
-def test_the_margin_is_the_largest_of_three(normal: float, spread: float, expected: float) -> None:
-    assert margin(normal, spread) == pytest.approx(expected)
+def test_the_margin_is_the_largest_of_three(normal: float, spread: float, hidden: int, expected: float) -> None:
+    assert margin(normal, spread, hidden) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -56,21 +59,21 @@ def test_the_margin_is_the_largest_of_three(normal: float, spread: float, expect
     ],
 )
 def test_an_accuracy_is_compared(normal: float | None, audited: float | None, verdict: str, reason: str) -> None:
-    found = compare("test_accuracy", normal, audited, SPREAD, 0.11)
+    found = compare("test_accuracy", normal, audited, SPREAD, HIDDEN)
     assert (found.verdict, found.reason.startswith(reason)) == (verdict, True)
     assert (found.normal, found.audited) == (normal, audited)
-    assert found.threshold == (None if normal is None else pytest.approx(normal - margin(normal, 0.005)))
+    assert found.threshold == (None if normal is None else pytest.approx(normal - margin(normal, 0.005, 10_000)))
 
 
-@given(st.floats(0.65, 1), st.floats(0, 0.02), st.integers(2, 100))
-def test_weights_that_do_not_adapt_are_never_kept(normal: float, spread: float, classes: int) -> None:
+@given(st.floats(0.65, 1), st.floats(0, 0.02), st.integers(100, 100_000), st.integers(2, 100))
+def test_weights_that_do_not_adapt_are_never_kept(normal: float, spread: float, size: int, classes: int) -> None:
     """No class stays in its place, so a classifier that ignores the labels is right at most where it was wrong before."""
-    assert compare("a", normal, 1 - normal, Spread(spread, "calibration"), 1 / classes).verdict != "kept"
+    assert compare("a", normal, 1 - normal, Spread(spread, "calibration"), HiddenPart(size, 1 / classes)).verdict != "kept"
 
 
 def test_one_metric_that_fell_decides() -> None:
-    kept, fell = compare("a", 0.9, 0.9, SPREAD, 0.1), compare("b", 0.9, 0.1, SPREAD, 0.1)
-    nothing = compare("c", None, 0.9, SPREAD, 0.1)
+    kept, fell = compare("a", 0.9, 0.9, SPREAD, HIDDEN), compare("b", 0.9, 0.1, SPREAD, HIDDEN)
+    nothing = compare("c", None, 0.9, SPREAD, HIDDEN)
     assert overall([kept, fell, nothing]) == ("fell", "")
     assert overall([nothing, kept]) == ("kept", "")
     assert overall([nothing, nothing]) == ("not comparable", "the normal run has no accuracy")
@@ -118,7 +121,7 @@ def test_a_damaged_calibration_is_named(tmp_path: Path) -> None:
 
 
 def test_an_audit_survives_its_file_and_the_shipped_schema_is_its_own() -> None:
-    comparison = compare("test_accuracy", 0.93, None, SPREAD, 0.1)
+    comparison = compare("test_accuracy", 0.93, None, SPREAD, HIDDEN)
     audit = Audit(
         "a", "ada", "0" * 16, "full", "c", "not comparable", "why", (comparison,), "n", "", "cell_error", 1.5, "2027-01-01T00:00:00+00:00"
     )
