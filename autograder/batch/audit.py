@@ -113,7 +113,7 @@ def audit_submission(plan: AuditPlan, submission: Submission, sandbox: Sandbox, 
     blank = _blank(plan, submission, normal)
     if normal is None or blank.reason:
         audit = blank
-    elif known is not None and not force and known.context == blank.context and known.outcome is not None:
+    elif known is not None and not force and _is_current(plan, known, blank):
         return known
     else:
         again = grade_unwritten(plan.permuted, submission, sandbox, on_cell, force, slot)
@@ -122,6 +122,11 @@ def audit_submission(plan: AuditPlan, submission: Submission, sandbox: Sandbox, 
     if not sandbox.stopped and not (failed and known is not None):
         store.write(audit)
     return audit
+
+
+def _is_current(plan: AuditPlan, known: Audit, blank: Audit) -> bool:
+    """Whether auditing again could not say anything else; what ran at a lower isolation than is required now does not count."""
+    return known.outcome is not None and known.context == blank.context and known.isolation >= plan.normal.min_isolation
 
 
 def _blank(plan: AuditPlan, submission: Submission, normal: Record | None) -> Audit:
@@ -150,6 +155,7 @@ def _blank(plan: AuditPlan, submission: Submission, normal: Record | None) -> Au
         normal_run=run,
         audited_run="",
         outcome=None,
+        isolation=0,
         seconds=0.0,
         audited_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -168,6 +174,7 @@ def _judged(plan: AuditPlan, blank: Audit, normal: Record, again: Record) -> Aud
         comparisons=comparisons,
         audited_run=_counted(again),
         outcome=again.outcome,
+        isolation=again.isolation.level,
         seconds=again.usage.wall_s,
         context=blank.context if final else "",
     )

@@ -54,11 +54,7 @@ def audit(
     if not common.quiet:
         _print(audits, f"Audit of {assignment}, profile {plan.profile.name}: a signal, not a verdict")
     common.write_json([to_dict(each) for each in audits])
-    failed = [each for each in audits if each.outcome == "infra_error"]
-    for each in failed:
-        click.echo(f"{each.student}: not audited, the machine failed: {each.reason}", err=True)
-    if failed:
-        raise click.exceptions.Exit(3)
+    _finish(common, audits)
 
 
 class _AuditProgress:
@@ -72,6 +68,18 @@ class _AuditProgress:
         self._display.finished(audit.student, audit.verdict)
 
 
+def _finish(common: Common, audits: Sequence[Audit]) -> None:
+    """Says why something could not be compared, and leaves with status 3 where that is the machine's fault."""
+    failed = [each for each in audits if each.outcome == "infra_error"]
+    for each in audits:
+        if each in failed:
+            click.echo(f"{each.student}: not audited, the machine failed: {each.reason}", err=True)
+        elif each.verdict == "not comparable":
+            common.say(f"{each.student}: not comparable: {each.reason}")
+    if failed:
+        raise click.exceptions.Exit(3)
+
+
 def _print(audits: Sequence[Audit], title: str) -> None:
     """One line for each accuracy, on standard error."""
     from rich.console import Console
@@ -83,14 +91,11 @@ def _print(audits: Sequence[Audit], title: str) -> None:
     table = Table(title=title, title_justify="left")
     table.add_column("student", no_wrap=True, max_width=24)
     table.add_column("audit", no_wrap=True)
-    table.add_column("metric", no_wrap=True)
+    table.add_column("metric", overflow="fold")
     for name in ("normal", "audited", "threshold"):
         table.add_column(name, no_wrap=True, justify="right")
-    table.add_column("why", overflow="fold")
     for audit in audits:
         for each in audit.comparisons:
             figures = (number(each.normal), number(each.audited), number(each.threshold))
-            alone = len(audit.comparisons) == 1 or audit.verdict == "not comparable"
-            row = (audit.student, audit.verdict if alone else each.verdict, each.metric, *figures, audit.reason if alone else each.reason)
-            table.add_row(*(Text(cell) for cell in row))
+            table.add_row(*(Text(cell) for cell in (audit.student, each.verdict, each.metric, *figures)))
     Console(stderr=True).print(table)

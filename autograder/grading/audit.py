@@ -59,7 +59,7 @@ class Audit:
     """The audit of one submission.
 
     `context` names all that decides about the audited execution and its scoring; `outcome` is what became of that, None when there was
-    none. `normal_run` and `audited_run` are run keys, empty where there is no run.
+    none, and `isolation` the level at which it ran. `normal_run` and `audited_run` are run keys, empty where there is no run.
     """
 
     assignment: str
@@ -73,6 +73,7 @@ class Audit:
     normal_run: str
     audited_run: str
     outcome: Outcome | None
+    isolation: int
     seconds: float
     audited_at: str
     schema: Literal[1] = 1

@@ -123,7 +123,20 @@ def test_a_damaged_calibration_is_named(tmp_path: Path) -> None:
 def test_an_audit_survives_its_file_and_the_shipped_schema_is_its_own() -> None:
     comparison = compare("test_accuracy", 0.93, None, SPREAD, HIDDEN)
     audit = Audit(
-        "a", "ada", "0" * 16, "full", "c", "not comparable", "why", (comparison,), "n", "", "cell_error", 1.5, "2027-01-01T00:00:00+00:00"
+        "a",
+        "ada",
+        "0" * 16,
+        "full",
+        "c",
+        "not comparable",
+        "why",
+        (comparison,),
+        "n",
+        "",
+        "cell_error",
+        3,
+        1.5,
+        "2027-01-01T00:00:00+00:00",
     )
     assert from_json(Audit, to_json(audit)) == audit
     assert json.loads(SCHEMA.read_text(encoding="utf-8")) == json_schema(Audit), (
