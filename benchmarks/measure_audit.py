@@ -233,7 +233,7 @@ def run(options: argparse.Namespace) -> list[Case]:
     submissions = {**solutions, **cheats((images, labels), solutions["reference"])}
     transforms = list(AUDIT_TRANSFORMS) if options.transforms else []
     cases = []
-    for seed in range(options.seeds or (3 if options.data else 20)):
+    for seed in range(options.first_seed, options.first_seed + (options.seeds or (3 if options.data else 20))):
         arrays = split(dataset, images, labels, seed)
         for name in options.only or submissions:
             cases.append(measure(name, submissions[name], seed, arrays, transforms, dataset.name))
@@ -262,6 +262,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder with the MNIST files (default: the digits instead)")
     parser.add_argument("--seeds", type=int, metavar="N", help="seeds of each submission (default: 20, on MNIST 3)")
+    parser.add_argument("--first-seed", type=int, default=0, metavar="N", help="the first of them (default 0)")
     parser.add_argument("--transforms", action="store_true", help="turn the images too, each seed by one of all transforms")
     parser.add_argument("--only", nargs="*", metavar="NAME", help="only these submissions")
     parser.add_argument("--json", type=Path, metavar="FILE", help="every single result")

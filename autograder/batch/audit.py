@@ -20,7 +20,18 @@ from autograder.data.seed import read_seed
 from autograder.errors import UsageError
 from autograder.execution.devices import Slot
 from autograder.files import digest, write_atomic
-from autograder.grading.audit import Audit, HiddenPart, Spread, accuracy_metrics, compare, measured_metrics, obstacle, overall, read_spreads
+from autograder.grading.audit import (
+    Audit,
+    Comparison,
+    HiddenPart,
+    Spread,
+    accuracy_metrics,
+    compare,
+    measured_metrics,
+    obstacle,
+    overall,
+    read_spreads,
+)
 from autograder.isolation.sandbox import Sandbox
 from autograder.records import Record, Submission, from_json, to_json
 
@@ -131,27 +142,16 @@ def _is_current(plan: AuditPlan, known: Audit, blank: Audit) -> bool:
 
 def _blank(plan: AuditPlan, submission: Submission, normal: Record | None) -> Audit:
     """An audit with all that is known before the execution; its reason says why there can be none, if there is one."""
-    measured = _measured(plan, normal)
-    hopeless = [obstacle(measured[metric], spread, plan.hidden) for metric, spread in plan.spreads.items()]
-    if normal is None:
-        reason = f"it has no record in profile '{plan.normal.profile.name}': run autograder grade"
-    elif normal.context.partition(".")[0] != plan.normal.execution_key:
-        reason = "it was graded with other settings, data or versions: run autograder grade"
-    elif all(hopeless):
-        reason = _with(hopeless[0], normal)
-    else:
-        reason = ""
-    rule = {metric: asdict(compare(metric, measured[metric], None, spread, plan.hidden)) for metric, spread in plan.spreads.items()}
-    run = _counted(normal)
+    comparisons, run = _comparisons(plan, normal, None), _counted(normal)
     return Audit(
         assignment=plan.normal.assignment.id,
         student=submission.student,
         submission_id=submission.submission_id,
         profile=plan.normal.profile.name,
-        context=digest(plan.permuted.context, run, rule),
+        context=digest(plan.permuted.context, run, [asdict(each) for each in comparisons]),
         verdict="not comparable",
-        reason=reason,
-        comparisons=tuple(compare(metric, measured[metric], None, spread, plan.hidden) for metric, spread in plan.spreads.items()),
+        reason=_obstacle(plan, normal),
+        comparisons=comparisons,
         normal_run=run,
         audited_run="",
         outcome=None,
@@ -161,10 +161,20 @@ def _blank(plan: AuditPlan, submission: Submission, normal: Record | None) -> Au
     )
 
 
+def _obstacle(plan: AuditPlan, normal: Record | None) -> str:
+    """Why executing it again could say nothing, or nothing."""
+    if normal is None:
+        return f"it has no record in profile '{plan.normal.profile.name}': run autograder grade"
+    if normal.context.partition(".")[0] != plan.normal.execution_key:
+        return "it was graded with other settings, data or versions: run autograder grade"
+    measured = _measured(plan, normal)
+    found = [obstacle(measured[metric], spread, plan.hidden) for metric, spread in plan.spreads.items()]
+    return _with(found[0], normal) if all(found) else ""
+
+
 def _judged(plan: AuditPlan, blank: Audit, normal: Record, again: Record) -> Audit:
     """The audit after its execution. When machine or graders failed, it has no context: it is then made again."""
-    before, after = _measured(plan, normal), _measured(plan, again)
-    comparisons = tuple(compare(metric, before[metric], after[metric], spread, plan.hidden) for metric, spread in plan.spreads.items())
+    comparisons = _comparisons(plan, normal, again)
     verdict, reason = overall(comparisons)
     final = verdict != "not comparable" or (again.outcome != "infra_error" and again.grading != "grader_error")
     return replace(
@@ -178,6 +188,11 @@ def _judged(plan: AuditPlan, blank: Audit, normal: Record, again: Record) -> Aud
         seconds=again.usage.wall_s,
         context=blank.context if final else "",
     )
+
+
+def _comparisons(plan: AuditPlan, normal: Record | None, again: Record | None) -> tuple[Comparison, ...]:
+    before, after = _measured(plan, normal), _measured(plan, again)
+    return tuple(compare(metric, before[metric], after[metric], spread, plan.hidden) for metric, spread in plan.spreads.items())
 
 
 def _measured(plan: AuditPlan, record: Record | None) -> dict[str, float | None]:
