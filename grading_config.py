@@ -16,6 +16,7 @@ course = Course(
             due="2027-02-12 23:59",
             resources=Resources(gpus=0.25, memory_gib=2, cpu_fallback=True),
             limits=Limits(cell="10 min", total="20 min", hand_in_mib=16),
+            audit_transforms=["transpose", "quarter_turn", "half_turn", "three_quarter_turn"],  # dense layers know no neighbours
             profiles={
                 "smoke": Profile(
                     dataset="digits",

@@ -6,47 +6,67 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from autograder.batch.machine import Machine
-from autograder.batch.pipeline import grade_submission
+from autograder.batch.pipeline import OnCell, grade_submission
 from autograder.batch.plan import Plan
 from autograder.batch.slots import Slots, SlotsClosed
 from autograder.errors import UsageError
-from autograder.execution.devices import GPU_CURE, why_gpu_unusable
+from autograder.execution.devices import GPU_CURE, Slot, why_gpu_unusable
 from autograder.isolation.sandbox import Sandbox
 from autograder.records import Record, Submission
 
+T = TypeVar("T")
+T_contra = TypeVar("T_contra", contravariant=True)
 
-class Progress(Protocol):
+
+class Progress(Protocol[T_contra]):
     """What a progress display hears; called from several threads."""
 
     def began(self, student: str) -> None: ...
     def cell(self, student: str, index: int, count: int) -> None: ...
-    def ended(self, record: Record) -> None: ...
+    def ended(self, done: T_contra, /) -> None: ...
 
 
 def grade_batch(
-    plan: Plan, submissions: Sequence[Submission], sandbox: Sandbox, jobs: int | None, force: bool, progress: Progress
+    plan: Plan, submissions: Sequence[Submission], sandbox: Sandbox, jobs: int | None, force: bool, progress: Progress[Record]
 ) -> list[Record]:
     """Records of all submissions, in their order. Interrupted: everything started is killed, what is recorded stays.
 
     Raises UsageError, before anything is executed, when this machine cannot give what the assignment asks for.
     """
+
+    def one(submission: Submission, slot: Slot, on_cell: OnCell, queued_s: float) -> Record:
+        return grade_submission(plan, submission, sandbox, on_cell, force, queued_s=queued_s, slot=slot)
+
+    return side_by_side(plan, submissions, sandbox, jobs, one, progress)
+
+
+def side_by_side(
+    plan: Plan,
+    submissions: Sequence[Submission],
+    sandbox: Sandbox,
+    jobs: int | None,
+    work: Callable[[Submission, Slot, OnCell, float], T],
+    progress: Progress[T],
+) -> list[T]:
+    """What `work` makes of each submission, in a slot of its own and with the seconds it waited for that; in their order.
+
+    `work` never raises for a submission. An interrupt, or whatever it does raise, ends the batch and kills everything started.
+    """
     slots = plan_slots(plan, jobs)
     began = time.monotonic()
 
-    def one(submission: Submission) -> Record | None:
+    def one(submission: Submission) -> T | None:
         try:
             with slots.take() as slot:
                 progress.began(submission.student)
-                on_cell = _on_cell(progress, submission.student)
-                queued_s = time.monotonic() - began
-                record = grade_submission(plan, submission, sandbox, on_cell, force, queued_s=queued_s, slot=slot)
+                done = work(submission, slot, _on_cell(progress, submission.student), time.monotonic() - began)
         except SlotsClosed:
             return None
-        progress.ended(record)
-        return record
+        progress.ended(done)
+        return done
 
     with ThreadPoolExecutor(max_workers=slots.count) as pool:
         futures = [pool.submit(one, submission) for submission in submissions]
@@ -57,7 +77,7 @@ def grade_batch(
             slots.close()
             sandbox.stop()
             raise
-    return [record for future in futures if (record := future.result()) is not None]
+    return [done for future in futures if (done := future.result()) is not None]
 
 
 def plan_slots(plan: Plan, jobs: int | None) -> Slots:
@@ -78,5 +98,5 @@ def plan_slots(plan: Plan, jobs: int | None) -> Slots:
     return Slots(replace(machine, devices=()), resources, jobs)
 
 
-def _on_cell(progress: Progress, student: str) -> Callable[[int, int], None]:
+def _on_cell(progress: Progress[T], student: str) -> OnCell:
     return lambda index, count: progress.cell(student, index, count)

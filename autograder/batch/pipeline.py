@@ -50,18 +50,23 @@ def grade_submission(
     if known is not None and not force and is_current(plan, known):
         plan.store.point_to(known)
         return known
-    try:
-        record = _grade(plan, submission, sandbox, on_cell, force, slot or Slot())
-    except SubmissionError as error:
-        record = _unscored(plan, submission, error.outcome, "not_graded", f"{error.message} {error.cure}")  # type: ignore[arg-type]  # its two outcomes are two of Outcome's
-    except MachineError as error:
-        record = _unscored(plan, submission, "infra_error", "not_graded", error.message)
-    except Exception as error:  # a bug of ours must not cost the other submissions their grading
-        record = _unscored(plan, submission, "infra_error", "not_graded", f"internal error: {type(error).__name__}: {error}")
+    record = grade_unwritten(plan, submission, sandbox, on_cell, force, slot or Slot())
     record = replace(record, seconds=replace(record.seconds, queue=queued_s))
     if not sandbox.stopped:
         plan.store.write(record)
     return record
+
+
+def grade_unwritten(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell, force: bool, slot: Slot) -> Record:
+    """The record of one submission as it comes out now, whatever was recorded before; it is not written. Never raises for a submission."""
+    try:
+        return _grade(plan, submission, sandbox, on_cell, force, slot)
+    except SubmissionError as error:
+        return _unscored(plan, submission, error.outcome, "not_graded", f"{error.message} {error.cure}")  # type: ignore[arg-type]  # its two outcomes are two of Outcome's
+    except MachineError as error:
+        return _unscored(plan, submission, "infra_error", "not_graded", error.message)
+    except Exception as error:  # a bug of ours must not cost the other submissions their grading
+        return _unscored(plan, submission, "infra_error", "not_graded", f"internal error: {type(error).__name__}: {error}")
 
 
 def is_current(plan: Plan, record: Record) -> bool:

@@ -46,6 +46,9 @@ class NoProgress:
     def ended(self, record: Record) -> None:
         return
 
+    def finished(self, student: str, line: str) -> None:
+        return
+
 
 class TerminalProgress:
     """A bar for the batch, and one for each submission that is running; one line for each that has ended."""
@@ -77,11 +80,14 @@ class TerminalProgress:
             self._bars.update(self._tasks[student], completed=index, total=count, what="cells")
 
     def ended(self, record: Record) -> None:
+        self.finished(record.student, f"{score_text(record)}, {OUTCOMES[record.outcome]}")
+
+    def finished(self, student: str, line: str) -> None:
         with self._lock:
-            self._bars.remove_task(self._tasks.pop(record.student))
+            self._bars.remove_task(self._tasks.pop(student))
             self._bars.advance(self._whole)
         if not self._bars.console.is_terminal:
-            self._bars.console.print(f"{record.student}: {score_text(record)}, {OUTCOMES[record.outcome]}", highlight=False, markup=False)
+            self._bars.console.print(f"{student}: {line}", highlight=False, markup=False)
 
 
 def open_progress(total: int, quiet: bool) -> NoProgress | TerminalProgress:

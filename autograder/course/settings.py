@@ -74,6 +74,7 @@ def _default(each: Any) -> Any:
 
 
 BACKENDS = ("tensorflow", "jax", "torch")
+AUDIT_TRANSFORMS = ("transpose", "quarter_turn", "half_turn", "three_quarter_turn")
 _UNITS = {"s": 1, "min": 60, "h": 3600}
 
 
@@ -230,7 +231,7 @@ class Profile(Setting):
 class Assignment(Setting):
     """One assignment, which is one notebook: `source_assignments/<id>/<id>.ipynb`. `files`: what else students may hand in.
 
-    `backend`: of Keras, instead of the course's.
+    `backend`: of Keras, instead of the course's. `audit_transforms`: what an audit may do to all images alike without doing harm here.
     """
 
     id: str
@@ -241,9 +242,10 @@ class Assignment(Setting):
     resources: Resources = field(default_factory=Resources)
     limits: Limits = field(default_factory=Limits)
     backend: str | None = None
+    audit_transforms: list[str] = field(default_factory=list)
 
     def problems(self) -> list[Problem]:
-        return [*_bad_id(self), *_bad_due(self), *_bad_patterns(self), *_bad_backend(self)]
+        return [*_bad_id(self), *_bad_due(self), *_bad_patterns(self), *_bad_backend(self), *_bad_transforms(self)]
 
 
 @setting
@@ -297,6 +299,18 @@ def _bad_patterns(assignment: Assignment) -> list[Problem]:
         for pattern in assignment.files
         if pattern.startswith("/") or ".." in pattern.split("/")
     ]
+
+
+def _bad_transforms(assignment: Assignment) -> list[Problem]:
+    wrong = []
+    for name in dict.fromkeys(assignment.audit_transforms):
+        if name not in AUDIT_TRANSFORMS:
+            close = difflib.get_close_matches(name, AUDIT_TRANSFORMS, n=1)
+            cure = f"Did you mean {close[0]!r}?" if close else f"Write some of {', '.join(AUDIT_TRANSFORMS)}."
+            wrong.append(Problem(assignment.place, f"audit_transforms: {name!r} is not known", cure))
+        elif assignment.audit_transforms.count(name) > 1:
+            wrong.append(Problem(assignment.place, f"audit_transforms: {name!r} stands there twice"))
+    return wrong
 
 
 def _bad_timezone(course: Course) -> list[Problem]:

@@ -14,6 +14,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from autograder.course.paths import CoursePaths
 from autograder.course.settings import Course, Dataset
@@ -63,8 +64,13 @@ def _split_fingerprint(dataset: Dataset, seed: bytes) -> str:
 def _make(paths: CoursePaths, name: str, seed: bytes, folder: Path, data_folder: Path | None) -> None:
     request = {"course": str(paths.root), "dataset": name, "seed": seed.hex(), "folder": str(folder)}
     request["data"] = str(data_folder.absolute()) if data_folder else ""
+    make_in_child("autograder.data.split", request, paths, f"Splitting dataset '{name}'")
+
+
+def make_in_child(module: str, request: dict[str, Any], paths: CoursePaths, what: str) -> None:
+    """Runs a module that makes a split. Raises UsageError with what it says is wrong, MachineError (`what` failed) when it breaks."""
     done = subprocess.run(
-        [sys.executable, "-m", "autograder.data.split"],
+        [sys.executable, "-m", module],
         input=json.dumps(request),
         capture_output=True,
         text=True,
@@ -76,4 +82,4 @@ def _make(paths: CoursePaths, name: str, seed: bytes, folder: Path, data_folder:
         raise UsageError(said["message"], said["cure"])
     if done.returncode != 0:
         last = done.stderr.strip().splitlines()[-1:] or ["no message"]
-        raise MachineError(f"Splitting dataset '{name}' failed: {last[0]}", "Is the disk full, or the loader of the course broken?")
+        raise MachineError(f"{what} failed: {last[0]}", "Is the disk full, or the loader of the course broken?")

@@ -75,12 +75,16 @@ def split_indices(
 
 def _write(folder: Path, images: NDArray[Any], labels: NDArray[Any], *parts: NDArray[np.int64]) -> None:
     train, visible, hidden = parts
+    student = {"x_train": images[train], "y_train": labels[train], "x_test": images[visible], "y_test": labels[visible]}
+    write_split(folder, {"student": student, "hidden": {"x": images[hidden], "y": labels[hidden]}}, {})
+
+
+def write_split(folder: Path, files: dict[str, dict[str, NDArray[Any]]], texts: dict[str, str]) -> None:
+    """Writes arrays by folder and name, and `texts` beside them; the split appears as a whole (by a rename)."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".partial-"))
-    files = {
-        "student": {"x_train": images[train], "y_train": labels[train], "x_test": images[visible], "y_test": labels[visible]},
-        "hidden": {"x": images[hidden], "y": labels[hidden]},
-    }
+    for name, text in texts.items():
+        (partial / name).write_text(text, encoding="utf-8")
     for name, arrays in files.items():
         (partial / name).mkdir()
         for key, array in arrays.items():

@@ -11,12 +11,14 @@ from markupsafe import Markup
 
 from autograder.course.settings import Curve
 from autograder.feedback import summary
+from autograder.feedback.audits import audit_view
 from autograder.feedback.charts import histogram
 from autograder.feedback.clean import line
 from autograder.feedback.difficulty import difficulties, metric_views
 from autograder.feedback.pages import percent, render_page
 from autograder.feedback.student import ManualGrade
 from autograder.feedback.words import NOTHING_TO_READ, in_words
+from autograder.grading.audit import Audit
 from autograder.quality.similarity import Similarity
 from autograder.records import Record
 
@@ -26,7 +28,8 @@ class ReportPage:
     """All that a report is made of.
 
     Of several records of a student the newest is shown; `manual` by student, then grade id; `curves` by metric, of the
-    profile; `due` with its time zone; who has `pass_fraction` of the automatic points has passed; `similar` pairs are listed.
+    profile; `due` with its time zone; who has `pass_fraction` of the automatic points has passed; `similar` pairs are listed;
+    `audits` of these records.
     """
 
     course_title: str
@@ -39,6 +42,7 @@ class ReportPage:
     due: datetime | None = None
     pass_fraction: float = 0.5
     similar: Similarity = field(default_factory=Similarity)
+    audits: Sequence[Audit] = ()
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ def render_report(page: ReportPage) -> str:
         metrics=metric_views(records, page.curves),
         outcomes=summary.outcomes(records),
         flags=summary.flags(records),
+        audit=audit_view(page.audits),
         parts_of_time=summary.parts(records),
         cpu=sum(record.usage.cpu_s for record in records),
         memory=max((record.usage.peak_memory_mib for record in records), default=0.0),

@@ -18,6 +18,7 @@ from autograder.feedback.report import ReportPage, render_report, render_similar
 from autograder.feedback.student import FeedbackPage, ManualGrade, render_feedback
 from autograder.files import write_atomic
 from autograder.gradebook.writing import read_manual_scores
+from autograder.grading.audit import Audit
 from autograder.quality.similarity import Similarity, compare_notebooks
 from autograder.records import Record
 
@@ -47,7 +48,14 @@ def write_feedback(
 
 
 def write_report(
-    course: Course, paths: CoursePaths, assignment: str, profile: RunProfile, store: Store, records: Sequence[Record], gradebook_url: str
+    course: Course,
+    paths: CoursePaths,
+    assignment: str,
+    profile: RunProfile,
+    store: Store,
+    records: Sequence[Record],
+    gradebook_url: str,
+    audits: Sequence[Audit] = (),
 ) -> Path:
     """Writes the page for instructors, beside it one with similar submissions if there are any, and returns the first one's path."""
     page = ReportPage(
@@ -60,6 +68,7 @@ def write_report(
         manual=manual_grades(gradebook_url, assignment),
         due=due_of(course, assignment),
         similar=_similarity(paths, assignment, store, records),
+        audits=audits,
     )
     path = paths.report(assignment)
     similar = path.with_name(similar_address(assignment))
