@@ -108,9 +108,7 @@ def _parse(text: str) -> dict[str, Any]:
         said = getattr(error, "msg", "a value cannot be read")
         raise SubmissionError("unreadable", f"The notebook's file is damaged or cut off: it is not valid JSON ({said}).", CURE) from None
     if not isinstance(content, dict):
-        raise SubmissionError(
-            "unreadable", f"The file is no notebook: its JSON is a {type(content).__name__}, no object.", CURE
-        )
+        raise SubmissionError("unreadable", f"The file is no notebook: its JSON is a {type(content).__name__}, no object.", CURE)
     return content
 
 
