@@ -42,7 +42,8 @@ def parse_notebook(data: bytes, limit: int = NOTEBOOK_BYTES) -> SubmittedNoteboo
     content, flags = read_json(data, limit)
     cells = _cells(content, flags)
     if len(cells) > _MAX_CELLS:
-        raise SubmissionError("unreadable", f"The notebook has {len(cells):,} cells, at most {_MAX_CELLS:,} are read.", CURE)
+        cure = "Delete cells that do not belong to the assignment, save it, and submit it again."
+        raise SubmissionError("rejected", f"The notebook has {len(cells):,} cells, at most {_MAX_CELLS:,} are read.", cure)
     parsed = [cell for cell in map(_cell, cells) if cell is not None]
     if len(parsed) < len(cells):
         flags.append(Flag("damaged_cells", f"{len(cells) - len(parsed)} cells are malformed and were left out"))

@@ -14,7 +14,7 @@ from autograder.errors import SubmissionError
 from autograder.records import Flag
 
 NOTEBOOK_BYTES = 100 * 2**20
-CURE = "Open it in JupyterLab, save it, and submit it again."
+CURE = "Open it in JupyterLab, save it, and submit it again. If it does not open there, submit an earlier copy."
 
 _MOST_PARTS = 2_000_000  # lists, objects, strings; a notebook of 20 MB with pages of printed text has 400,000
 _OUTPUTS = re.compile(rb'"outputs"\s*:\s*\[')  # in JSON never inside a string, where its quotes would be escaped
@@ -103,11 +103,12 @@ def _parse(text: str) -> dict[str, Any]:
     try:
         content = json.loads(text, parse_int=_integer)
     except RecursionError:
-        raise SubmissionError("unreadable", "The notebook's JSON is nested too deeply.", CURE) from None
-    except ValueError as error:
-        raise SubmissionError("unreadable", f"The notebook is not valid JSON: {error}. It may be cut off or damaged.", CURE) from None
+        raise SubmissionError("unreadable", "The file is no notebook that can be read: its JSON is nested too deeply.", CURE) from None
+    except ValueError as error:  # without its place, which is one in the text that is left
+        said = getattr(error, "msg", "a value cannot be read")
+        raise SubmissionError("unreadable", f"The notebook's file is damaged or cut off: it is not valid JSON ({said}).", CURE) from None
     if not isinstance(content, dict):
-        raise SubmissionError("unreadable", f"The notebook's JSON is a {type(content).__name__}, an object was expected.", CURE)
+        raise SubmissionError("unreadable", f"The file is no notebook: its JSON is a {type(content).__name__}, no object.", CURE)
     return content
 
 
