@@ -16,7 +16,7 @@ from autograder.files import write_atomic
 from autograder.grading.models import open_models
 from autograder.grading.scoring import score_run
 from autograder.grading.verdict import Verdict, judge, unjudged
-from autograder.intake.collect import take_in
+from autograder.intake.collect import take_in, together
 from autograder.intake.parsing import parse_notebook
 from autograder.intake.restore import put_parameters, restore
 from autograder.isolation.sandbox import Sandbox
@@ -78,7 +78,7 @@ def _grade(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell
     execution = Execution(
         assignment=plan.assignment.id,
         notebook=put_parameters(prepared.notebook, plan.profile),
-        files={**taken.files, **plan.released_files},
+        files=together(taken.files, plan.released_files),
         profile=plan.profile,
         split_fingerprint=plan.split.fingerprint,
         student_data=plan.split.student,

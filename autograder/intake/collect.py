@@ -74,10 +74,17 @@ def list_entries(folder: Path) -> list[Entry]:
         linked = [name for name in folders if os.path.islink(os.path.join(parent, name))]
         for name in files + linked:
             path = os.path.join(parent, name)
-            found = os.lstat(path)
-            kind = "file" if stat.S_ISREG(found.st_mode) else "link" if stat.S_ISLNK(found.st_mode) else "other"
-            entries.append(Entry(os.path.relpath(path, folder), kind, found.st_size))
+            kind, size = _kind_and_size(path)
+            entries.append(Entry(os.path.relpath(path, folder), kind, size))
     return sorted(entries, key=lambda entry: entry.name)
+
+
+def _kind_and_size(path: str) -> tuple[str, int]:
+    try:
+        found = os.lstat(path)
+    except OSError:  # a path longer than the system allows, or gone meanwhile: it is there, and nothing of it can be taken
+        return "other", 0
+    return "file" if stat.S_ISREG(found.st_mode) else "link" if stat.S_ISLNK(found.st_mode) else "other", found.st_size
 
 
 def _identity(folder: Path, limit: int) -> str:
@@ -131,12 +138,27 @@ def take_in(submission: Submission, assignment: Assignment, limits: RunLimits) -
     for entry in entries:
         if entry.name == notebook:
             continue
-        if entry.kind == "file" and any(fnmatch.fnmatch(entry.name, pattern) for pattern in assignment.files):
+        if entry.kind == "file" and _is_text(entry.name) and any(fnmatch.fnmatch(entry.name, pattern) for pattern in assignment.files):
             files[entry.name] = _read(folder, entry)
         else:
-            flags.append(Flag("extra_file", f"{entry.name!r} ({entry.kind}, {entry.size:,} bytes) is not allowed here and was left out"))
+            shown = f"{entry.name!r:.200} ({entry.kind}, {entry.size:,} bytes)"
+            flags.append(Flag("extra_file", f"{shown} is not allowed here and was left out"))
     data = _read(folder, next(entry for entry in entries if entry.name == notebook))
     return Intake(data, files, tuple(flags))
+
+
+def _is_text(name: str) -> bool:
+    """Names that are no UTF-8 cannot be passed on."""
+    return name.encode("utf-8", "replace").decode() == name
+
+
+def together(submitted: dict[str, bytes], released: dict[str, bytes]) -> dict[str, bytes]:
+    """What lies beside the notebook while it runs: released files as released, and submitted ones that are not in their way."""
+
+    def in_the_way(name: str) -> bool:
+        return any(other.startswith(f"{name}/") or name.startswith(f"{other}/") for other in released)
+
+    return {**{name: data for name, data in submitted.items() if not in_the_way(name)}, **released}
 
 
 def _check_size(entries: list[Entry], limits: RunLimits) -> None:

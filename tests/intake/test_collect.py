@@ -8,7 +8,7 @@ import pytest
 from autograder.course.profile import RunLimits
 from autograder.course.settings import Assignment, Profile
 from autograder.errors import SubmissionError, UsageError
-from autograder.intake.collect import find_submissions, take_in
+from autograder.intake.collect import find_submissions, take_in, together
 
 LIMITS = RunLimits(cell_s=10, total_s=60, hand_in_bytes=1000, submission_bytes=10_000, files=5)
 ASSIGNMENT = Assignment("a1", files=["*.csv", "data/*.txt"], profiles={"full": Profile(dataset="d")})
@@ -98,3 +98,30 @@ def test_unknown_students_and_folders_are_named(tmp_path: Path) -> None:
         find_submissions(tmp_path, "a1", ("bob",), 100)
     with pytest.raises(UsageError, match="does not exist"):
         find_submissions(tmp_path / "nowhere", "a1", (), 100)
+
+
+def test_a_path_longer_than_the_system_allows_ends_nothing(tmp_path: Path) -> None:
+    there = os.open(submit(tmp_path, a1__ipynb="{}"), os.O_RDONLY)
+    for _ in range(20):
+        os.mkdir("d" * 250, dir_fd=there)
+        below = os.open("d" * 250, os.O_RDONLY, dir_fd=there)
+        os.close(there)
+        there = below
+        os.close(os.open("f.csv", os.O_CREAT | os.O_WRONLY, dir_fd=there))
+    os.close(there)
+    with pytest.raises(SubmissionError, match="files, 5 are allowed"):
+        take_in(find_submissions(tmp_path, "a1", (), 10_000)[0], ASSIGNMENT, LIMITS)
+
+
+def test_an_allowed_file_whose_name_is_no_text_is_left_out(tmp_path: Path) -> None:
+    folder = submit(tmp_path, a1__ipynb="{}")
+    Path(os.fsdecode(os.fsencode(folder) + b"/\xff.csv")).write_text("1")
+    taken = take_in(find_submissions(tmp_path, "a1", (), 10_000)[0], ASSIGNMENT, LIMITS)
+    assert taken.files == {}
+    assert [flag.kind for flag in taken.flags] == ["extra_file"]
+
+
+def test_submitted_files_in_the_way_of_released_ones_are_left_out() -> None:
+    released = {"notes.csv": b"ours", "data/a.txt": b"ours"}
+    submitted = {"notes.csv": b"mine", "notes.csv/deep.csv": b"mine", "data": b"mine", "data/b.txt": b"mine", "other.csv": b"mine"}
+    assert together(submitted, released) == {**released, "data/b.txt": b"mine", "other.csv": b"mine"}
