@@ -112,13 +112,13 @@ def _timestamp(folder: Path) -> str | None:
         text = read_bounded(folder / "timestamp.txt", 200).decode().strip()
     except (OSError, ValueError):
         return None
-    from dateutil.parser import ParserError, parse  # what nbgrader itself reads it with
+    from dateutil.parser import parse  # what nbgrader itself reads it with
 
     try:
         found = parse(text, tzinfos=_zone)
-    except (ParserError, OverflowError):
+        return str((found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found).isoformat())
+    except (ValueError, OverflowError):  # dateutil's own error is a ValueError; so is a zone of 24 hours, and the year 10,000 overflows
         return None
-    return str((found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found).isoformat())
 
 
 def _zone(name: str, offset: int | None) -> Any:

@@ -46,6 +46,8 @@ def test_the_id_depends_on_names_and_bytes_and_on_nothing_else(tmp_path: Path) -
         ("yesterday", None),
         ("", None),
         ("99999999999999999", None),
+        ("9999-12-31 23:59 -14:00", None),
+        ("2027-01-01T10:00:00+24:00", None),
     ],
 )
 def test_the_timestamp_is_a_time_or_nothing(tmp_path: Path, text: str, expected: str | None) -> None:
