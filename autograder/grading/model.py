@@ -1,6 +1,6 @@
 """Process B: opens handed-in models, describes them and predicts the declared images. No student code, no labels. `main()` runs in a fork.
 
-One request comes in with the hand-in's files; frames go out: `described` (payload: ModelDescription as JSON), `predicted`
+One request comes in with the hand-in's files; frames go out: `begun` (model), `described` (payload: ModelDescription as JSON), `predicted`
 (payload: npz with hidden and visible), `refused` (model, reason), and `done`.
 """
 
@@ -35,11 +35,12 @@ def main() -> None:
     writer, request = caller.writer, caller.receive(work)
     images = {part: np.load(path, mmap_mode="r") for part, path in request["images"].items()}
     for name in request["models"]:
+        writer.send("begun", model=name)
         try:
             _open(name, work / "handin" / name, request, images, writer)
         except Refused as refusal:
             writer.send("refused", model=name, reason=f"The model '{name}' cannot be opened: {refusal}.")
-        except (BrokenPipeError, MemoryError):  # the machine's: no refusal, which would be kept
+        except BrokenPipeError:  # the command has gone
             raise
         except Exception as error:  # whatever a model that a student configured leads to is that model's
             said = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import tempfile
 import time
 from dataclasses import asdict, dataclass
@@ -17,13 +18,15 @@ from autograder.execution.environment import code_digest, server_kind, versions
 from autograder.execution.rundir import RunFolder
 from autograder.files import digest, digest_files, write_atomic
 from autograder.isolation.channel import ChannelError, ChannelTimeout
-from autograder.isolation.sandbox import Caps, Command, Process, Sandbox
+from autograder.isolation.sandbox import Caps, Command, Ended, Process, Sandbox
 from autograder.isolation.servers import ServerKind
 from autograder.records import Prediction, Run
 
 _PRELOAD = ("keras", "keras.layers", "autograder.grading.model")
 _MEMORY_MIB = 4096
-_DEADLINE_S = 300
+_CPU_S = 240  # for all models of a submission; a small one takes a second
+_DEADLINE_S = 600
+_CRASHES = (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 _END_S = 2.0
 _OUTPUT_BYTES = 256 * 2**20
 
@@ -87,7 +90,10 @@ def _ask(
     backend: str,
     target: Path,
 ) -> tuple[dict[str, str], float]:
-    """Refusals by model name, and the CPU seconds of B."""
+    """Refusals by model name, and the CPU seconds of B.
+
+    A model that takes more than B may is refused, and those behind it are opened by another B. Raises MachineError when B breaks otherwise.
+    """
     slot = Slot()  # the CPU: one pass over the images is short, and its result should not depend on a device
     files = {f"handin/{path.relative_to(folder.handin)}": path.read_bytes() for path in folder.handin.rglob("*") if path.is_file()}
     request = {
@@ -100,28 +106,48 @@ def _ask(
         module="autograder.grading.model",
         server=model_server(backend, split),
         environment=slot_environment(slot, backend),
-        caps=Caps(memory_mib=_MEMORY_MIB, cpu_s=_DEADLINE_S),
+        caps=Caps(memory_mib=_MEMORY_MIB, cpu_s=_CPU_S),
         cold=may_fork_warm(slot, backend),
     )
-    process = sandbox.start(command)
-    try:
-        process.send(request, files)
-        refusals = _receive(process, names, target)
-        return refusals, process.kill(_END_S).cpu_s
-    except BrokenPipeError:
-        raise MachineError(f"Opening models failed: {process.last_words()[-500:] or 'no message'}") from None
-    finally:
-        process.kill()
-
-
-def _receive(process: Process, names: list[str], target: Path) -> dict[str, str]:
-    """Refusals by model name; descriptions and predictions are written to `target` as they come."""
     refusals: dict[str, str] = {}
+    cpu_s = 0.0
+    while names:
+        begun: list[str] = []
+        process = sandbox.start(command)
+        try:
+            process.send({**request, "models": names}, files)
+            done = _receive(process, target, begun, refusals)
+        except BrokenPipeError:
+            done = False
+        finally:
+            ended = process.kill(_END_S)
+        cpu_s += ended.cpu_s
+        if done:
+            break
+        if sandbox.stopped or not begun or not _is_the_models_doing(ended):
+            raise MachineError(f"Opening models ended without a result: {process.last_words()[-500:] or 'no message'}")
+        guilty = begun[-1]
+        refusals[guilty] = f"The model '{guilty}' cannot be opened: it takes more than {_MEMORY_MIB:,} MiB of memory or {_CPU_S} s."
+        names = names[names.index(guilty) + 1 :]
+    return refusals, cpu_s
+
+
+def _is_the_models_doing(ended: Ended) -> bool:
+    """Whether the process met a limit of its own, or crashed below Python: C++ does so without memory."""
+    number = -ended.exit if ended.exit < 0 else 256 - ended.exit
+    all_its_time = ended.cpu_s >= 0.8 * _CPU_S  # the kernel counts the limit and what it tells afterwards in two ways
+    return ended.out_of_memory or all_its_time or number in _CRASHES
+
+
+def _receive(process: Process, target: Path, begun: list[str], refusals: dict[str, str]) -> bool:
+    """Whether all models were opened. What comes is kept at once: files in `target`, names of models begun, refusals by name."""
     reader = process.reader(_OUTPUT_BYTES)
     deadline = time.monotonic() + _DEADLINE_S
     try:
         while (frame := reader.read(deadline)) is not None and frame.kind != "done":
-            if frame.kind == "described" and frame.fields.get("model") in names:
+            if frame.kind == "begun":
+                begun.append(str(frame.fields["model"]))
+            elif frame.kind == "described" and frame.fields.get("model") in begun:
                 (target / f"{frame.fields['model']}.json").write_bytes(frame.payload)
             elif frame.kind == "predicted" and str(frame.fields.get("key")).isalnum():
                 (target / f"{frame.fields['key']}.npz").write_bytes(frame.payload)
@@ -135,6 +161,4 @@ def _receive(process: Process, names: list[str], target: Path) -> dict[str, str]
         raise MachineError(f"Opening models failed: {error}") from None
     finally:
         reader.close()
-    if frame is None:
-        raise MachineError(f"Opening models ended without a result: {process.last_words()[-500:] or 'no message'}")
-    return refusals
+    return frame is not None
