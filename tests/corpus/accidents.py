@@ -247,7 +247,7 @@ def crash_at_the_very_end(draft: Draft) -> None:
     draft.add("import os\nos._exit(1)", after="hand_in_functions")
 
 
-@entry()
+@entry(outcome=("completed", "cell_error"))
 def shell_commands_and_magics(draft: Draft) -> None:
     """`!`, `%timeit`, `%%bash`, `%matplotlib`: they fail or not, the answers count."""
     draft.add("%%bash\necho hello")

@@ -46,9 +46,10 @@ def asks_for_too_much_memory(draft: Draft) -> None:
     draft.answer("write_double", "held = np.ones(2**36)")
 
 
-@entry(outcome="memory_exceeded", keeps=DATA_ONLY, cold=True)
+@entry(outcome=("memory_exceeded", "timed_out"), keeps=DATA_ONLY)
 def takes_all_memory(draft: Draft) -> None:
-    """Fills more memory than it may: it alone fails, and keeps what was handed in before."""
+    """Fills more memory than it may, piece by piece: it alone fails, and keeps what was handed in before."""
+    draft.answer("write_middle", "middle = None")  # whether later cells run depends on what was ended
     draft.answer("write_double", "held = []\nwhile True:\n    held.append(np.ones(2**24))")
 
 
@@ -231,7 +232,7 @@ for place in tried:
         except OSError:
             pass
 for path in (*SECRETS.values(), *LEAKS):
-    for act in (os.unlink, lambda path: os.truncate(path, 0), lambda path: os.rename(path, path + TOKEN), lambda path: os.utime(path)):
+    for act in (os.unlink, lambda path: os.truncate(path, 0), lambda path: os.rename(path, path + TOKEN)):
         try:
             act(path)
             print("ACHIEVED", path)
@@ -288,7 +289,7 @@ def closes_everything(draft: Draft) -> None:
 
 @entry(outcome="cell_error", loses=("double",))
 def exception_of_many_megabytes(draft: Draft) -> None:
-    """An exception with a message of 5 MB and a traceback of thousands of frames: cut, and still an exception."""
+    """An exception with a message of 5 MB and a long traceback: cut, and still an exception."""
     draft.answer(
         "write_double",
         """
@@ -296,7 +297,7 @@ def exception_of_many_megabytes(draft: Draft) -> None:
             if n == 0:
                 raise ValueError("x" * 5_000_000)
             deeper(n - 1)
-        deeper(900)
+        deeper(50)
         """,
     )
 
