@@ -19,7 +19,7 @@ from autograder.grading.scoring import score_run
 from autograder.grading.signals import KINDS, signals
 from autograder.grading.verdict import Verdict, judge, unjudged
 from autograder.intake.choosing import choose_notebook
-from autograder.intake.collect import take_in
+from autograder.intake.collect import take_in, together
 from autograder.intake.literals import check_literals
 from autograder.intake.restore import put_parameters, restore
 from autograder.isolation.sandbox import Sandbox
@@ -88,7 +88,7 @@ def _grade(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell
     execution = Execution(
         assignment=plan.assignment.id,
         notebook=put_parameters(prepared.notebook, plan.profile),
-        files={**taken.files, **plan.released_files},
+        files=together(taken.files, plan.released_files),
         profile=plan.profile,
         split_fingerprint=plan.split.fingerprint,
         student_data=plan.split.student,

@@ -89,7 +89,7 @@ class CourseClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill 
         try:
             await self.km.start_kernel()
             self.kc = self.km.client()
-            self.kc.start_channels(hb=False)
+            self.kc.start_channels(hb=False, stdin=False)  # so `input()` fails at once, instead of waiting until the limit
             await asyncio.wait_for(self._ready(), _START_S)
             self._process = psutil.Process(self.km.pid)
             await self._run_cells()

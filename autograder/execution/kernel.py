@@ -31,7 +31,8 @@ def main() -> None:
     os.environ["AUTOGRADER_HANDIN"] = str(Path.cwd() / "handin")
     os.chdir("submission")
     # No history: it would start a thread and a database in every kernel.
-    launch_new_instance(["-f", str(connection), "--HistoryManager.enabled=False"])
+    lending = "--IPKernelApp.extensions=autograder.execution.lending"
+    launch_new_instance(["-f", str(connection), "--HistoryManager.enabled=False", lending])
     sys.exit(0)
 
 

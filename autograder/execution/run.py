@@ -50,6 +50,7 @@ _PRELOAD = (
     "autograder.data.answering",
     "autograder.execution.engine",
     "autograder.execution.kernel",
+    "autograder.execution.lending",
 )
 # Keras' fit imports TensorFlow for its datasets, whatever the backend.
 _BACKENDS = {"tensorflow": ("tensorflow",), "jax": ("jax", "tensorflow"), "torch": ("torch", "tensorflow")}

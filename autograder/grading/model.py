@@ -43,7 +43,7 @@ def main() -> None:
             writer.send("refused", model=name, reason=_no_architecture(name, refusal), custom=True)
         except Refused as refusal:
             writer.send("refused", model=name, reason=f"The model '{name}' cannot be opened: {refusal}.")
-        except (BrokenPipeError, MemoryError):  # the machine's: no refusal, which would be kept
+        except BrokenPipeError:  # the command has gone
             raise
         except Exception as error:  # whatever a model that a student configured leads to is that model's
             said = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"

@@ -111,13 +111,13 @@ def _timestamp(folder: Path) -> str | None:
         text = read_bounded(folder / "timestamp.txt", 200).decode().strip()
     except (OSError, ValueError):
         return None
-    from dateutil.parser import ParserError, parse  # what nbgrader itself reads it with
+    from dateutil.parser import parse  # what nbgrader itself reads it with
 
     try:
         found = parse(text, tzinfos=_zone)
-    except (ParserError, OverflowError):
+        return str((found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found).isoformat())
+    except (ValueError, OverflowError):  # dateutil's own error is a ValueError; so is a zone of 24 hours, and the year 10,000 overflows
         return None
-    return str((found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found).isoformat())
 
 
 def _zone(name: str, offset: int | None) -> Any:
@@ -145,7 +145,9 @@ def take_in(submission: Submission, assignment: Assignment, limits: RunLimits) -
         if entry.kind == "file" and _is_readable(entry.name) and any(fnmatch.fnmatch(entry.name, pattern) for pattern in assignment.files):
             files[entry.name] = _read(folder, entry)
         else:
-            flags.append(Flag("extra_file", f"{entry.name!a} ({entry.kind}, {entry.size:,} bytes) is not allowed here and was left out"))
+            flags.append(
+                Flag("extra_file", f"{entry.name!a:.200} ({entry.kind}, {entry.size:,} bytes) is not allowed here and was left out")
+            )
     read = {entry.name: _read(folder, entry) for entry in notebooks}
     if _identity(folder, limits.submission_bytes) != submission.submission_id:
         raise MachineError("The submission changed while it was read.", "Grade it again when nobody writes to it.")
@@ -166,6 +168,15 @@ def _check_folder(folder: Path) -> None:
 
 def _is_notebook(entry: Entry) -> bool:
     return bool(_NOTEBOOK.fullmatch(entry.name))
+
+
+def together(submitted: dict[str, bytes], released: dict[str, bytes]) -> dict[str, bytes]:
+    """What lies beside the notebook while it runs: released files as released, and submitted ones that are not in their way."""
+
+    def in_the_way(name: str) -> bool:
+        return any(other.startswith(f"{name}/") or name.startswith(f"{other}/") for other in released)
+
+    return {**{name: data for name, data in submitted.items() if not in_the_way(name)}, **released}
 
 
 def _check_size(entries: list[Entry], limits: RunLimits) -> None:

@@ -110,9 +110,8 @@ def _restored(original: Cell, answer: SubmittedCell | None, flags: list[Flag]) -
             flags.append(Flag("deleted_cell", f"'{grade_id}' was missing and was put back as released"))
         return cell
     if answer.cell_type != original["cell_type"]:
-        flags.append(
-            Flag("retyped_cell", f"'{grade_id or answer.cell_id}' was a {answer.cell_type} cell, it is {original['cell_type']} again")
-        )
+        name = str(grade_id or answer.cell_id)[:100]
+        flags.append(Flag("retyped_cell", f"'{name}' was a {answer.cell_type} cell, it is {original['cell_type']} again"))
     if not is_locked(original):
         cell["source"] = answer.source
         if answer.attachments and cell["cell_type"] != "code":
@@ -145,7 +144,7 @@ def _flag_order(places: dict[int, int], flags: list[Flag]) -> None:
 def _flag_kernel(kernel: str | None, release: dict[str, Any], flags: list[Flag]) -> None:
     wanted = release.get("metadata", {}).get("kernelspec", {}).get("name", "python3")
     if kernel != wanted:
-        flags.append(Flag("wrong_kernel", f"the notebook names kernel {kernel!r}; the course's own was used"))
+        flags.append(Flag("wrong_kernel", f"the notebook names kernel {kernel!r:.100}; the course's own was used"))
 
 
 def put_parameters(notebook: dict[str, Any], profile: RunProfile) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from autograder.course.profile import RunLimits
 from autograder.course.settings import Assignment, Profile
 from autograder.errors import MachineError, SubmissionError, UsageError
 from autograder.intake import collect, entries
-from autograder.intake.collect import Intake, find_submissions, take_in
+from autograder.intake.collect import Intake, find_submissions, take_in, together
 from autograder.intake.entries import Entry, list_entries
 
 ROOT = Path(__file__).parents[2]
@@ -54,6 +54,8 @@ def test_the_id_depends_on_names_and_bytes_and_on_nothing_else(tmp_path: Path) -
         ("yesterday", None),
         ("", None),
         ("99999999999999999", None),
+        ("9999-12-31 23:59 -14:00", None),
+        ("2027-01-01T10:00:00+24:00", None),
     ],
 )
 def test_the_timestamp_is_a_time_or_nothing(tmp_path: Path, text: str, expected: str | None) -> None:
@@ -260,3 +262,30 @@ def test_unknown_students_and_folders_are_named(tmp_path: Path) -> None:
         find_submissions(tmp_path, "a1", ("bob",), 100)
     with pytest.raises(UsageError, match="does not exist"):
         find_submissions(tmp_path / "nowhere", "a1", (), 100)
+
+
+def test_a_path_longer_than_the_system_allows_ends_nothing(tmp_path: Path) -> None:
+    there = os.open(submit(tmp_path, a1__ipynb="{}"), os.O_RDONLY)
+    for _ in range(20):
+        os.mkdir("d" * 250, dir_fd=there)
+        below = os.open("d" * 250, os.O_RDONLY, dir_fd=there)
+        os.close(there)
+        there = below
+        os.close(os.open("f.csv", os.O_CREAT | os.O_WRONLY, dir_fd=there))
+    os.close(there)
+    with pytest.raises(SubmissionError, match="files, 5 are allowed"):
+        take_in(find_submissions(tmp_path, "a1", (), 10_000)[0], ASSIGNMENT, LIMITS)
+
+
+def test_an_allowed_file_whose_name_is_no_text_is_left_out(tmp_path: Path) -> None:
+    folder = submit(tmp_path, a1__ipynb="{}")
+    Path(os.fsdecode(os.fsencode(folder) + b"/\xff.csv")).write_text("1")
+    taken = take_in(find_submissions(tmp_path, "a1", (), 10_000)[0], ASSIGNMENT, LIMITS)
+    assert taken.files == {}
+    assert [flag.kind for flag in taken.flags] == ["extra_file"]
+
+
+def test_submitted_files_in_the_way_of_released_ones_are_left_out() -> None:
+    released = {"notes.csv": b"ours", "data/a.txt": b"ours"}
+    submitted = {"notes.csv": b"mine", "notes.csv/deep.csv": b"mine", "data": b"mine", "data/b.txt": b"mine", "other.csv": b"mine"}
+    assert together(submitted, released) == {**released, "data/b.txt": b"mine", "other.csv": b"mine"}

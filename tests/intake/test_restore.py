@@ -116,6 +116,11 @@ def test_a_retyped_answer_is_code_again() -> None:
     assert kinds(prepared) == ["retyped_cell"]
 
 
+def test_a_flag_is_short_whatever_it_names() -> None:
+    prepared = restored(lambda notebook: notebook["metadata"]["kernelspec"].update(name="k" * 1_000_000))
+    assert len(prepared.flags[0].detail) < 300
+
+
 def test_a_wrong_kernel_is_replaced() -> None:
     def change(notebook: Notebook) -> None:
         notebook["metadata"]["kernelspec"]["name"] = "julia"

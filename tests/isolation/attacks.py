@@ -65,7 +65,10 @@ _READABLE = ("graders", "solutions", "gradebook", "other_submission", "record", 
 
 ATTACKS = [
     *(_reading(secret) for secret in (*_READABLE, "hidden_images", "hidden_labels")),
-    Attack("list_course", "return set(os.listdir(COURSE)) - {'.autograder'} or set(os.listdir(COURSE + '/.autograder')) - {'data'}"),
+    Attack(
+        "list_course",
+        "return set(os.listdir(COURSE)) - {'.autograder'} or set(os.listdir(COURSE + '/.autograder')) - {'data', 'matplotlib'}",
+    ),
     Attack("command_environment", "return open(f'/proc/{COMMAND}/environ', 'rb').read()"),
     Attack("command_line", "return open(f'/proc/{COMMAND}/cmdline', 'rb').read()", open_at=(1, 0)),
     Attack("command_files", "return [os.readlink(f'/proc/{COMMAND}/fd/{name}') for name in os.listdir(f'/proc/{COMMAND}/fd')]"),
@@ -182,7 +185,7 @@ ATTACKS = [
     Attack("raise_priority", "os.nice(-1)\nreturn 'raised'", capability=_SYS_NICE),
 ]
 
-_PRELUDE = """
+PRELUDE = """
 import ctypes, json, os, platform, resource, signal, socket, stat, subprocess
 LIBC = ctypes.CDLL(None, use_errno=True)
 KEYCTL = {"x86_64": 250, "aarch64": 219}[platform.machine()]
@@ -197,7 +200,7 @@ def status(field):
 def cells_of(attacks: list[Attack], targets: dict[str, object]) -> list[str]:
     """One cell for each attack; the last one prints what each achieved, as JSON."""
     known = "".join(f"{name} = {to_literal(value)}\n" for name, value in targets.items())
-    cells = [_PRELUDE + known]
+    cells = [PRELUDE + known]
     for attack in attacks:
         body, result = textwrap.indent(textwrap.dedent(attack.body).strip(), "    "), f"RESULTS['{attack.name}']"
         cells.append(f"def attack():\n{body}\ntry:\n    {result} = str(attack() or '')\nexcept Exception:\n    {result} = ''")
