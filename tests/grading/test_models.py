@@ -91,7 +91,7 @@ def opening_of(monkeypatch: pytest.MonkeyPatch, *ends: tuple[_Said, Ended], stop
 ENDS = {
     "memory": (_Said("bomb"), Ended(-9, 1.0, 4096.0, out_of_memory=True), "it needs more than 4,096 MiB of memory"),
     "a crash": (_Said("bomb"), Ended(-11, 1.0, 10.0), "Keras crashed on it"),
-    "endless work": (_Said("bomb", timed_out=True, problem="late"), Ended(-9, 290.0, 10.0), "it was not done within 300 s"),
+    "endless work": (_Said("bomb", timed_out=True, problem="late"), Ended(-9, 290.0, 10.0), "it was not done within 240 s"),
     "a flood": (_Said("bomb", problem="more bytes than allowed"), Ended(-9, 1.0, 10.0), "it gives too many numbers"),
 }
 
