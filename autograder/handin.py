@@ -172,9 +172,12 @@ def _own_classes(model: Any, name: str, target: Path, wanted: Input | None) -> l
     if not names:
         return []
     answers = probe(model, wanted) if wanted else None
+    said = [f"⚠ {name} uses {', '.join(names)[:200]}, not built in: its predictions can be graded, its architecture cannot."]
+    if wanted and answers is None:
+        said.append(f"⚠ {name} does not answer inputs of shape {wanted.shape}, with which it will be graded.")
     if answers is not None and answers.nbytes <= wire.ARRAY_BYTES:
         _write_npz(target / "probe.npz", {"outputs": answers})
-    return [f"⚠ {name} uses {', '.join(names)[:200]}, not built in: its predictions can be graded, its architecture cannot."]
+    return said
 
 
 def _as_numbers(weight: Any) -> np.ndarray[Any, Any]:
@@ -189,6 +192,8 @@ def _input_warning(value: Any, name: str, wanted: Input | None) -> list[str]:
     if not _is_model(value):
         return [f"⚠ {name} is a {type(value).__name__}; a Keras model is expected here."]
     shape = getattr(value, "input_shape", None)
+    if shape is None:  # a subclassed model takes what it is given
+        return []
     got = tuple(shape[1:]) if isinstance(shape, tuple) else shape
     if got == wanted.shape:
         return []

@@ -24,11 +24,15 @@ def own_names(config: Any) -> Iterator[str]:
 
 
 def dictionaries(value: Any) -> Iterator[dict[str, Any]]:
-    """Every dictionary in a JSON value, outer ones first."""
+    """Every dictionary in a model's configuration, outer ones first; not those of its compile settings, which nobody builds."""
     if isinstance(value, dict):
         yield value
-    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from dictionaries(each)
+        for key, each in value.items():
+            if key != "compile_config":
+                yield from dictionaries(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from dictionaries(each)
 
 
 def remember_arguments() -> None:

@@ -126,7 +126,7 @@ def _names_in_code(code: types.CodeType) -> Iterator[str]:
 
 def _without_compiling(value: Any) -> Any:
     """The configuration without optimizers, losses and metrics: predicting needs none, and they may be classes as well."""
-    for each in dictionaries(value):
+    for each in list(dictionaries(value)):
         each.pop("compile_config", None)
     return value
 

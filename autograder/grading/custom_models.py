@@ -148,8 +148,8 @@ class _Asked:
                 process.send(None)
         except ChannelTimeout:
             problem = f"it was not done within {_DEADLINE_S} s"
-        except ChannelError as error:
-            problem = f"its process sent more than it may, or something else: {str(error)[:200]}"
+        except ChannelError:  # whose message may hold what was sent, and so hidden images
+            problem = "its process sent more than it may, or something else than answers"
         except (EOFError, OSError):
             problem = "its process ended before it had answered (was it ended by its own code?)"
         finally:

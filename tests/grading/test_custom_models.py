@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ from autograder.isolation.sandbox import Process, Sandbox
 from autograder.own_classes import remember_arguments
 from autograder.records import HandinEntry, Isolation, Prediction, Run, Seconds, Usage
 from tests.conftest import SAMPLES
+from tests.isolation.conftest import examined
 
 WANTED = Prediction("model", (784,), (0.0, 1.0))
 IMPORTS = "import keras\nimport numpy as np\nfrom keras import layers, ops"
@@ -74,8 +76,8 @@ def ask(course: tuple[SealedSplit, RunProfile], tmp_path: Path, sandbox: Sandbox
     remember_arguments()
     monkeypatch.setenv("AUTOGRADER_HANDIN", str(tmp_path / "run/handin"))
 
-    def asked(*cells: str, then: tuple[str, ...] = (), student_code: bool = True, change: Callable[[Path], None] | None = None) -> Asked:
-        sources = [IMPORTS, *(textwrap.dedent(cell) for cell in cells), HAND_IN, *(textwrap.dedent(cell) for cell in then)]
+    def asked(*cells: str, student_code: bool = True, change: Callable[[Path], Any] | None = None, where: Sandbox | None = None) -> Asked:
+        sources = [IMPORTS, *(textwrap.dedent(cell) for cell in cells), HAND_IN, "class Net: pass"]
         folder = RunFolder(tmp_path / "run")
         folder.handin.mkdir(parents=True, exist_ok=True)
         namespace: dict[str, Any] = {"__name__": "__main__"}
@@ -103,7 +105,8 @@ def ask(course: tuple[SealedSplit, RunProfile], tmp_path: Path, sandbox: Sandbox
             "",
             "",
         )
-        return Asked(open_models(folder, run, (WANTED,), split, profile, sandbox, "tensorflow", student_code), namespace.get("model"), said)
+        opened = open_models(folder, run, (WANTED,), split, profile, where or sandbox, "tensorflow", student_code)
+        return Asked(opened, namespace.get("model"), said)
 
     return asked
 
@@ -181,10 +184,18 @@ def test_models_with_classes_of_ones_own_predict_as_in_the_notebook(ask: Ask, co
     expect_the_models_own_predictions(asked, course[0])
 
 
-def test_hand_in_says_what_can_be_graded(ask: Ask) -> None:
-    assert (
-        "⚠ model uses Scaled, not built in: its predictions can be graded, its architecture cannot." in ask(next(iter(RIGHT.values()))).said
-    )
+def test_hand_in_says_what_can_be_graded(ask: Ask, tmp_path: Path) -> None:
+    only = "⚠ model uses {}, not built in: its predictions can be graded, its architecture cannot."
+    assert ask(RIGHT["a custom layer, as a beginner writes it"]).said[1:] == [only.format("Scaled")]
+    shutil.rmtree(tmp_path / "run")
+    assert ask(RIGHT["a subclassed model"]).said[1:] == [only.format("Net")]
+
+
+def test_where_there_are_no_namespaces_too(ask: Ask, course: tuple[SealedSplit, RunProfile]) -> None:
+    if not examined(1).holds:
+        pytest.skip(f"no isolation level 1 here: {examined(1).obstacle}")
+    with Sandbox(1) as fenced:
+        expect_the_models_own_predictions(ask(RIGHT["a subclassed model"], where=fenced), course[0])
 
 
 EXPLAINED = {
