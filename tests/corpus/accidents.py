@@ -89,7 +89,7 @@ def empty_file(draft: Draft) -> None:
 
 @entry(unscored=True, outcome="unreadable", says="not valid JSON")
 def cut_off_file(draft: Draft) -> None:
-    """Half a file, as after a broken upload."""
+    """Half a file, as after a broken upload: not scored, which is not 0, with the reason."""
     draft.data = json.dumps(draft.notebook).encode()[:4_000]
 
 
@@ -109,7 +109,7 @@ def windows_line_ends(draft: Draft) -> None:
 
 @entry()
 def byte_order_mark(draft: Draft) -> None:
-    """A byte order mark in front of the JSON."""
+    """A byte order mark in front of the JSON: read like any other file."""
     draft.data = b"\xef\xbb\xbf" + json.dumps(draft.notebook, ensure_ascii=False).encode()
 
 
@@ -230,7 +230,7 @@ def missing_module(draft: Draft) -> None:
 
 @entry(outcome="cell_error")
 def absolute_path(draft: Draft) -> None:
-    """A file of the student's own machine."""
+    """A file of the student's own machine: that cell fails, the answers count."""
     draft.add("rows = open('C:/Users/me/data.csv').read() + open('/home/me/data.csv').read()")
 
 
