@@ -82,8 +82,8 @@ def graded_class(level: int, entries: Sequence[Entry], cold: bool = False) -> It
         place, leaks = _plant(paths, secret, folder / "home", patch)
         token = new_token()
         aims = {"TOKEN": token, "OUTSIDE": [str(folder), *_SHARED], "LEAKS": leaks, "HOME": str(folder / "home")}
-        with _victim(stack) as victim, targets_in(place, os.getpid(), victim) as targets, _listener() as called:
-            aims = targets | aims
+        with _victim(stack) as victim, targets_in(place, os.getpid(), victim) as targets, _listener() as (port, called):
+            aims = targets | aims | {"PORT": port}
             for each in entries:
                 made = draft(right[each.assignment], each.assignment, aims)
                 _build(made, each, paths)
@@ -193,11 +193,11 @@ def _victim(stack: ExitStack) -> Iterator[int]:
 
 
 @contextmanager
-def _listener() -> Iterator[Callable[[], int]]:
-    """A service of this machine, with how many connections came to it."""
+def _listener() -> Iterator[tuple[int, Callable[[], int]]]:
+    """A service of this machine: its port, and how many connections came to it."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.setblocking(False)
-        yield partial(_accepted, server)
+        yield server.getsockname()[1], partial(_accepted, server)
 
 
 def _accepted(server: socket.socket) -> int:
