@@ -43,6 +43,7 @@ def list_entries(folder: Path) -> list[Entry]:
 def _entries_below(folder: Path, inside: str) -> Iterator[Entry]:
     """Folder by folder; one that cannot be listed is an entry itself, and folders without end are too many entries."""
     waiting, looked_at = [inside], 0
+    owner = _owner(folder)
     while waiting:
         place = waiting.pop()
         looked_at += 1
@@ -52,7 +53,7 @@ def _entries_below(folder: Path, inside: str) -> Iterator[Entry]:
         try:
             with os.scandir(folder / place) as found:
                 for each in found:
-                    entry = _entry(each, os.path.join(place, each.name))
+                    entry = _entry(each, os.path.join(place, each.name), owner)
                     if entry.kind == "folder":
                         waiting.append(entry.name)
                     else:
@@ -61,10 +62,18 @@ def _entries_below(folder: Path, inside: str) -> Iterator[Entry]:
             yield Entry(place, f"folder that cannot be opened: {error.strerror}", 0)
 
 
-def _entry(found: os.DirEntry[str], name: str) -> Entry:
+def _owner(folder: Path) -> int:
+    try:
+        return folder.lstat().st_uid
+    except OSError:
+        return -1
+
+
+def _entry(found: os.DirEntry[str], name: str, owner: int) -> Entry:
+    """A second name for somebody else's file (a solution, say) is a hard link; backups give a folder's own files second names too."""
     try:
         about = found.stat(follow_symlinks=False)
     except OSError as error:
         return Entry(name, f"entry that cannot be looked at: {error.strerror}", 0)
     kind = kind_of(about)
-    return Entry(name, "hard link" if kind == "file" and about.st_nlink > 1 else kind, about.st_size)
+    return Entry(name, "hard link" if kind == "file" and about.st_nlink > 1 and about.st_uid != owner else kind, about.st_size)

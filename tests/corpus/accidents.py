@@ -93,9 +93,9 @@ def cut_off_file(draft: Draft) -> None:
     draft.data = json.dumps(draft.notebook).encode()[:4_000]
 
 
-@entry(outcome="cell_error", loses=("scaled", "total", "curve", "double", "middle"), flags=("deleted_cell",))
+@entry(unscored=True, outcome="unreadable", says="no cell of this assignment")
 def notebook_without_cells(draft: Draft) -> None:
-    """A notebook without any cell: executed as released, no points, every cell flagged."""
+    """A notebook without any cell: nothing of the assignment is in it, which the student is told instead of getting 0 points."""
     draft.notebook["cells"] = []
 
 

@@ -390,9 +390,9 @@ def odd_files_beside_the_notebook(draft: Draft) -> None:
     draft.spoil = spoil
 
 
-@entry(unscored=True, outcome="unreadable", says="no notebook is there")
+@entry(unscored=True, outcome="rejected", says="is a link, a plain file was expected")
 def notebook_is_a_link(draft: Draft) -> None:
-    """The notebook is a link to a secret: it is not followed, the submission has no notebook."""
+    """The notebook is a link to a secret: it is not followed."""
     draft.data = b""
 
     def spoil(folder: Path) -> None:
@@ -402,7 +402,7 @@ def notebook_is_a_link(draft: Draft) -> None:
     draft.spoil = spoil
 
 
-@entry(unscored=True, outcome="unreadable", says="no notebook is there")
+@entry(unscored=True, outcome="rejected", says="is a named pipe, a plain file was expected")
 def notebook_is_a_pipe(draft: Draft) -> None:
     """The notebook is a FIFO: nobody waits for what comes out of it."""
 
@@ -431,7 +431,7 @@ def notebook_nested_deeply(draft: Draft) -> None:
     draft.data = b'{"nbformat": 4, "metadata": ' + b'{"a":' * 200_000 + b"1" + b"}" * 200_000 + b', "cells": []}'
 
 
-@entry(unscored=True, outcome="unreadable")
+@entry(unscored=True, outcome="rejected", says="made of more than 2,000,000 parts")
 def notebook_that_expands(draft: Draft) -> None:
     """3.5 MB of JSON that become a hundred times as many bytes of empty objects: the command's memory stays bounded."""
     draft.data = b'{"nbformat": 4, "metadata": {}, "cells": [' + b"{}," * 1_150_000 + b"{}]}"

@@ -107,9 +107,9 @@ def hundred_million_units(draft: Draft) -> None:
     draft.add(EDIT + "edit(lambda layers: layers[1]['config'].update(units=10**8))", "hand_in_model")
 
 
-@entry("models", loses=OPENED, says="cannot be opened")
+@entry("models", loses=OPENED, says="cannot be graded")
 def lambda_in_the_configuration(draft: Draft) -> None:
-    """A Lambda layer with code in the configuration: refused, not run."""
+    """A Lambda layer with code in the configuration: never run where models are opened, and nothing that its own classes could be built from."""
     draft.add(
         draft.know()
         + EDIT
@@ -123,9 +123,9 @@ edit(lambda layers: layers.append(made))
     )
 
 
-@entry("models", loses=OPENED, says="cannot be opened")
+@entry("models", loses=OPENED, says="cannot be graded")
 def module_of_the_standard_library_in_the_configuration(draft: Draft) -> None:
-    """The configuration names `os.system` and `builtins.eval` as layer, initializer and activation: refused, not imported."""
+    """The configuration names `os.system` and `builtins.eval` as layer, initializer and activation: never imported where models are opened."""
     draft.add(
         draft.know()
         + EDIT
@@ -159,7 +159,7 @@ def configuration_nested_deeply(draft: Draft) -> None:
     draft.add(EDIT + "open(FOLDER + '/model.json', 'w').write('{\"config\":' + '[' * 100_000 + ']' * 100_000 + '}')", "hand_in_model")
 
 
-@entry("models", loses=OPENED, says="configuration has")
+@entry("models", loses=OPENED, says="has more than 2,000,000 bytes")
 def configuration_of_many_megabytes(draft: Draft) -> None:
     """A configuration of 3 MB: refused before it is parsed."""
     draft.add(EDIT + "edit(lambda layers: layers[1].update(name='x' * 3_000_000))", "hand_in_model")
@@ -184,7 +184,7 @@ def model_that_fills_memory(draft: Draft) -> None:
     draft.answer("train", BIG.format(layers=layers))
 
 
-@entry("models", loses=OPENED, says="takes more than")
+@entry("models", loses=OPENED, says="was not done within")
 def model_that_never_ends(draft: Draft) -> None:
     """Recurrent layers over 20,000 steps, with few weights: ended at the limit of what opens it, and no fault of the machine."""
     steps = "[keras.layers.Dense(1), keras.layers.RepeatVector(20_000)]"

@@ -131,6 +131,7 @@ def make_socket(path: Path) -> None:
 
 def make_hard_link(path: Path) -> None:
     (path.parents[2] / "secret.txt").write_text("{}")
+    os.chown(path.parents[2] / "secret.txt", 1234, 1234)
     os.link(path.parents[2] / "secret.txt", path)
 
 
@@ -138,10 +139,9 @@ ODD: dict[str, Callable[[Path], object]] = {
     "link": lambda path: path.symlink_to("/etc/passwd"),
     "named pipe": os.mkfifo,
     "socket": make_socket,
-    "hard link": make_hard_link,
 }
 if os.geteuid() == 0:
-    ODD["device"] = make_device
+    ODD |= {"device": make_device, "hard link": make_hard_link}
 
 
 @pytest.mark.parametrize("kind", ODD)
@@ -153,6 +153,11 @@ def test_in_place_of_the_notebook_or_among_the_files_it_is_named_and_not_read(tm
     (folder / "a1.ipynb").write_text("{}")
     assert taken(tmp_path).files == {}
     assert [flag.detail.partition(",")[0] for flag in taken(tmp_path).flags] == [f"'more.csv' ({kind}"]
+
+
+def test_a_backup_that_gave_the_students_files_second_names_costs_nobody_anything(tmp_path: Path) -> None:
+    os.link(submit(tmp_path, a1__ipynb="{}") / "a1.ipynb", tmp_path / "backup.ipynb")
+    assert taken(tmp_path).notebooks == {"a1.ipynb": b"{}"}
 
 
 def test_a_folder_in_place_of_the_notebook_is_no_notebook(tmp_path: Path) -> None:
