@@ -109,7 +109,7 @@ def hundred_million_units(draft: Draft) -> None:
 
 @entry("models", loses=OPENED, says="cannot be graded")
 def lambda_in_the_configuration(draft: Draft) -> None:
-    """A Lambda layer with code in the configuration: never run where models are opened, and nothing that its own classes could be built from."""
+    """A Lambda layer with code in the configuration: never run where models are opened."""
     draft.add(
         draft.know()
         + EDIT
@@ -125,7 +125,7 @@ edit(lambda layers: layers.append(made))
 
 @entry("models", loses=OPENED, says="cannot be graded")
 def module_of_the_standard_library_in_the_configuration(draft: Draft) -> None:
-    """The configuration names `os.system` and `builtins.eval` as layer, initializer and activation: never imported where models are opened."""
+    """The configuration names `os.system` and `builtins.eval` as layer, initializer, activation: never imported where models are opened."""
     draft.add(
         draft.know()
         + EDIT
