@@ -171,7 +171,7 @@ def test_nothing_shipped_would_cost_points(shipped: Path) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"{}", b"[]", b"not json", b"\xff\xfe", b'{"nbformat": 3, "worksheets": []}', b'{"nbformat": 4, "cells": {}}', b"[" * 100_000],
+    [b"", b"{}", b"[]", b"not json", b"\xff\xfe", b'{"nbformat": 2, "worksheets": []}', b'{"nbformat": 4, "cells": {}}', b"[" * 100_000],
 )
 def test_what_is_no_notebook_says_so(data: bytes) -> None:
     with pytest.raises(SubmissionError):
