@@ -12,7 +12,6 @@ from autograder.records import Record
 from tests.corpus.catalogue import CLASSES, Class
 from tests.corpus.entry import ENTRIES, Entry
 from tests.corpus.grading import HONEST, Seen, graded_class
-from tests.corpus.pending import PENDING
 
 GROWTH_MIB = 350  # of the command over a class; one submission alone may bring 4 MB, hand in 4 MB, and print for ever
 at_all_classes = pytest.mark.parametrize("wanted", CLASSES, ids=lambda each: each.name)
@@ -24,7 +23,6 @@ def cases() -> list[object]:
             wanted,
             entry,
             id=f"{wanted.name}-{entry.name}",
-            marks=[pytest.mark.xfail(reason=PENDING[entry.name])] if entry.name in PENDING else [],
         )
         for wanted in CLASSES
         for entry in wanted.entries
@@ -127,7 +125,6 @@ def test_every_entry_says_what_it_does() -> None:
     """And the catalogue does not shrink unnoticed."""
     assert len(ENTRIES) >= 130
     assert all(len(each.about) > 40 and each.about.endswith((".", ")")) for each in ENTRIES)
-    assert set(PENDING) <= {each.name for each in ENTRIES}
 
 
 def test_without_isolation_the_same_attacks_succeed_and_are_noticed() -> None:
