@@ -67,42 +67,47 @@ class Seen:
 @contextmanager
 def graded_class(level: int, entries: Sequence[Entry], cold: bool = False) -> Iterator[Seen]:
     """The class, graded at one level; `cold`: each process of a submission is started anew instead of forked from a warm one."""
-    with ExitStack() as stack:
-        patch = stack.enter_context(pytest.MonkeyPatch.context())
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="corpus-", ignore_cleanup_errors=True)))
-        folder.chmod(0o755)  # only a sandbox is in the way
-        seen = Seen(Path(shutil.copytree(SAMPLES / "corpus", folder / "course")), level)
-        _prepare(seen, stack, patch, cold, folder / "home")
-        paths = load_course(seen.root)[1]
-        right = {each: build_submission(paths, each, Variant("reference", "", True)) for each in CELLS}
-        for assignment in CELLS:
-            _write_neighbours(paths, assignment, right[assignment])
-            seen.alone |= _grade(seen, assignment, "alone")
-        secret = f"canary-{secrets.token_hex(8)}"
-        place, leaks = _plant(paths, secret, folder / "home", patch)
-        token = new_token()
-        aims = {"TOKEN": token, "OUTSIDE": [str(folder), *_SHARED], "LEAKS": leaks, "HOME": str(folder / "home")}
-        with _victim(stack) as victim, targets_in(place, os.getpid(), victim) as targets, _listener() as (port, called):
-            aims = targets | aims | {"PORT": port}
-            for each in entries:
-                made = draft(right[each.assignment], each.assignment, aims)
-                _build(made, each, paths)
-            before = _digests(seen.root)
-            Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
-            resting = _memory_mib("VmRSS")
-            for assignment in CELLS:
-                seen.records |= _grade(seen, assignment, "everybody")
-            seen.peak_mib = _memory_mib("VmHWM") - resting
-            seen.called = called()
-        for assignment in CELLS:
-            for command in ("feedback", "report"):
-                _call(seen, f"{command} {assignment}", command, assignment, "--store", "everybody", "--quiet")
-        seen.changed = sorted(name for name, digest in _digests(seen.root).items() if before.get(name) != digest)
-        seen.changed += sorted(set(before) - set(_digests(seen.root)))
-        seen.written = [str(path) for path in _named(token, (*_SHARED, str(folder)), paths)]
-        seen.survivors = [str(process) for process in processes_named(token)]
-        _search(seen, (secret, (seen.root / ".autograder/seed").read_text().strip()))
+    with tempfile.TemporaryDirectory(prefix="corpus-", ignore_cleanup_errors=True) as folder:
+        with ExitStack() as stack:  # ends before other tests run
+            seen = _graded(level, entries, cold, Path(folder), stack)
         yield seen
+
+
+def _graded(level: int, entries: Sequence[Entry], cold: bool, folder: Path, stack: ExitStack) -> Seen:
+    patch = stack.enter_context(pytest.MonkeyPatch.context())
+    folder.chmod(0o755)  # only a sandbox is in the way
+    seen = Seen(Path(shutil.copytree(SAMPLES / "corpus", folder / "course")), level)
+    _prepare(seen, stack, patch, cold, folder / "home")
+    paths = load_course(seen.root)[1]
+    right = {each: build_submission(paths, each, Variant("reference", "", True)) for each in CELLS}
+    for assignment in CELLS:
+        _write_neighbours(paths, assignment, right[assignment])
+        seen.alone |= _grade(seen, assignment, "alone")
+    secret = f"canary-{secrets.token_hex(8)}"
+    place, leaks = _plant(paths, secret, folder / "home", patch)
+    token = new_token()
+    aims = {"TOKEN": token, "OUTSIDE": [str(folder), *_SHARED], "LEAKS": leaks, "HOME": str(folder / "home")}
+    with _victim(stack) as victim, targets_in(place, os.getpid(), victim) as targets, _listener() as (port, called):
+        aims = targets | aims | {"PORT": port}
+        for each in entries:
+            made = draft(right[each.assignment], each.assignment, aims)
+            _build(made, each, paths)
+        before = _digests(seen.root)
+        Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+        resting = _memory_mib("VmRSS")
+        for assignment in CELLS:
+            seen.records |= _grade(seen, assignment, "everybody")
+        seen.peak_mib = _memory_mib("VmHWM") - resting
+        seen.called = called()
+    for assignment in CELLS:
+        for command in ("feedback", "report"):
+            _call(seen, f"{command} {assignment}", command, assignment, "--store", "everybody", "--quiet")
+    seen.changed = sorted(name for name, digest in _digests(seen.root).items() if before.get(name) != digest)
+    seen.changed += sorted(set(before) - set(_digests(seen.root)))
+    seen.written = [str(path) for path in _named(token, (*_SHARED, str(folder)), paths)]
+    seen.survivors = [str(process) for process in processes_named(token)]
+    _search(seen, (secret, (seen.root / ".autograder/seed").read_text().strip()))
+    return seen
 
 
 def _prepare(seen: Seen, stack: ExitStack, patch: pytest.MonkeyPatch, cold: bool, home: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html.parser
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,7 +61,12 @@ def test_neighbours_get_what_they_get_alone(seen: Seen) -> None:
     assert {key.partition("/")[2] for key in seen.alone} == set(HONEST)
     for key, alone in seen.alone.items():
         assert (alone.outcome, alone.score) == ("completed", alone.max_score), key
-        assert seen.records[key].verdict() == alone.verdict(), key
+        assert _timeless(seen.records[key]) == _timeless(alone), key
+
+
+def _timeless(record: Record) -> dict[str, Any]:
+    """The verdict without the flag that time decides: `basics` asks for a written curve, and its cells take about as long as epochs."""
+    return {**record.verdict(), "flags": [flag for flag in record.flags if flag.kind != "too_fast"]}
 
 
 @at_all_classes
