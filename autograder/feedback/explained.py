@@ -37,7 +37,7 @@ class Explanation:
 def explain_first_failure(notebook: dict[str, Any] | None, error: FirstError | None) -> Explanation | None:
     """The explanation of a record's first error from the executed notebook, or None when the doctor knows no reason."""
     cells = raw_cells(notebook)
-    failed = _failed(cells, error)
+    failed = failed_cell(cells, error)
     if error is None or failed is None:
         return None
     found = _legacy(cells[:failed], error, failed) or _text_cell(cells, error) or _renamed(cells[failed - 1], error, failed)
@@ -47,7 +47,7 @@ def explain_first_failure(notebook: dict[str, Any] | None, error: FirstError | N
     return Explanation(failed, found[0], found[1], later)
 
 
-def _failed(cells: Sequence[dict[str, Any]], error: FirstError | None) -> int | None:
+def failed_cell(cells: Sequence[dict[str, Any]], error: FirstError | None) -> int | None:
     """Number of the cell that the record names: by grade id, or by position."""
     if error is None:
         return None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from autograder.course.settings import Curve
+from autograder.feedback.advice import further_findings
 from autograder.feedback.cells import NotebookCell, Output, headings, notebook_cells
 from autograder.feedback.clean import line, paragraph
 from autograder.feedback.evidence import history_views, matrix_views
@@ -124,6 +125,7 @@ def render_feedback(page: FeedbackPage) -> str:
         outcome=outcome_words(record),
         reason=told_reason(record),
         error=_first_error(page, cells, explained),
+        advice=_advice(page, cells, explained),
         grades=grades,
         histories=history_views(page.evidence.histories),
         matrices=matrix_views(page.evidence.confusions),
@@ -226,3 +228,16 @@ def _first_error(page: FeedbackPage, cells: Sequence[NotebookCell], explained: E
         "later": explained.later if explained else 0,
         "place": next((cell.number for cell in cells if cell.failed), None),
     }
+
+
+def _advice(page: FeedbackPage, cells: Sequence[NotebookCell], explained: Explanation | None) -> list[dict[str, Any]]:
+    """What else the doctor would mend: where it stands, and in words."""
+    shown = {cell.number for cell in cells}
+    return [
+        {
+            "where": line(str(each.place), 120),
+            "place": each.place.cell if each.place.cell in shown else None,
+            "text": f"{each.reason} {each.cure}",
+        }
+        for each in further_findings(page.notebook, page.record.first_error, explained)
+    ]
