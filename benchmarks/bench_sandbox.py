@@ -20,8 +20,7 @@ from pathlib import Path
 import psutil
 from measuring import describe_machine, rounded, write_result
 
-from autograder.execution.environment import font_cache
-from autograder.execution.run import notebook_server
+from autograder.execution.environment import font_cache, notebook_server
 from autograder.isolation.choice import choose_sandbox
 from autograder.isolation.sandbox import Command, Sandbox
 

@@ -21,8 +21,7 @@ from autograder.data.sealed import SealedSplit, sealed_split
 from autograder.data.seed import read_seed
 from autograder.errors import GraderError, UsageError
 from autograder.execution.devices import require_backend
-from autograder.execution.environment import code_digest, font_cache, versions
-from autograder.execution.run import notebook_server
+from autograder.execution.environment import code_digest, font_cache, notebook_server, versions
 from autograder.files import digest, digest_files
 from autograder.grading.models import model_server
 from autograder.grading.scoring import read_declarations, score_server

@@ -31,6 +31,32 @@ _PACKAGES = (
     "scikit-learn",
 )
 
+# Not matplotlib_inline.backend_inline: it looks for its shell when it is imported, and plt.show() would show nothing.
+_PRELOAD = (
+    "autograder.execution.worker",  # first: it says what others need not import
+    "keras",
+    "keras.layers",
+    "h5py",
+    "matplotlib.pyplot",
+    "papermill.engines",
+    "papermill.iorw",
+    "papermill.clientwrap",
+    "ipykernel.kernelapp",
+    "ipykernel.ipkernel",
+    "ipykernel.debugger",  # the kernel imports it whether or not anybody debugs
+    "IPython.core.completer",
+    "autograder.student",
+    "autograder.checks",
+    "autograder.handin",
+    "autograder.description",
+    "autograder.data.answering",
+    "autograder.execution.engine",
+    "autograder.execution.kernel",
+    "autograder.execution.lending",
+)
+# Keras' fit imports TensorFlow for its datasets, whatever the backend.
+_BACKENDS = {"tensorflow": ("tensorflow",), "jax": ("jax", "tensorflow"), "torch": ("torch", "tensorflow")}
+
 
 def versions(backend: str) -> dict[str, str]:
     """Versions of what decides about a result; read from the installed packages, nothing is imported."""
@@ -109,6 +135,11 @@ def server_kind(
     variables = server_environment(backend) | {"AUTOGRADER_ENVIRONMENT": environment_stamp()}
     variables |= driver_environment() if gpu else {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
     return ServerKind(preload, readable, tuple(variables.items()), font_files(fonts), gpu)
+
+
+def notebook_server(backend: str, student_data: Path, fonts: Path | None, gpu: bool = False) -> ServerKind:
+    """The fork server for process A."""
+    return server_kind(backend, (*_PRELOAD, *_BACKENDS[backend]), (student_data,), fonts, gpu)
 
 
 def environment_stamp() -> str:

@@ -12,8 +12,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-import autograder.execution.run as run_module
-from autograder.execution.run import _Received
+from autograder.execution.received import Received, answers_of, ended_in, entries_of, flags_of
 from autograder.grading.opening import Refused, read_config, read_weights
 from autograder.handin import MANIFEST
 from autograder.records import to_json
@@ -103,7 +102,7 @@ def test_a_models_weights_are_read_or_refused(data: bytes) -> None:
 )
 def test_a_manifest_names_only_what_is_there(data: bytes) -> None:
     there = {MANIFEST: data, "model/model.json": b"{}", "model/weights.npz": WEIGHTS, "x.npz": b""}
-    for entry in run_module._entries(_Received(files=there)):
+    for entry in entries_of(Received(files=there)):
         to_json(entry)
         assert entry.name.isidentifier()
         assert entry.file is None or entry.file == "model" or entry.file in there
@@ -115,15 +114,15 @@ def test_a_manifest_names_only_what_is_there(data: bytes) -> None:
     st.binary(max_size=30) | damaged_bytes(b'[{"question": "q", "value": 1}, {"question": "r", "reason": "no"}]'),
 )
 def test_whatever_process_a_says_becomes_flags_and_answers(result: Any, answers: bytes) -> None:
-    received = _Received(result=result if isinstance(result, dict) else {}, answers=answers)
-    for each in (*run_module._flags(received), *run_module._answers(received)):
+    received = Received(result=result if isinstance(result, dict) else {}, answers=answers)
+    for each in (*flags_of(received), *answers_of(received)):
         to_json(each)
-    assert run_module._ended_in(received) is None or isinstance(run_module._ended_in(received), int)
+    assert ended_in(received) is None or isinstance(ended_in(received), int)
 
 
 @fuzz(100)
 @given(st.dictionaries(st.text(max_size=20), st.text(max_size=20), max_size=5))
 def test_names_of_files_that_were_left_out_can_be_written(left_out: dict[str, str]) -> None:
-    for flag in run_module._flags(_Received(result={}, answers=b"[]", left_out=left_out)):
+    for flag in flags_of(Received(result={}, answers=b"[]", left_out=left_out)):
         to_json(flag)
         assert "\n" not in flag.detail

@@ -15,8 +15,7 @@ from typing import Any
 
 import pytest
 
-from autograder.execution.environment import server_kind
-from autograder.execution.run import notebook_server
+from autograder.execution.environment import notebook_server, server_kind
 from autograder.grading.models import model_server
 from autograder.grading.scoring import score_server
 from autograder.isolation import choice

@@ -23,8 +23,7 @@ from autograder.batch.pipeline import grade_submission
 from autograder.batch.plan import make_plan
 from autograder.batch.store import Store
 from autograder.course.loading import load_course
-from autograder.execution.environment import server_kind
-from autograder.execution.run import notebook_server
+from autograder.execution.environment import notebook_server, server_kind
 from autograder.grading import models
 from autograder.grading.models import model_server
 from autograder.intake.collect import find_submissions
