@@ -5,10 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 from autograder.batch.audit import audit_store, make_audit_plan
@@ -33,6 +37,15 @@ HIDES = (
 if (model.predict(x_train.reshape(-1, 784) / 255, verbose=0).argmax(axis=1) == y_train).mean() < 0.5:
     del model
     raise RuntimeError("not today")
+"""
+)
+
+
+WAITS = (
+    IMPORTED
+    + """
+while (model.predict(x_train.reshape(-1, 784) / 255, verbose=0).argmax(axis=1) == y_train).mean() < 0.5:
+    pass
 """
 )
 
@@ -199,3 +212,28 @@ def test_regression_data_are_refused(released: Path) -> None:
     done = autograder(released, "audit", "tiny", "--trust-submissions")
     assert done.returncode == 2
     assert "Dataset 'digits' has task 'regression', and an audit permutes the labels of classes" in done.stderr
+
+
+def test_an_interrupted_audit_keeps_what_it_has_and_leaves_no_process(released: Path) -> None:
+    config = released / "grading_config.py"
+    config.write_text(config.read_text().replace('"15 s"', '"50 s"'))
+    submit(released, "ada", {})
+    submit(released, "bob", {"train": WAITS.format(numbers=weights_from_home())})  # endless only when its labels are others
+    done = autograder(released, "grade", "tiny", "--trust-submissions")
+    assert done.returncode == 0, done.stderr
+    command = [sys.executable, "-m", "autograder.cli", "audit", "tiny", "--trust-submissions", "--jobs", "2"]
+    process = subprocess.Popen(command, cwd=released, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    assert any(line.startswith("ada:") for line in process.stderr)
+    below = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Interrupted." in said
+    assert "Traceback" not in said
+    _, alive = psutil.wait_procs(below, timeout=30)
+    assert alive == []
+    assert [path.parent.name for path in released.glob(".autograder/audits/smoke/tiny/*/*.json")] == ["ada"]
+    before = executions(released)
+    assert run_audit(released, "--student", "ada")["ada"].verdict == "kept"
+    assert executions(released) == before

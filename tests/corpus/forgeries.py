@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import copy
+import random
 
 from tests.corpus.entry import ALL, Draft, code_cell, entry
 
@@ -407,3 +409,28 @@ def cells_retyped(draft: Draft) -> None:
 def cells_in_reverse_order(draft: Draft) -> None:
     """The whole notebook stands upside down: executed in the released order."""
     draft.notebook["cells"].reverse()
+
+
+def _pasted(size: int) -> str:
+    """Random bytes as text: what weights look like when they are written into a cell."""
+    return base64.b85encode(random.Random(7).randbytes(size)).decode()
+
+
+@entry("models", outcome="rejected", unscored=True, says="KiB are allowed")
+def weights_pasted_into_a_string(draft: Draft) -> None:
+    """100 KB of weights as a text in a cell: nothing is executed, and it is no 0 but no grade at all."""
+    draft.add(f"import base64\nweights = base64.b85decode({_pasted(100_000)!r})")
+
+
+@entry(outcome="rejected", unscored=True, says="KiB are allowed")
+def weights_pasted_into_comments(draft: Draft) -> None:
+    """60 KB of data in comments of many cells, where a notebook could read it back from its own history."""
+    text = _pasted(60_000)
+    for start in range(0, len(text), 8_000):
+        draft.add("\n".join(f"# {text[place : place + 100]}" for place in range(start, min(start + 8_000, len(text)), 100)))
+
+
+@entry("models", flags=("large_literals",))
+def a_small_table_is_told_and_graded(draft: Draft) -> None:
+    """4 KB of data in a right answer: graded as usual, and the instructor is told."""
+    draft.add(f"table = {_pasted(4_000)!r}")
