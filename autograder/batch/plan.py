@@ -21,7 +21,7 @@ from autograder.data.sealed import SealedSplit, sealed_split
 from autograder.data.seed import read_seed
 from autograder.errors import GraderError, UsageError
 from autograder.execution.devices import require_backend
-from autograder.execution.environment import code_digest, font_cache, notebook_server, versions
+from autograder.execution.environment import code_digest, font_cache, notebook_server, require_safe_keras, versions
 from autograder.files import digest, digest_files
 from autograder.grading.models import model_server
 from autograder.grading.scoring import read_declarations, score_server
@@ -177,5 +177,10 @@ def servers_of(plan: Plan, gpu: bool = False) -> list[ServerKind]:
 
 
 def open_sandbox(course: Course, trust: bool) -> Sandbox:
-    """The sandbox for a batch. Raises UsageError when the machine offers less than the course requires and nobody consented."""
+    """The sandbox for a batch.
+
+    Raises UsageError when the installed Keras is not safe to open models with, or when the machine offers less than the course
+    requires and nobody consented.
+    """
+    require_safe_keras()
     return choose_sandbox(course.min_isolation, trust)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
+from autograder.cli.grade import submitted_folder
 from autograder.cli.options import Common, common_options, consent
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("assignment")
-@click.option("--submitted", metavar="DIR", help="Folder with <student>/<assignment>/ (default: the course's submitted/).")
+@click.option("--submitted", metavar="DIR", help="Folder, zip or tar file with <student>/<assignment>/ (default: submitted/).")
 @click.option("--student", "students", metavar="ID", multiple=True, help="Only this student; may be given several times.")
 @click.option("--jobs", type=click.IntRange(1), metavar="N", help="Submissions side by side (default: one more than cores).")
 @click.option("--force", is_flag=True, help="Execute again what is audited already.")
@@ -43,12 +45,12 @@ def audit(
     from autograder.records import to_dict
 
     trust = consent(trust_submissions)
-    with open_sandbox(common.course, trust) as sandbox:
+    with open_sandbox(common.course, trust) as sandbox, ExitStack() as stack:
         store = store_of(common.course, common.paths, common.store)
         plan = make_plan(common.course, common.paths, assignment, common.profile, store, common.data, trust, common.say)
         audited = make_audit_plan(common.course, plan)
-        folder = Path(submitted) if submitted else common.paths.submitted
-        submissions = find_submissions(folder, assignment, students, plan.profile.limits.submission_bytes)
+        folder = stack.enter_context(submitted_folder(common, assignment, submitted))
+        submissions = find_submissions(folder, assignment, students, plan.profile.limits.submission_bytes, partial(click.echo, err=True))
         with open_progress(len(submissions), common.quiet) as progress:
             audits = audit_batch(audited, submissions, sandbox, jobs, force, _AuditProgress(progress))
     if not common.quiet:
