@@ -27,7 +27,7 @@ class Caller:
             if frame.kind == "request":
                 return json.loads(frame.payload)
             if frame.kind != "file":
-                raise ChannelError(f"unexpected message '{frame.kind}'")
+                raise ChannelError(f"unexpected message {frame.kind[:40]!a}")
             path = folder / frame.fields["name"]
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(frame.payload)

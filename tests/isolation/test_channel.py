@@ -57,6 +57,13 @@ def test_whatever_is_no_frame_ends_the_conversation(pipe: tuple[int, int], data:
         FrameReader(pipe[0], 10_000).read(time.monotonic() + SOON)
 
 
+def test_an_error_says_nothing_in_the_words_of_the_sender(pipe: tuple[int, int]) -> None:
+    os.write(pipe[1], b'{"kind": "x", "size": "<script>hostile</script>"}\n')
+    with pytest.raises(ChannelError) as raised:
+        FrameReader(pipe[0], 10_000).read(time.monotonic() + SOON)
+    assert "hostile" not in str(raised.value)
+
+
 def test_silence_ends_at_the_deadline(pipe: tuple[int, int]) -> None:
     with pytest.raises(ChannelTimeout):
         FrameReader(pipe[0], 10_000).read(time.monotonic() - 1)
