@@ -22,9 +22,9 @@ class _Candidate:
     known: int
     answers: int
 
-    def rank(self, wanted: str) -> tuple[bool, int, int, bool]:
-        """An untouched copy never wins against answers; then cells, answers, and the expected name."""
-        return self.answers > 0, self.known, self.answers, self.name == wanted
+    def rank(self, wanted: str) -> tuple[int, bool, int]:
+        """Answers first: a stale copy with all cells is not the work. Then the expected name, then cells."""
+        return self.answers, self.name == wanted, self.known
 
 
 def choose_notebook(notebooks: dict[str, bytes], assignment: str, release: dict[str, Any], limit: int) -> SubmittedNotebook:

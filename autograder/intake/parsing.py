@@ -58,7 +58,7 @@ def _cells(content: dict[str, Any], flags: list[Flag]) -> list[Any]:
         flags.append(Flag("old_format", "the notebook has the old format 3 and was converted"))
         return [_of_format_4(cell) for sheet in content["worksheets"] if isinstance(sheet, dict) for cell in _listed(sheet.get("cells"))]
     if isinstance(version, int) and version > 4:
-        raise SubmissionError("unreadable", f"The notebook has format {version:.3g}, newer than 4, which is the one read here.", CURE)
+        raise SubmissionError("unreadable", f"The notebook has format {str(version)[:20]}, newer than 4, which is the one read here.", CURE)
     said = repr(version)[:40] if isinstance(version, str | int | float | None) else f"a {type(version).__name__}"
     raise SubmissionError("unreadable", f"The file is no notebook of format 4 (its nbformat is {said}).", CURE)
 

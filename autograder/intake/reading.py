@@ -18,8 +18,10 @@ CURE = "Open it in JupyterLab, save it, and submit it again. If it does not open
 
 _MOST_PARTS = 2_000_000  # lists, objects, strings; a notebook of 20 MB with pages of printed text has 400,000
 _OUTPUTS = re.compile(rb'"outputs"\s*:\s*\[')  # in JSON never inside a string, where its quotes would be escaped
-_PART = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]', re.DOTALL)
-_DIGITS = 400  # of a number; Python alone refuses more than 4,300, and the whole file with it
+_TEXT = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+'
+# The second: a string that does not end is one part, or each of its escaped quotes would be looked at as the start of another.
+_PART = re.compile(_TEXT + rb'"|' + _TEXT + rb"\\?\Z|[\[\]{}]", re.DOTALL)
+_DIGITS = 300  # of a number: what a float can hold; Python alone refuses more than 4,300, and the whole file with it
 
 
 def read_json(data: bytes, limit: int) -> tuple[dict[str, Any], list[Flag]]:

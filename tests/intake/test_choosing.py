@@ -65,7 +65,8 @@ def test_the_expected_name_without_grade_ids_is_not_taken_where_another_has_them
 @pytest.mark.parametrize(
     ("tiny", "other", "expected"),
     [
-        (notebook(prepare="a", without=5), notebook(prepare="b"), "b"),  # more cells
+        (notebook(prepare="a", train="a", without=1), notebook(prepare="b"), "a"),  # more answers, though the other is complete
+        (notebook(prepare="a", without=1), notebook(prepare="b"), "a"),  # a tie: missing cells are put back anyway
         (notebook(prepare="a"), notebook(prepare="b", train="b"), "b"),  # as many cells, more answers
         (notebook(prepare="a"), notebook(prepare="b"), "a"),  # a tie: the expected name
         (notebook(prepare="a", without=5), notebook(), "a"),  # an untouched copy, though it is complete

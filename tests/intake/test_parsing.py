@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograder.errors import SubmissionError
+from autograder.intake import reading
 from autograder.intake.parsing import parse_notebook
 from autograder.intake.reading import _without_outputs
 
@@ -28,6 +29,8 @@ DEEP = ("[" * 100_000 + "]" * 100_000).encode()
         (b'{"nbformat": 3}', "its nbformat is 3"),
         (b'{"nbformat": 5, "cells": []}', "format 5, newer than 4"),
         (b'{"nbformat": 1' + b"0" * 5_000 + b', "cells": []}', "its nbformat is 0"),
+        (b'{"nbformat": 1' + b"0" * 299 + b', "cells": []}', "format 1000"),
+        (b'{"nbformat": 1' + b"0" * 350 + b', "cells": []}', "its nbformat is 0"),
         (b'{"nbformat": NaN, "cells": []}', "its nbformat is nan"),
         (b'{"nbformat": {"a": 1}, "cells": []}', "its nbformat is a dict"),
         (b'{"nbformat": 4, "cells": [], "cells": {}}', "no notebook of format 4"),
@@ -143,3 +146,12 @@ def test_any_json_is_parsed_or_refused(cells: list[object], metadata: object) ->
     assert len(parsed.cells) <= len(cells)
     for cell in parsed.cells:
         cell.source.encode("utf-8")
+
+
+@pytest.mark.parametrize("end", [b"", b"\\"])
+def test_an_output_that_was_cut_off_is_one_part_however_many_quotes_it_has(end: bytes) -> None:
+    """Were each escaped quote the start of another part, a file of 1 MB would take half an hour."""
+    text = b'<div class=\\"chart\\">' * 40_000 + end
+    assert len(reading._PART.findall(b'"' + text)) == 1
+    with pytest.raises(SubmissionError, match="damaged or cut off"):
+        parse_notebook(b'{"nbformat": 4, "cells": [{"cell_type": "code", "outputs": [{"data": {"text/html": ["' + text)
