@@ -7,11 +7,11 @@ checked. What is no plain file, or not named like one, is refused and said; the 
 from __future__ import annotations
 
 import gzip
+import lzma
 import os
 import shutil
 import stat
 import tarfile
-import tempfile
 import unicodedata
 import zipfile
 import zlib
@@ -23,10 +23,21 @@ from pathlib import Path
 from typing import IO, Any
 
 from autograder.errors import UsageError
+from autograder.files import scratch_folder
 
 _CHUNK = 1 << 20
 _GZIP = b"\x1f\x8b"
-_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, gzip.BadGzipFile, tarfile.TarError, NotImplementedError, RuntimeError, ValueError)
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    gzip.BadGzipFile,
+    tarfile.TarError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+)
 _FREE_BYTES = 1 << 28  # of the disk, which unpacking leaves
 _HEADER_BYTES = 1 << 16  # of a long name or of the attributes in a tar file; real ones have a few hundred
 _KINDS = {
@@ -83,14 +94,10 @@ def unpacked(archive: Path, assignment: str, state: Path, limits: ArchiveLimits 
 
     Raises UsageError when the file is no archive that can be opened.
     """
-    state.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="unpacked-", dir=state))
-    try:
+    with scratch_folder(state, "unpacked-") as folder:
         unpacker = _Unpacker(folder, assignment, limits or ArchiveLimits(), archive.stat().st_size)
         unpacker.unpack(archive)
         yield Unpacked(_root(folder, assignment), tuple(unpacker.lines()))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _root(folder: Path, assignment: str) -> Path:
@@ -188,6 +195,10 @@ class _Unpacker:
         except _Refused as error:
             self._note(whose, f"{entry.name[:200]!a} is left out: {error}.")
         except _DAMAGED as error:
+            self._note(whose, f"{entry.name[:200]!a} is left out: it is damaged ({str(error)[:100]!a}).")
+        except OSError as error:
+            if error.errno is not None:  # the disk's; bzip2 says that data are damaged by one without a number
+                raise
             self._note(whose, f"{entry.name[:200]!a} is left out: it is damaged ({str(error)[:100]!a}).")
 
     def _check(self, entry: _Entry, parts: list[str], whose: str) -> None:

@@ -270,3 +270,32 @@ def test_what_is_no_archive_is_wrong_usage(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(UsageError, match="is no zip or tar file that can be read"), unpacked(tmp_path / "file", "tiny", tmp_path / "state"):
         pass
     assert list((tmp_path / "state").iterdir()) == []
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA, zipfile.ZIP_DEFLATED])
+def test_a_damaged_entry_costs_nobody_else_anything(tmp_path: Path, method: int) -> None:
+    archive = tmp_path / "download.zip"
+    with zipfile.ZipFile(archive, "w") as zipped:
+        zipped.writestr("ada/tiny/tiny.ipynb", b"{}")
+        zipped.writestr("bob/tiny/tiny.ipynb", bytes(range(256)) * 40, method)
+        place = zipped.getinfo("bob/tiny/tiny.ipynb").header_offset
+        zipped.writestr("eve/tiny/tiny.ipynb", b"[]")
+    data = bytearray(archive.read_bytes())
+    start = place + 30 + len("bob/tiny/tiny.ipynb")
+    data[start + 12 : start + 40] = b"\xff" * 28
+    archive.write_bytes(data)
+    files, lines = tree(archive, tmp_path / "state")
+    assert files == {"ada/tiny/tiny.ipynb": b"{}", "eve/tiny/tiny.ipynb": b"[]"}
+    assert ["bob/tiny/tiny.ipynb' is left out: it is damaged" in line for line in lines] == [True]
+
+
+def test_what_a_killed_command_unpacked_is_removed_by_the_next_one_and_what_is_in_use_is_not(tmp_path: Path) -> None:
+    archive = make(tmp_path, list(GOOD.items()), "zip")
+    state = tmp_path / "state"
+    (state / "unpacked-left/ada").mkdir(parents=True)
+    with unpacked(archive, "tiny", state) as first:
+        assert not (state / "unpacked-left").exists()
+        with unpacked(archive, "tiny", state) as second:
+            assert first.folder != second.folder
+        assert (first.folder / "ada/tiny/tiny.ipynb").is_file()
+    assert list(state.iterdir()) == []
