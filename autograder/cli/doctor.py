@@ -95,9 +95,11 @@ def _in_course(root: Path, data: bytes, release: Path | None, here: Surroundings
     if name is None or not shared[name]:
         return release, here
     assignment = find_assignment(loaded, name)
-    limit = resolve_profile(loaded, assignment, None).limits.submission_bytes
+    limits = resolve_profile(loaded, assignment, None).limits
     allowed = tuple(assignment.files)
-    return release or released[name], replace(here, assignment=name, allowed=allowed, submission_bytes=limit)
+    return release or released[name], replace(
+        here, assignment=name, allowed=allowed, submission_bytes=limits.submission_bytes, literal_bytes=limits.literal_bytes
+    )
 
 
 def _grade_ids(release: Path) -> set[str]:

@@ -17,7 +17,7 @@ _AWAIT = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 _PYTHON_MAGICS = ("time", "timeit", "capture", "prun")
 _CELL_MAGIC = re.compile(r"\s*%%(\w+)[^\n]*")
 _LINE = re.compile(r"([ \t]*)(?:[%!?].*|[\w.\[\]'\"]+\?{1,2}[ \t]*)$")
-_ASSIGNED = re.compile(r"([ \t]*[\w, \t]+=[ \t]*)[%!][^=].*$")
+_ASSIGNED = re.compile(r"([\w, \t]+=[ \t]*)[%!][^=].*$")
 
 
 @dataclass(frozen=True)

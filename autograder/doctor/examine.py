@@ -14,7 +14,10 @@ from autograder.doctor.legacy import find_leftovers
 from autograder.doctor.modules import find_missing
 from autograder.doctor.order import PLACEHOLDER, TextCell, find_code_in_raw, find_undefined
 from autograder.doctor.structure import FLAGS, from_flags, no_grade_ids, other_assignment
+from autograder.errors import SubmissionError
+from autograder.intake.literals import check_literals
 from autograder.intake.parsing import SubmittedCell, SubmittedNotebook, parse_notebook
+from autograder.intake.reading import NOTEBOOK_BYTES, size_without_outputs
 from autograder.intake.restore import grade_id_of, is_locked, restore
 
 _MIB = 2**20
@@ -23,7 +26,8 @@ _MIB = 2**20
 @dataclass(frozen=True)
 class Surroundings:
     """What is known beside the notebook itself. `name`: of its file; `assignment`: its id; `siblings`: what lies beside it;
-    `allowed`: patterns of files that the assignment takes, None when unknown; `submission_bytes`: what a submission may have.
+    `allowed`: patterns of files that the assignment takes, None when unknown; `submission_bytes`,
+    `literal_bytes`: what a submission and the literals in it may have.
     """
 
     name: str | None = None
@@ -31,6 +35,7 @@ class Surroundings:
     siblings: tuple[str, ...] = ()
     allowed: tuple[str, ...] | None = None
     submission_bytes: int = 20 * _MIB
+    literal_bytes: int = 20 * 1024
 
 
 def examine(data: bytes, release: dict[str, Any] | None = None, around: Surroundings | None = None) -> tuple[Finding, ...]:
@@ -50,6 +55,7 @@ def examine(data: bytes, release: dict[str, Any] | None = None, around: Surround
     elif release is not None:
         prepared = restore(submitted, release)
         findings += from_flags(prepared.flags, submitted.cells, release)
+        findings += _literals(prepared.notebook, release, around.literal_bytes)
         code = _as_executed(prepared.notebook["cells"], submitted, release)
     else:
         findings += from_flags(submitted.flags, submitted.cells, None)
@@ -145,23 +151,37 @@ def _name(around: Surroundings) -> list[Finding]:
     severity, reason, cure = FLAGS["renamed_notebook"]
     found = Finding("renamed_notebook", severity, Place(), reason, f"{cure[:-1]}: `{wanted}`.")
     if wanted in around.siblings:
-        reason = f"A file `{wanted}` lies beside this notebook; submitted together, that one is graded, not this one."
-        return [
-            replace(found, severity="costs points", reason=reason, cure=f"Give this notebook the name `{wanted}`, and remove the other.")
-        ]
+        reason = f"A file `{wanted}` lies beside this notebook. Submitted together, the one with more answers is graded."
+        return [replace(found, reason=reason, cure=f"Submit only one of them, with the name `{wanted}`.")]
     return [found]
 
 
 def _file(data: bytes, around: Surroundings) -> list[Finding]:
-    """A file near or beyond what a submission may have, with the cells whose outputs make it so."""
-    if len(data) <= around.submission_bytes / 4:
+    """A file beyond what is read of a notebook, or near it, with the cells whose outputs make it so.
+
+    Outputs do not count against what a submission may have: they are made anew while grading.
+    """
+    own = size_without_outputs(data)
+    if own > around.submission_bytes:
+        reason = f"The notebook has {own / _MIB:.1f} MiB without its outputs; {around.submission_bytes / _MIB:.0f} MiB are accepted."
+        cure = "Remove large texts and pasted pictures from its cells."
+        return [Finding("large_file", "costs points", Place(), reason, cure)]
+    if len(data) <= NOTEBOOK_BYTES / 4:
         return []
-    too_large = len(data) > around.submission_bytes
-    size, limit = f"{len(data) / _MIB:.1f} MiB", f"{around.submission_bytes / _MIB:.0f} MiB"
     biggest = ", ".join(f"cell {number} ({size / _MIB:.1f} MiB)" for size, number in _output_sizes(data)[:3] if size > _MIB / 10)
-    reason = f"The file has {size}; {limit} are accepted." + (f" The largest outputs: {biggest}." if biggest else "")
+    reason = f"The file has {len(data) / _MIB:.0f} MiB; at most {NOTEBOOK_BYTES // _MIB} are read."
+    reason += f" The largest outputs: {biggest}." if biggest else ""
     cure = "Choose *Edit → Clear Outputs of All Cells* and save: outputs are made anew while grading."
-    return [Finding("large_file", "costs points" if too_large else "worth knowing", Place(), reason, cure)]
+    return [Finding("large_file", "worth knowing", Place(), reason, cure)]
+
+
+def _literals(restored: dict[str, Any], release: dict[str, Any], limit: int) -> list[Finding]:
+    """Data written into cells, beyond what is accepted; the whole notebook would be rejected for it."""
+    try:
+        check_literals(restored, release, limit)
+    except SubmissionError as error:
+        return [Finding("large_literals", "costs points", Place(), error.message, error.cure)]
+    return []
 
 
 def _output_sizes(data: bytes) -> list[tuple[int, int]]:

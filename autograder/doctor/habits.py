@@ -56,10 +56,11 @@ def _path(node: ast.expr, cell: CodeCell, severity: Severity) -> Finding:
 
 
 def _absolute(node: ast.expr) -> bool:
-    if isinstance(node, ast.BinOp):
-        return _absolute(node.left)
-    if isinstance(node, ast.JoinedStr):
-        return bool(node.values) and _absolute(node.values[0])
+    """Whether the text that it gives begins with an absolute path; a sum of texts begins with its first."""
+    while isinstance(node, ast.BinOp | ast.JoinedStr):
+        if isinstance(node, ast.JoinedStr) and not node.values:
+            return False
+        node = node.left if isinstance(node, ast.BinOp) else node.values[0]
     return isinstance(node, ast.Constant) and isinstance(node.value, str) and _ABSOLUTE.match(node.value) is not None
 
 

@@ -41,7 +41,8 @@ FLAGS: dict[str, tuple[Severity, str, str]] = {
         "Choose the course's kernel (*Kernel → Change Kernel*), run all cells, and save.",
     ),
     "renamed_notebook": (
-        "worth knowing", "The notebook has another name than the assignment's. It is recognised only where it is the only one.",
+        "worth knowing", "The notebook has another name than the assignment's. It is found by its cells; of several, "
+        "the one with most answers counts.",
         "Rename it before you submit.",
     ),
 }  # fmt: skip

@@ -48,6 +48,11 @@ def read_json(data: bytes, limit: int) -> tuple[dict[str, Any], list[Flag]]:
     return _parse(_decode(rest, flags)), flags
 
 
+def size_without_outputs(data: bytes) -> int:
+    """Bytes of a notebook file as they are counted against its limit. Raises SubmissionError for too many parts."""
+    return len(_without_outputs(_single_bytes(data, [])))
+
+
 def _single_bytes(data: bytes, flags: list[Flag]) -> bytes:
     """UTF-16 and UTF-32, with or without a mark, as UTF-8; everything else as it is."""
     encoding = json.detect_encoding(data)

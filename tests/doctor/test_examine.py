@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import random
 import subprocess
 import sys
 from collections.abc import Callable
@@ -109,16 +110,40 @@ def test_names_of_files() -> None:
     (renamed,) = found("x = 1", around=Surroundings("a (1).ipynb", "a", ("a (1).ipynb",)))
     assert (renamed.kind, renamed.severity) == ("renamed_notebook", "worth knowing")
     (hidden,) = found("x = 1", around=Surroundings("a (1).ipynb", "a", ("a (1).ipynb", "a.ipynb")))
-    assert hidden.severity == "costs points"
+    assert "the one with more answers is graded" in hidden.reason
 
 
-def test_large_outputs_are_named() -> None:
+def test_large_outputs_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autograder.doctor.examine.NOTEBOOK_BYTES", 6 * 2**20)
     big = {**cell("x = 1"), "outputs": [{"output_type": "stream", "name": "stdout", "text": "x" * 2_000_000}]}
     (fits,) = found(cell("y = 1"), big, around=Surroundings(submission_bytes=5_000_000))
     assert (fits.severity, "cell 2 (1.9 MiB)" in fits.reason) == ("worth knowing", True)
-    (too_large,) = found(big, around=Surroundings(submission_bytes=1_000_000))
-    assert too_large.severity == "costs points"
-    assert kinds(big) == []
+    monkeypatch.undo()
+    assert kinds(big, around=Surroundings(submission_bytes=1_000_000)) == []  # outputs do not count against it
+
+
+def test_large_sources_cost_points() -> None:
+    (too_large,) = found(cell("x = 1  # " + "long " * 50_000, "code"), around=Surroundings(submission_bytes=200_000))
+    assert (too_large.severity, "without its outputs" in too_large.reason) == ("costs points", True)
+
+
+def test_data_written_into_cells_are_weighed_as_intake_does() -> None:
+    def paste(submitted: dict[str, Any]) -> None:
+        cell_of(submitted, "prepare")["source"] += f"\ntable = {random.Random(3).randbytes(60_000).hex()!r}"
+
+    (finding,) = [each for each in compared(paste) if each.kind == "large_literals"]
+    assert finding.severity == "costs points"
+    assert "KiB are allowed" in finding.reason
+
+
+def test_a_sum_of_very_many_texts() -> None:
+    assert kinds("x = " + " + ".join(["'a'"] * 1_500)) == []
+    assert "absolute_path" in kinds("open(" + " + ".join(["'/home/me/'", *["'a'"] * 900]) + ")")
+
+
+def test_a_long_line_of_blanks_in_broken_code_is_read_in_linear_time() -> None:
+    """Blanks that two parts of a pattern could share would take minutes here."""
+    assert "syntax_error" in kinds("x = (\n" + " " * 99_000)
 
 
 def test_worst_first_and_each_once() -> None:
