@@ -47,7 +47,7 @@ FLAGS: dict[str, tuple[Severity, str, str]] = {
     ),
 }  # fmt: skip
 _DELETED: dict[bool, tuple[Severity, str, str]] = {
-    True: ("worth knowing", "This locked cell was deleted; while grading it is there again.", _AGAIN),
+    True: ("worth knowing", "A cell of the assignment was deleted; while grading it is there again.", _AGAIN),
     False: ("costs points", "This cell, which holds an answer, was deleted: what is graded in its place is the empty one.", _AGAIN),
 }
 

@@ -47,7 +47,8 @@ def is_locked(cell: Cell) -> bool:
 
 
 def _match(cells: tuple[SubmittedCell, ...], skeleton: list[Cell], flags: list[Flag]) -> dict[int, int]:
-    """Index of a submitted cell → index of the release cell that it is: by grade id, else by cell id, else by equal source."""
+    """Index of a submitted cell → index of the release cell that it is: by grade id, else by cell id, else by equal source,
+    else by its place."""
     by_grade_id = {grade_id_of(cell): index for index, cell in enumerate(skeleton) if grade_id_of(cell)}
     by_cell_id = {cell.get("id"): index for index, cell in enumerate(skeleton) if not grade_id_of(cell)}
     by_source: dict[tuple[str, str], int] = {
@@ -65,7 +66,23 @@ def _match(cells: tuple[SubmittedCell, ...], skeleton: list[Cell], flags: list[F
         if free:
             places[index] = free[0]
             taken.add(free[0])
+    if not any(cell.cell_id in by_cell_id for cell in cells if cell.cell_id):  # an editor dropped the ids
+        _match_by_order(cells, skeleton, places)
     return places
+
+
+def _match_by_order(cells: tuple[SubmittedCell, ...], skeleton: list[Cell], places: dict[int, int]) -> None:
+    """An edited code cell without any id is the first one left of the release between the same neighbours."""
+    left = [index for index, cell in enumerate(skeleton) if cell["cell_type"] == "code" and index not in places.values()]
+    for index, cell in enumerate(cells):
+        if index in places or cell.grade_id is not None or cell.cell_type != "code":
+            continue
+        before = max((places[other] for other in range(index) if other in places), default=-1)
+        after = min((places[other] for other in range(index, len(cells)) if other in places), default=len(skeleton))
+        between = [place for place in left if before < place < after and not grade_id_of(skeleton[place])]
+        if between:
+            places[index] = between[0]
+            left.remove(between[0])
 
 
 def _choose_duplicates(
@@ -106,8 +123,9 @@ def _restored(original: Cell, answer: SubmittedCell | None, flags: list[Flag]) -
         cell["attachments"] = copy.deepcopy(original["attachments"])
     grade_id = grade_id_of(original)
     if answer is None:
-        if grade_id:
-            flags.append(Flag("deleted_cell", f"'{grade_id}' was missing and was put back as released"))
+        if grade_id or cell["cell_type"] == "code":
+            name = grade_id or next(iter(original["source"].splitlines()), "")[:60]
+            flags.append(Flag("deleted_cell", f"'{name}' was missing and was put back as released"))
         return cell
     if answer.cell_type != original["cell_type"]:
         name = str(grade_id or answer.cell_id)[:100]

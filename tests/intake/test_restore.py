@@ -9,6 +9,7 @@ import pytest
 
 from autograder.course.notebook import read_notebook
 from autograder.course.profile import RunLimits, RunProfile
+from autograder.doctor.structure import from_flags
 from autograder.intake.parsing import parse_notebook
 from autograder.intake.restore import grade_id_of, put_parameters, restore
 from autograder.records import PreparedNotebook
@@ -144,3 +145,41 @@ def test_profile_values_go_into_the_parameters_cell(source: str, expected: str) 
     profile = RunProfile("smoke", "digits", None, epoch_limit=2, sample_limit=None, seed=5, limits=limits, curves={})
     notebook = {"cells": [{"source": source, "metadata": {"tags": ["parameters"]}}, {"source": "seed = 1", "metadata": {}}]}
     assert [cell["source"] for cell in put_parameters(notebook, profile)["cells"]] == [expected, "seed = 1"]
+
+
+def _with_plain_cells() -> tuple[Notebook, Notebook]:
+    """A release with two code cells that are nobody's answer, and the same without cell ids, as some editors save it."""
+    release = copy.deepcopy(RELEASE)
+    place = release["cells"].index(cell_of(release, "prepare"))
+    plain = [
+        {"cell_type": "code", "metadata": {}, "source": source, "id": name, "outputs": [], "execution_count": None}
+        for name, source in {"size": "batch_size = 32", "shown": "print(batch_size)"}.items()
+    ]
+    release["cells"][place:place] = plain
+    submitted = copy.deepcopy(release)
+    for cell in submitted["cells"]:
+        cell.pop("id", None)
+    return release, submitted
+
+
+def test_an_edited_plain_cell_is_the_students_even_when_ids_are_gone() -> None:
+    release, submitted = _with_plain_cells()
+    place = next(index for index, cell in enumerate(submitted["cells"]) if cell["source"] == "batch_size = 32")
+    submitted["cells"][place]["source"] = "batch_size = 128"
+    prepared = restore(parse_notebook(json.dumps(submitted).encode()), release)
+    assert sources(prepared) == ["batch_size = 128" if source == "batch_size = 32" else source for source in sources(restored_of(release))]
+    assert kinds(prepared) == []
+
+
+def test_a_plain_code_cell_that_was_deleted_is_put_back_and_told() -> None:
+    release, submitted = _with_plain_cells()
+    submitted["cells"] = [cell for cell in submitted["cells"] if cell["source"] != "batch_size = 32"]
+    parsed = parse_notebook(json.dumps(submitted).encode())
+    prepared = restore(parsed, release)
+    assert sources(prepared) == [cell["source"] for cell in release["cells"]]
+    assert [flag.detail for flag in prepared.flags] == ["'batch_size = 32' was missing and was put back as released"]
+    assert [each.kind for each in from_flags(prepared.flags, parsed.cells, release)] == ["deleted_cell"]
+
+
+def restored_of(release: Notebook) -> PreparedNotebook:
+    return restore(parse_notebook(json.dumps(release).encode()), release)
