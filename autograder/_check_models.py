@@ -190,6 +190,8 @@ def _expect_rate(got: Any, expected: float) -> None:
     """Keras keeps rates as float32, hence the tolerance."""
     if isinstance(got, bool) or not isinstance(got, int | float):
         fail("The learning rate", f"is {show(got)}", f"{expected:g}", "a schedule where a number was asked for?")
+    if isinstance(got, int) and abs(got) > 10**300:  # which no float can hold
+        fail("The learning rate", "is a number of more than 300 digits", f"{expected:g}")
     if not math.isclose(got, expected, rel_tol=1e-4):
         reason = "is it the optimizer's default? Give the rate as keras.optimizers.…(learning_rate=…)" if got in (0.01, 0.001) else ""
         fail("The learning rate", f"is {got:g}", f"{expected:g}", reason)

@@ -154,11 +154,12 @@ class Question:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: `value` encoded, or the reason why there is none."""
+    """What came back: `value` encoded, or the reason why there is none. `asked`: False when there was nobody to ask any more."""
 
     question: str
     value: Any = None
     reason: str | None = None
+    asked: bool = True
 
 
 @dataclass(frozen=True)

@@ -350,6 +350,7 @@ def test_wrong_outputs_have_their_reason() -> None:
         (compiled(rate=0.5), "The learning rate is 0.5, 0.01 expected"),
         (compiled(rate={"class_name": "ExponentialDecay"}), "a schedule"),
         (compiled(rate=None), "is None"),
+        (compiled(rate=10**400), "more than 300 digits"),
     ],
 )
 def test_wrong_compile_settings_have_their_reason(model: ModelDescription, words: str) -> None:

@@ -100,7 +100,7 @@ def _grade(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell
         replay=put_parameters(prepared.notebook, replace(plan.profile, epoch_limit=1)),
     )
     folder = plan.store.run(execution.run_key())
-    with _one_at_a_time(folder):
+    with one_at_a_time(folder):
         run = None if force else reusable(folder, plan.min_isolation)
         if run is not None and run.release != plan.release_digest:  # another release gave this very notebook
             run = replace(run, release=plan.release_digest)
@@ -112,7 +112,7 @@ def _grade(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell
 
 
 @contextmanager
-def _one_at_a_time(folder: RunFolder) -> Iterator[None]:
+def one_at_a_time(folder: RunFolder) -> Iterator[None]:
     """Two equal notebooks (two blank ones, say) share one run: the second waits for it instead of making it again."""
     locks = folder.path.parent / ".locks"
     locks.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TypeVar
 
 from autograder.batch.machine import Machine
-from autograder.batch.pipeline import grade_run, is_current, with_signals
+from autograder.batch.pipeline import grade_run, is_current, one_at_a_time, with_signals
 from autograder.batch.plan import Plan
 from autograder.execution.rundir import RunFolder
 from autograder.grading.custom_models import NeedsExecution
@@ -113,7 +113,8 @@ def _from_graders(plan: Plan, sandbox: Sandbox, student: str) -> Regraded:
     folder, run = _counted(plan, record)
     assert run is not None
     try:
-        after = grade_run(plan, _of_these_graders(plan, record), run, folder, sandbox, student_code=False)
+        with one_at_a_time(folder):  # two equal notebooks share it
+            after = grade_run(plan, _of_these_graders(plan, record), run, folder, sandbox, student_code=False)
     except NeedsExecution as obstacle:
         return Regraded(student, record.score, record.score, needs_execution=str(obstacle))
     if after.outcome == "infra_error":

@@ -82,6 +82,7 @@ class CourseClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill 
         self._interrupted = False
         self._ending: asyncio.Future[None] | None = None
         self.clear_before_next_output: bool = False
+        self._ended_by = ""
 
     async def run_all(self) -> None:
         """Kernel, cells, questions. The kernel is dead when this returns, whatever happened."""
@@ -198,7 +199,9 @@ class CourseClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill 
     async def _ask(self, index: int, question: dict[str, Any]) -> dict[str, Any]:
         """One question; its answer, or the reason why there is none."""
         if not await self._alive():
-            return {"question": question["id"], "reason": "the notebook had ended before its functions could be called"}
+            before = f"{self._ended_by} had ended the notebook" if self._ended_by else "the notebook had ended"
+            return {"question": question["id"], "reason": f"{before} before its functions could be called", "asked": False}
+        self._ended_by = question["function"]  # unless it lives on, and another is asked
         request, reply = self.session.work / f"question-{index}.json", self.session.work / f"answer-{index}.json"
         request.write_text(json.dumps(question), encoding="utf-8")
         code = f"__import__('autograder.execution.questions', fromlist=['answer']).answer({str(request)!r}, {str(reply)!r})"

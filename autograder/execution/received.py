@@ -97,7 +97,7 @@ def _listed(value: Any) -> list[Any]:
 
 
 def answers_of(received: Received) -> tuple[Answer, ...]:
-    """Each answer on its own: one that is malformed does not take the others with it. Those of a second run replace the first's."""
+    """Each answer on its own: one that is malformed does not take the others with it. Those of later runs replace the first's."""
     first = (answer for part in _parts(received.answers or b"[]") if (answer := _parse(Answer, part)) is not None)
     return tuple({answer.question: answer for answer in (*first, *received.replayed)}.values())
 

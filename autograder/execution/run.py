@@ -19,7 +19,7 @@ from autograder.errors import MachineError
 from autograder.execution.devices import Slot, may_fork_warm, slot_environment
 from autograder.execution.environment import font_files, notebook_server, versions
 from autograder.execution.received import Received, answers_of, ended_in, entries_of, flags_of, number, take
-from autograder.execution.replay import replay_of
+from autograder.execution.replay import left_to_ask, replay_of
 from autograder.execution.rundir import RunFolder
 from autograder.files import write_atomic
 from autograder.handin import MANIFEST
@@ -29,6 +29,7 @@ from autograder.records import FirstError, Flag, Isolation, Question, Run, Secon
 
 _START_S = 180
 _GRACE_S = 30
+_MOST_REPLAYS = 3  # so many functions may end the kernel, one after the other, and the rest is still asked
 _END_S = 2.0  # to end by itself: the CPU time of killed processes is told to nobody
 _HANDIN_FILE = re.compile(r"[A-Za-z_]\w*(\.json|\.npz|/(model\.json|compile\.json|weights\.npz|probe\.npz))", re.ASCII)
 
@@ -68,9 +69,7 @@ def execute(execution: Execution, target: RunFolder, sandbox: Sandbox, on_cell: 
     target.path.parent.mkdir(parents=True, exist_ok=True)
     once = _run_once(execution, sandbox, on_cell)
     run = _conclude(execution, once, replace(sandbox.isolation, start=once.process.start), target.path.name)
-    again = replay_of(execution, run.entries, ended_in(once.received))
-    if again is not None:
-        run = _ask_again(again, run, once.received, sandbox)
+    run = _ask_again(execution, run, once.received, sandbox)
     if run.outcome != "infra_error":  # that one says nothing about the notebook, and must not replace one that does
         _keep(target, run, once.received)
     return run
@@ -99,22 +98,44 @@ def _run_once(execution: Execution, sandbox: Sandbox, on_cell: Callable[[int, in
     return _Once(received, process, ended, time.monotonic() - began)
 
 
-def _ask_again(again: Execution, run: Run, received: Received, sandbox: Sandbox) -> Run:
-    """Runs the sections handed in once more and takes the answers; everything else of it is thrown away."""
-    once = _run_once(again, sandbox, lambda index, count: None)
-    asked = {question.id for question in again.questions}
-    if ended_in(once.received) is None:
-        received.replayed = tuple(answer for answer in answers_of(once.received) if answer.question in asked)
+def _ask_again(execution: Execution, run: Run, received: Received, sandbox: Sandbox) -> Run:
+    """Where the kernel ended too early for some questions, runs the sections handed in again and takes the answers, nothing else.
+
+    Raises MachineError when that fails by fault of the machine: the run would stay without answers that it could have.
+    """
+    ended, usage, asked = ended_in(received), run.usage, set[str]()
+    questions = left_to_ask(execution.questions, answers_of(received)) if ended is None else execution.questions
+    for _ in range(_MOST_REPLAYS):
+        again = replay_of(execution, run.entries, questions, ended)
+        if again is None:
+            break
+        once = _run_once(again, sandbox, lambda index, count: None)
+        outcome, reason, _ = _outcome(again, once.received, once.process, once.ended)
+        if outcome == "infra_error":
+            raise MachineError(f"Functions could not be asked again: {reason}")
+        usage = _with(usage, once)
+        mine = {question.id for question in again.questions}
+        asked |= mine
+        answers = [answer for answer in answers_of(once.received) if answer.question in mine]
+        if ended_in(once.received) is not None:  # its cells end it: one more time would be no better
+            break
+        received.replayed += tuple(answer for answer in answers if answer.asked)
+        questions = left_to_ask(again.questions, answers)
+    if not asked:
+        return run
+    why = "a function ended the notebook when it was called" if ended is None else "the notebook ended before its functions were called"
     got = f"gave {len(received.replayed)} of {len(asked)} answers" if received.replayed else "ended early too"
-    flag = Flag("questions_replayed", f"the notebook ended before its functions were called; a second run of what was handed in {got}")
-    used = run.usage
-    usage = replace(
-        used,
-        wall_s=used.wall_s + once.wall_s,
-        cpu_s=used.cpu_s + once.ended.cpu_s,
-        peak_memory_mib=max(used.peak_memory_mib, once.ended.peak_mib),
+    return replace(run, flags=(*run.flags, Flag("questions_replayed", f"{why}; running again what was handed in {got}")), usage=usage)
+
+
+def _with(usage: Usage, once: _Once) -> Usage:
+    """What was used, with one more process A."""
+    return replace(
+        usage,
+        wall_s=usage.wall_s + once.wall_s,
+        cpu_s=usage.cpu_s + once.ended.cpu_s,
+        peak_memory_mib=max(usage.peak_memory_mib, once.ended.peak_mib),
     )
-    return replace(run, flags=(*run.flags, flag), usage=usage)
 
 
 def _command(execution: Execution) -> Command:

@@ -150,7 +150,7 @@ class Submission:
 
 
 def load_arrays(path: Path, limit: int, keys: tuple[str, ...]) -> list[NDArray[Any]]:
-    """Named arrays of an npz that somebody else wrote: uncompressed, no pickle, at most `limit` bytes (and their headers)."""
+    """Named arrays of numbers of an npz that somebody else wrote: uncompressed, no pickle, at most `limit` bytes (and their headers)."""
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
         if (
@@ -162,6 +162,9 @@ def load_arrays(path: Path, limit: int, keys: tuple[str, ...]) -> list[NDArray[A
         found = [arrays[key] for key in keys]
     if not all(isinstance(array, np.ndarray) for array in found):
         raise ValueError("a member is no array")  # NumPy gives the bytes of whatever else lies in the archive
+    for key, array in zip(keys, found, strict=True):
+        if key != "dtype":  # the name of one
+            wire.check_numeric(array)
     return found
 
 

@@ -243,7 +243,7 @@ class Scored:
         elif isinstance(error, pytest.skip.Exception):
             self.results[name] = ScoredTest(name, "error", f"the grader skipped this test: {error}")
         else:
-            self.results[name] = ScoredTest(name, "error", f"{type(error).__name__}: {error}"[:2000])
+            self.results[name] = ScoredTest(name, "error", f"{type(error).__name__}: {error}"[:2000].encode("utf-8", "replace").decode())
 
 
 def _share_right(outputs: Any, labels: Any) -> float | None:
@@ -256,5 +256,5 @@ def _share_right(outputs: Any, labels: Any) -> float | None:
 
 def failure_message(error: AssertionError) -> str:
     """What the student reads: the message that was given, without pytest's view of the values."""
-    message = str(error).strip()
-    return message[:2000] if message else "This check did not hold."
+    message = str(error).strip()[:2000].encode("utf-8", "replace").decode()  # half a surrogate pair, say, cannot be written
+    return message or "This check did not hold."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -14,16 +15,19 @@ from typing import Any, NoReturn
 import click
 import pytest
 
-from autograder.batch.plan import make_plan, open_sandbox
+from autograder.batch.plan import Plan, make_plan, open_sandbox
 from autograder.batch.regrade import Regraded, regrade
 from autograder.batch.store import Store
 from autograder.cli.grade import finish
 from autograder.cli.options import Common
 from autograder.course.loading import load_course
+from autograder.execution.rundir import RunFolder
 from autograder.gradebook.session import open_gradebook
 from autograder.gradebook.writing import read_manual_scores
+from autograder.grading.custom_models import NeedsExecution
 from autograder.isolation.sandbox import Sandbox
 from autograder.quality.variants import Variant, build_submission
+from autograder.records import Record, Run
 from tests.conftest import autograder, cell_of, edit_notebook
 
 TRUST = "--trust-submissions"
@@ -189,6 +193,27 @@ def test_a_machine_that_fails_while_regrading_leaves_the_record_and_says_so(cour
         finish(common, plan.store.latest("smoke", "tiny"), {each.student: each.failed for each in found if each.failed})
     assert left.value.exit_code == 3
     assert "ada: keeps the old record, the machine failed: " in capsys.readouterr().err
+
+
+def test_records_that_share_a_run_are_regraded_one_after_the_other(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    edit(course / "graders/tiny/test_tiny.py", ".parameters == 7_850", ".parameters == 7_851")
+    settings, paths = load_course(course)
+    plan = make_plan(settings, paths, "tiny", None, Store(paths.state), None, True, lambda _: None)
+    locked: list[bool] = []
+
+    def look(plan: Plan, blank: Record, run: Run, folder: RunFolder, *rest: object, **options: object) -> Record:
+        with (folder.path.parent / ".locks" / folder.path.name).open() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                locked.append(False)
+            except BlockingIOError:
+                locked.append(True)
+        raise NeedsExecution("looked")
+
+    monkeypatch.setattr("autograder.batch.regrade.grade_run", look)
+    found = regrade(plan, ["ada", "bob"], lambda level: open_sandbox(settings, True), None, lambda: None)
+    assert [each.needs_execution for each in found] == ["looked", "looked"]
+    assert locked == [True, True]
 
 
 def test_a_changed_grader_executes_no_student_code(course: Path) -> None:

@@ -160,6 +160,35 @@ def test_a_second_run_that_ends_early_too_changes_nothing(run: Runner) -> None:
     assert folder.answers()["q"].reason == "the notebook had ended before its functions could be called"
 
 
+ENDS = {
+    "ends its process": "os._exit(1)",
+    "cannot be interrupted": "import signal\n    signal.signal(signal.SIGINT, signal.SIG_IGN)\n    while True: pass",
+}
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+def test_a_function_that_ends_the_notebook_costs_no_other_function_its_answers(run: Runner, end: str) -> None:
+    code = f"import os\nfrom autograder.student import hand_in\ndef bad(n):\n    {end}\ndef good(n):\n    return n + 1"
+    questions = tuple(Question(str(index), name, (1,), 5.0) for index, name in enumerate(["good", "bad", "bad", "good"]))
+    result, folder = run("epoch_limit = 7", code, "hand_in(functions=['bad', 'good'])", questions=questions, locked=(2,))
+    assert result.outcome == "completed"
+    assert [flag.detail for flag in result.flags if flag.kind == "questions_replayed"] == [
+        "a function ended the notebook when it was called; running again what was handed in gave 1 of 1 answers"
+    ]
+    answers = folder.answers()
+    assert (answers["0"].value, answers["3"].value) == (2, 2)
+    assert "bad" in str(answers["1"].reason)
+    assert answers["2"].reason == "bad had ended the notebook before its functions could be called"
+
+
+def test_several_functions_that_end_the_notebook_are_left_out_one_after_the_other(run: Runner) -> None:
+    code = "import os\nfrom autograder.student import hand_in\ndef one(n): os._exit(1)\ndef two(n): os._exit(1)\ndef good(n): return n"
+    questions = tuple(Question(name, name, (1,), 5.0) for name in ["one", "two", "good"])
+    _, folder = run("epoch_limit = 7", code, "hand_in(functions=['one', 'two', 'good'])", questions=questions, locked=(2,))
+    assert folder.answers()["good"].value == 1
+    assert folder.answers()["two"].reason == "two ended the whole notebook"
+
+
 def test_a_second_run_that_behaves_otherwise_gains_nothing_but_answers(run: Runner) -> None:
     """It hands in more, hands in something else, prints, and looks for what the first run left."""
     trick = (

@@ -42,6 +42,8 @@ def _header(shape: str) -> bytes:
         lambda path: np.savez_compressed(path, array=np.zeros(3)),
         lambda path: np.savez(path, array=np.array([object()], dtype=object)),
         lambda path: np.savez(path, array=np.zeros(10**6)),
+        lambda path: np.savez(path, array=np.zeros(3, dtype=[("a", "f4")])),
+        lambda path: np.savez(path, array=np.array(["a", "b"])),
         _zip("array.npy", _header("(2**70,)")),
         _zip("array.npy", _header(str((2**50,)))),
         _zip("array.npy", b"no array"),
