@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 import socket
 import time
 from collections.abc import Callable
@@ -95,7 +96,7 @@ class CourseClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill 
             self._process = psutil.Process(self.km.pid)
             await self._run_cells()
             questions = self.session.on_cells_done()
-            self.session.answers = [await self._ask(index, question) for index, question in enumerate(questions)]
+            self.session.answers = [await self._ask(question) for question in questions]
         finally:
             await self._kill()
             if self.kc is not None:
@@ -196,13 +197,14 @@ class CourseClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill 
         else:
             session.ended("kernel_died", cell, "KernelDied", "The Python process ended in this cell.")
 
-    async def _ask(self, index: int, question: dict[str, Any]) -> dict[str, Any]:
+    async def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
         """One question; its answer, or the reason why there is none."""
         if not await self._alive():
             before = f"{self._ended_by} had ended the notebook" if self._ended_by else "the notebook had ended"
             return {"question": question["id"], "reason": f"{before} before its functions could be called", "asked": False}
         self._ended_by = question["function"]  # unless it lives on, and another is asked
-        request, reply = self.session.work / f"question-{index}.json", self.session.work / f"answer-{index}.json"
+        token = secrets.token_hex(8)  # so that nobody can have put a pipe there, at which this process would wait
+        request, reply = self.session.work / f"question-{token}.json", self.session.work / f"answer-{token}.json"
         request.write_text(json.dumps(question), encoding="utf-8")
         code = f"__import__('autograder.execution.questions', fromlist=['answer']).answer({str(request)!r}, {str(reply)!r})"
         message = self.kc.execute(code, silent=True, store_history=False, allow_stdin=False)

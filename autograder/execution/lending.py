@@ -16,6 +16,7 @@ _CALLS = re.compile(r"\b(hand_in|Input)\(")
 
 def load_ipython_extension(shell: Any) -> None:
     """Called by IPython when the kernel starts."""
+    shell.ask_exit = lambda: None  # `exit()` in a cell would end the kernel before the graders' questions
     lender = _Lender(shell.user_ns)
     shell.events.register("pre_run_cell", lender.lend)
     shell.events.register("post_run_cell", lender.take_back)

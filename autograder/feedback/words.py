@@ -223,4 +223,7 @@ def moment(text: str) -> datetime | None:
 def clock(text: str | None, timezone: str) -> str:
     """'12 February 2027, 23:41' in a time zone, for a time as a record has it; empty when it is none."""
     found = moment(text or "")
-    return found.astimezone(ZoneInfo(timezone)).strftime("%d %B %Y, %H:%M").lstrip("0") if found else ""
+    try:
+        return found.astimezone(ZoneInfo(timezone)).strftime("%d %B %Y, %H:%M").lstrip("0") if found else ""
+    except OverflowError:  # the ends of the calendar
+        return ""

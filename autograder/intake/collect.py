@@ -24,6 +24,8 @@ _NOTEBOOK = re.compile(r".+\.ipynb(\.(txt|json))?", re.IGNORECASE | re.DOTALL)  
 _MOST_NOTEBOOKS = 20
 _IGNORED = ("timestamp.txt", "*.ipynb_checkpoints/*", ".DS_Store", "*/.DS_Store", "Thumbs.db", "feedback/*")
 
+_YEARS = (2000, 2200)  # in which a submission can have been made; at the ends of the calendar no time zone can be told
+
 
 @dataclass(frozen=True)
 class Intake:
@@ -115,9 +117,10 @@ def _timestamp(folder: Path) -> str | None:
 
     try:
         found = parse(text, tzinfos=_zone)
-        return str((found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found).isoformat())
-    except (ValueError, OverflowError):  # dateutil's own error is a ValueError; so is a zone of 24 hours, and the year 10,000 overflows
+        moment = found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
+    except Exception:  # dateutil answers odd text with nearly every kind of error
         return None
+    return str(moment.isoformat()) if _YEARS[0] <= moment.year <= _YEARS[1] else None
 
 
 def _zone(name: str, offset: int | None) -> Any:

@@ -7,9 +7,11 @@ What the release version gave is subtracted. Sizes are bytes after compression, 
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 import tokenize
+import warnings
 import zlib
 from collections import Counter
 from collections.abc import Iterable
@@ -27,6 +29,7 @@ _FLAG_SHARE = (
 )  # 1.25 KiB by default: the weights of a small useful model need about 2, right solutions have 0.2 (docs/instructors.md)
 _READ_CHARACTERS = 200_000  # beyond, cells are no longer taken apart: all of their text counts as literal
 _LONG_NAME = 30
+_CHECK = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 _KINDS = (tokenize.STRING, tokenize.NUMBER, tokenize.COMMENT, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING))
 _NO_PYTHON = re.compile(r"(?m)^[ \t]*[%!].*$")
 
@@ -97,11 +100,12 @@ def _literals(source: str) -> list[str]:
     """Strings, numbers, comments and very long names, as written; the whole text where it is no Python."""
     if source.lstrip().startswith("%%"):
         return [source]
+    python = _NO_PYTHON.sub("", source)
     try:
-        tokens = list(tokenize.generate_tokens(io.StringIO(_NO_PYTHON.sub("", source)).readline))
-    except (tokenize.TokenError, SyntaxError):
-        return [source]
-    if any(token.type == tokenize.ERRORTOKEN and token.string.strip() for token in tokens):
+        with warnings.catch_warnings(action="ignore"):
+            compile(python, "cell", "exec", _CHECK)  # first: tokenize takes minutes over a text that does not end
+        tokens = list(tokenize.generate_tokens(io.StringIO(python).readline))
+    except (tokenize.TokenError, SyntaxError, ValueError, RecursionError, MemoryError):
         return [source]
     found = [token.string for token in tokens if token.type in _KINDS or (token.type == tokenize.NAME and len(token.string) > _LONG_NAME)]
     return found + _NO_PYTHON.findall(source)

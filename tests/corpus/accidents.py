@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.corpus.entry import Draft, entry
+from tests.corpus.entry import Draft, code_cell, entry
 
 DATA_ONLY = ("scaled", "total", "curve")
 
@@ -284,3 +284,33 @@ def function_never_defined_because_of_a_typo(draft: Draft) -> None:
 def function_that_raises(draft: Draft) -> None:
     """A function that fails for the arguments of the graders: its points are lost, with the reason."""
     draft.answer("write_double", "def double(n):\n    return n / 0")
+
+
+@entry()
+def exit_in_the_last_cell(draft: Draft) -> None:
+    """`exit()` where somebody was done: the graders' questions are still answered."""
+    draft.notebook["cells"].append(code_cell("exit()"))
+
+
+@entry(outcome="unreadable", unscored=True, says="damaged or cut off")
+def upload_cut_off_within_an_output(draft: Draft) -> None:
+    """1 MB of an HTML output, and then nothing: told at once, though every escaped quote in it could be the start of a text."""
+    draft.data = b'{"nbformat": 4, "cells": [{"cell_type": "code", "outputs": [{"data": {"text/html": ["' + b'<a b=\\"c\\">' * 90_000
+
+
+@entry()
+def time_at_the_end_of_the_calendar(draft: Draft) -> None:
+    """A `timestamp.txt` that no time zone can tell: no time is known, and pages are written."""
+    draft.beside["timestamp.txt"] = b"9999-12-31 23:59:59"
+
+
+@entry()
+def time_that_dateutil_cannot_bear(draft: Draft) -> None:
+    """A `timestamp.txt` at which the library that reads it fails in a way of its own."""
+    draft.beside["timestamp.txt"] = b"24:00" + b"9" * 150 + b" /+"
+
+
+@entry(loses=("double",), flags=("questions_replayed",))
+def one_function_ends_the_notebook(draft: Draft) -> None:
+    """A function that ends its process when it is called: it loses its own points, and no other function does."""
+    draft.answer("write_double", "import os\ndef double(n):\n    os._exit(1)")

@@ -17,6 +17,9 @@ class Shell:
         self.events = self
         self.registered: dict[str, Any] = {}
 
+    def ask_exit(self) -> None:
+        raise AssertionError("the kernel would end")
+
     def register(self, event: str, function: Any) -> None:
         self.registered[event] = function
 
@@ -49,3 +52,9 @@ def test_other_cells_see_only_what_is_theirs() -> None:
     shell = Shell(Input=print)
     load_ipython_extension(shell)
     assert shell.run("x = Input(shape=(784,))") == {"Input": print}
+
+
+def test_exit_in_a_cell_does_not_end_the_kernel() -> None:
+    shell = Shell()
+    load_ipython_extension(shell)
+    shell.ask_exit()

@@ -56,6 +56,9 @@ def test_the_id_depends_on_names_and_bytes_and_on_nothing_else(tmp_path: Path) -
         ("99999999999999999", None),
         ("9999-12-31 23:59 -14:00", None),
         ("2027-01-01T10:00:00+24:00", None),
+        ("24:00" + "9" * 150 + " /+", None),
+        ("9999-12-31 23:59:59", None),
+        ("0001-01-01 00:00:00", None),
     ],
 )
 def test_the_timestamp_is_a_time_or_nothing(tmp_path: Path, text: str, expected: str | None) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from autograder.errors import SubmissionError
+from autograder.intake import literals
 from autograder.intake.literals import check_literals, weigh_own_code
 
 LIMIT = 20 * 1024
@@ -108,3 +109,9 @@ def test_prose_and_pictures_do_not_count_because_code_never_gets_them() -> None:
 def test_megabytes_of_text_are_weighed_as_a_whole() -> None:
     long = "x = 1\n" * 1_000_000
     assert weigh_own_code(_notebook(long), _notebook(STARTER)).cell == "cell 1"
+
+
+def test_a_text_that_does_not_end_is_weighed_in_linear_time() -> None:
+    """Were it cut into tokens, each escaped quote would be tried as its end: minutes for a cell of this size."""
+    source = "x = 1\ny = '" + "\\'" * 90_000
+    assert literals._literals(source) == [source]
