@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from autograder._check_failed import CheckFailed, fail, many, show, show_shape
+from autograder._check_folding import folded
 from autograder.records import LayerDescription, ModelDescription
 
 Indexed = tuple[int, LayerDescription]
@@ -46,8 +47,8 @@ def _units(layer: LayerDescription) -> Any:
 
 
 def expect_layers(model: Any, kinds: Sequence[str]) -> None:
-    """The classes of all layers in order, input layers left out, nested models flattened."""
-    got = [layer.kind for layer in _described(model).layers]
+    """The classes of all layers in order, input layers left out, nested models flattened, activations as layers of their own folded."""
+    got = [layer.kind for layer in folded(_described(model), keep=kinds).layers]
     if got != list(kinds):
         fail("The model", f"has the layers {', '.join(got) or 'none'}", ", ".join(kinds), _layers_reason(got, list(kinds)))
 
@@ -60,8 +61,8 @@ def _layers_reason(got: list[str], kinds: list[str]) -> str:
     return "; ".join([f"{kind} is missing" for kind in missing] + [f"there is a {kind} too many" for kind in extra])
 
 
-def expect_parameters(model: Any, per_layer: Sequence[int] | None = None, total: int | None = None) -> None:
-    """Numbers of parameters; `per_layer` lists only layers that have any."""
+def expect_parameters(model: Any, per_layer: Sequence[int] | None = None, total: int | None = None, at_most: int | None = None) -> None:
+    """Numbers of parameters; `per_layer` lists only layers that have any; `at_most` is a budget for all of them."""
     described = _described(model)
     layers = _numbered(described, "parameters")
     if per_layer is not None:
@@ -72,6 +73,8 @@ def expect_parameters(model: Any, per_layer: Sequence[int] | None = None, total:
                 fail(_named(indexed), f"has {many(got, 'parameter')}", f"{expected:,}", _parameters_reason(indexed[1], expected))
     if total is not None and described.parameters != total:
         fail("The model", f"has {many(described.parameters, 'parameter')}", f"{total:,}")
+    if at_most is not None and described.parameters > at_most:
+        fail("The model", f"has {many(described.parameters, 'parameter')}", f"at most {at_most:,}", _budget_reason(layers))
 
 
 def _expect_count(layers: list[Indexed], expected: int, what: str) -> None:
@@ -101,6 +104,11 @@ def _parameters_reason(layer: LayerDescription, expected: int) -> str:
     return f"is the size of its kernel {show_shape(kernel[:-2])} the right one?" if noun == "filters" else ""
 
 
+def _budget_reason(layers: list[Indexed]) -> str:
+    largest = max(layers, key=lambda each: each[1].parameters)
+    return f"{_named(largest)} alone has {largest[1].parameters:,}".replace("Layer", "layer", 1)
+
+
 def _off_by(got: int, expected: int, noun: str) -> str:
     if abs(got - expected) == 1:
         return f"it has {got} {noun}, one too {'many' if got > expected else 'few'}"
@@ -119,8 +127,11 @@ def expect_units(model: Any, units: Sequence[int]) -> None:
 
 
 def expect_activations(model: Any, activations: Sequence[str]) -> None:
-    """Activations of the layers that have one, in order; a Dense layer without any has 'linear'."""
-    layers = _numbered(_described(model), "activation")
+    """Activations of the layers that have one, in order; a Dense layer without any has 'linear', unless an Activation layer follows it."""
+    described = _described(model)
+    layers = _numbered(described, "activation")
+    if [layer.activation for _, layer in layers] != list(activations):
+        layers = _numbered(folded(described), "activation")
     _expect_count(layers, len(activations), "with an activation")
     for position, (indexed, expected) in enumerate(zip(layers, activations, strict=True), start=1):
         got = indexed[1].activation

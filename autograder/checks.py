@@ -10,6 +10,7 @@ asked for, also a tensor or a sample of a large hand-in. Importing this module i
 """
 
 from autograder._check_classifiers import accuracy, confusion_matrix
+from autograder._check_dropout import expect_dropout
 from autograder._check_failed import CheckFailed
 from autograder._check_models import (
     expect_activations,
@@ -36,6 +37,7 @@ __all__ = [
     "expect_activations",
     "expect_close",
     "expect_compiled",
+    "expect_dropout",
     "expect_dtype",
     "expect_equal",
     "expect_history",

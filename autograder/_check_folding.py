@@ -1,0 +1,33 @@
+"""One spelling for activations: a layer of their own is written into the layer before it. Imported by `autograder._check_models`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from autograder.records import LayerDescription, ModelDescription
+
+_AS_LAYERS = {"ReLU": "relu", "Softmax": "softmax"}  # by themselves, with their defaults, the same as these activations
+
+
+def folded(model: ModelDescription, keep: Collection[str] = ()) -> ModelDescription:
+    """Dense(512) and Activation('relu') become Dense(512, 'relu'), which is the same function; so do ReLU() and Softmax().
+
+    Only a layer without an activation of its own takes one in, and layers of a kind in `keep` stay as they are.
+    """
+    layers: list[LayerDescription] = []
+    for layer in model.layers:
+        activation = None if layer.kind in keep else _only_activation(layer)
+        if activation is not None and layers and layers[-1].activation == "linear":
+            layers[-1] = replace(layers[-1], config={**layers[-1].config, "activation": activation})
+        else:
+            layers.append(layer)
+    return replace(model, layers=tuple(layers))
+
+
+def _only_activation(layer: LayerDescription) -> str | None:
+    """The activation that this layer is, when it is nothing else."""
+    if layer.kind == "Activation":
+        return layer.activation
+    changed = layer.config.get("max_value") is not None or layer.config.get("negative_slope") or layer.config.get("threshold")
+    return None if changed or layer.config.get("axis", -1) != -1 else _AS_LAYERS.get(layer.kind)

@@ -1,0 +1,90 @@
+"""Section 2: what a hidden layer calculates, with NumPy."""
+
+import numpy as np
+import pytest
+
+from autograder.checks import expect_close, expect_shape
+
+CHANCE = np.random.default_rng(31)
+PAIRS = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+ANSWERS = np.array([[0.0], [1.0], [1.0], [0.0]])
+PLACES = {"The hidden weights": (2, 2), "The hidden biases": (2,), "The output weights": (2, 1), "The output biases": (1,)}
+
+
+def two_layers(inputs, hidden, outputs):
+    """Random weights and biases of two dense layers."""
+    return (
+        CHANCE.normal(size=(inputs, hidden)),
+        CHANCE.normal(size=hidden),
+        CHANCE.normal(size=(hidden, outputs)),
+        CHANCE.normal(size=outputs),
+    )
+
+
+def forward(x, w1, b1, w2, b2):
+    return np.maximum(0, x @ w1 + b1) @ w2 + b2
+
+
+WEIGHTS = [two_layers(6, 4, 3), two_layers(2, 5, 1)]
+VALUES = CHANCE.normal(size=(4, 6))
+KEPT = CHANCE.random((4, 6)) > 0.4
+
+
+@pytest.mark.grade_cell("merged_layers")
+@pytest.mark.hint("The weights are multiplied: W = W1 @ W2, in this order.")
+@pytest.mark.ask("merge_layers", WEIGHTS)
+def test_merged_weights(answers):
+    for (w1, _, w2, _), answer in answers:
+        expect_shape(merged(answer)[0], (len(w1), w2.shape[1]), "The merged weights")
+        expect_close(answer[0], w1 @ w2, "The merged weights")
+
+
+@pytest.mark.grade_cell("merged_layers")
+@pytest.mark.hint("The first layer's biases go through the second layer too: b = b1 @ W2 + b2.")
+@pytest.mark.ask("merge_layers", WEIGHTS)
+def test_merged_biases(answers):
+    for (_, b1, w2, b2), answer in answers:
+        expect_close(merged(answer)[1], b1 @ w2 + b2, "The merged biases")
+
+
+def merged(answer):
+    """The answer of merge_layers, which is a pair."""
+    assert isinstance(answer, list), "merge_layers does not return a pair, weights and biases."
+    assert len(answer) == 2, f"merge_layers returns {len(answer)} values, a pair of weights and biases was expected."
+    return answer
+
+
+@pytest.mark.grade_cell("hidden_by_hand")
+@pytest.mark.hint("np.maximum(0, x @ w1 + b1) is the hidden layer; its result goes through w2 and b2, with no relu at the end.")
+@pytest.mark.ask("hidden_network", [(CHANCE.normal(size=(5, 6)), *WEIGHTS[0]), (CHANCE.normal(size=(3, 2)), *WEIGHTS[1])])
+def test_hidden_layer_with_relu(answers):
+    for arguments, answer in answers:
+        expect_close(answer, forward(*arguments), "hidden_network")
+
+
+@pytest.mark.grade_cell("exclusive_or")
+@pytest.mark.hint("First unit: relu(a + b). Second unit: relu(a + b - 1), which is above 0 only when both are on. Then combine the two.")
+def test_exclusive_or_of_two_hidden_units(submission):
+    arrays = submission.value("exclusive_or")
+    assert isinstance(arrays, list), "exclusive_or is not a list of four arrays."
+    assert len(arrays) == 4, f"exclusive_or has {len(arrays)} elements, four arrays were expected."
+    for array, (name, shape) in zip(arrays, PLACES.items(), strict=True):
+        expect_shape(array, shape, name)
+    arrays = [np.asarray(array, dtype="float64") for array in arrays]
+    expect_close(forward(PAIRS, *arrays), ANSWERS, "What your two units answer for the four rows", tolerance=0.01)
+
+
+@pytest.mark.grade_cell("dropout_by_hand")
+@pytest.mark.hint("With training=False the values go through as they are, whatever `kept` says.")
+@pytest.mark.ask("dropout", [(VALUES, 0.2, KEPT, False), (VALUES, 0.5, KEPT, False)])
+def test_dropout_rests_while_predicting(answers):
+    for (values, *_), answer in answers:
+        expect_close(answer, values, "dropout while predicting")
+
+
+@pytest.mark.grade_cell("dropout_by_hand")
+@pytest.mark.hint("What stays is divided by the share that stays, 1 - rate, so that sums keep their size on average.")
+@pytest.mark.ask("dropout", [(VALUES, 0.2, KEPT, True), (VALUES, 0.5, KEPT, True), (VALUES, 0.0, np.ones((4, 6), bool), True)])
+def test_dropout_acts_while_training(answers):
+    for (values, rate, kept, _), answer in answers:
+        expect_close(answer, values * kept / (1 - rate), f"dropout while training, with a rate of {rate}")
