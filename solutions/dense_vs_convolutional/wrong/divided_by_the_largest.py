@@ -1,11 +1,10 @@
-"""Pixels stay between 0 and 255: values are wrong, and both networks meet images scaled otherwise than they were trained on."""
+"""Pixels are divided by the largest value at hand: right for these data, wrong for faint images. Only the hidden tests notice."""
 
-OUTCOME = "cell_error"
-LOSES = {}
+LOSES = {"other_images": 5}
 
 # %% write_arrange
 def as_rows(images):
-    return images.reshape(len(images), -1).astype("float32")
+    return images.reshape(len(images), -1).astype("float32") / images.max()
 
 
 def as_images(images, layout):
