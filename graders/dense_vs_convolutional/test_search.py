@@ -31,7 +31,7 @@ def scores_of(submission, profile):
     """The array (optimizers, folds) of accuracies, as far as it can be one."""
     names, folds = searched(profile)
     expect_shape(submission.sample("fold_scores"), (len(names), folds), "fold_scores")
-    scores = submission.array("fold_scores")
+    scores = submission.array("fold_scores").astype(np.float64)
     expect_range(scores, 0, 1, "fold_scores")
     return scores
 
