@@ -58,5 +58,25 @@ course = Course(
                 ),
             },
         ),
+        Assignment(
+            "dense_vs_convolutional",
+            due="2027-03-26 23:59",
+            resources=Resources(gpus=0.25, memory_gib=4, cpu_fallback=True),
+            limits=Limits(cell="15 min", total="30 min", hand_in_mib=32),
+            profiles={
+                # Fewer than ten epochs make the search brief: three optimizers, two folds.
+                "smoke": Profile(
+                    dataset="digits",
+                    epoch_limit=9,
+                    limits=Limits(cell="60 s", total="120 s"),
+                    curves={"dense_accuracy": Curve({0.75: 0, 0.90: 1}), "convolutional_accuracy": Curve({0.75: 0, 0.88: 1})},
+                ),
+                # not calibrated yet
+                "full": Profile(
+                    dataset="mnist",
+                    curves={"dense_accuracy": Curve({0.95: 0, 0.97: 1}), "convolutional_accuracy": Curve({0.97: 0, 0.985: 1})},
+                ),
+            },
+        ),
     ],
 )

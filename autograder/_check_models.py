@@ -46,9 +46,12 @@ def _units(layer: LayerDescription) -> Any:
     return layer.config.get("units", layer.config.get("filters"))
 
 
-def expect_layers(model: Any, kinds: Sequence[str]) -> None:
-    """The classes of all layers in order, input layers left out, nested models flattened, activations as layers of their own folded."""
-    got = [layer.kind for layer in folded(_described(model), keep=kinds).layers]
+def expect_layers(model: Any, kinds: Sequence[str], besides: Sequence[str] = ()) -> None:
+    """The classes of all layers in order: input layers left out, nested models flattened, activations as layers of their own folded.
+
+    Layers of the kinds in `besides` may stand anywhere.
+    """
+    got = [layer.kind for layer in folded(_described(model), keep=(*kinds, *besides)).layers if layer.kind not in besides]
     if got != list(kinds):
         fail("The model", f"has the layers {', '.join(got) or 'none'}", ", ".join(kinds), _layers_reason(got, list(kinds)))
 

@@ -10,8 +10,8 @@ asked for, also a tensor or a sample of a large hand-in. Importing this module i
 """
 
 from autograder._check_classifiers import accuracy, confusion_matrix
-from autograder._check_dropout import expect_dropout
 from autograder._check_failed import CheckFailed
+from autograder._check_layers import expect_convolutions, expect_dropout, expect_pooling
 from autograder._check_models import (
     expect_activations,
     expect_compiled,
@@ -37,6 +37,7 @@ __all__ = [
     "expect_activations",
     "expect_close",
     "expect_compiled",
+    "expect_convolutions",
     "expect_dropout",
     "expect_dtype",
     "expect_equal",
@@ -45,6 +46,7 @@ __all__ = [
     "expect_one_hot",
     "expect_output_shape",
     "expect_parameters",
+    "expect_pooling",
     "expect_range",
     "expect_shape",
     "expect_units",

@@ -195,7 +195,7 @@ def _input_warning(value: Any, name: str, wanted: Input | None) -> list[str]:
     if shape is None:  # a subclassed model takes what it is given
         return []
     got = tuple(shape[1:]) if isinstance(shape, tuple) else shape
-    if got == wanted.shape:
+    if wanted.fits(got):
         return []
     return [f"⚠ {name} takes inputs of shape {got}, but it will be graded with {wanted.shape}: change its first layer."]
 

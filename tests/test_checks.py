@@ -317,6 +317,12 @@ def test_wrong_layers_have_their_reason(model: ModelDescription, kinds: list[str
     assert words in failure(expect_layers, model, kinds)
 
 
+def test_some_kinds_of_layers_may_stand_anywhere() -> None:
+    reshaped = network(LayerDescription("reshape", "Reshape", {}, (), None), *GOOD.layers)
+    expect_layers(reshaped, ["Dense", "Dense"], besides=["Reshape", "Flatten"])
+    assert "there is a Reshape too many" in failure(expect_layers, reshaped, ["Dense", "Dense"], besides=["Flatten"])
+
+
 @pytest.mark.parametrize(
     ("hidden", "last", "words"),
     [

@@ -85,9 +85,9 @@ def _predict(model: Any, wanted: Input, images: Any) -> np.ndarray[Any, Any]:
 
     expected = tuple(model.input_shape[1:]) if isinstance(model.input_shape, tuple) else model.input_shape
     _check_output(model.output_shape)
-    if not _fits(expected, wanted.shape):
+    if not wanted.fits(expected):
         raise Refused(f"it takes inputs of shape {expected}, {wanted.shape} were expected")
-    parts = (wanted.prepare(images[start : start + _BATCH]) for start in range(0, len(images), _BATCH))
+    parts = (wanted.prepare(images[start : start + _BATCH], expected) for start in range(0, len(images), _BATCH))
     return np.concatenate([keras.ops.convert_to_numpy(model(part, training=False)) for part in parts]).astype(np.float32)
 
 
@@ -100,11 +100,3 @@ def _check_output(shape: Any) -> None:
         raise Refused(
             f"it gives outputs of shape {shape}, at most {MAX_OUTPUT:,} numbers for each image are read (is a last layer missing?)"
         )
-
-
-def _fits(expected: Any, shape: tuple[int, ...]) -> bool:
-    return (
-        isinstance(expected, tuple)
-        and len(expected) == len(shape)
-        and all(have is None or have == want for have, want in zip(expected, shape, strict=True))
-    )

@@ -24,6 +24,11 @@ from autograder.records import HandinEntry, Isolation, ModelDescription, Predict
 from tests.conftest import SAMPLES
 
 
+def convolutional(layout: str) -> list[Any]:
+    layers = keras.layers
+    return [layers.Conv2D(2, (3, 5), data_format=layout), layers.GlobalMaxPooling2D(data_format=layout), layers.Dense(10)]
+
+
 def models() -> dict[str, Any]:
     inputs = keras.Input((784,))
     two = [keras.layers.Dense(10)(inputs), keras.layers.Dense(2)(inputs)]
@@ -35,6 +40,7 @@ def models() -> dict[str, Any]:
         "feature_map": keras.Model(inputs, keras.layers.RepeatVector(100_000)(inputs)),
         "images": keras.Model(image, keras.layers.Dense(10)(keras.layers.Flatten()(image))),
         "half": keras.Sequential([keras.Input((784,)), keras.layers.Dense(10, dtype="bfloat16")]),
+        "channels_first": keras.Sequential([keras.Input((1, 28, 28)), *convolutional("channels_first")]),
     }
 
 
@@ -52,7 +58,7 @@ def test_one_odd_model_never_touches_another(tmp_path: Path, sandbox: Sandbox) -
     (folder.handin / "good/compile.json").write_text("[")
     entries = tuple(HandinEntry(name, "model", 1, name) for name in built)
     run = Run("run", "completed", "", None, entries, (), Isolation(0), Usage(), Seconds(), {}, 0, (), "", "")
-    wanted = tuple(Prediction(name, (784,), (0.0, 1.0)) for name in built)
+    wanted = tuple(Prediction(name, (28, 28, 1) if name == "channels_first" else (784,), (0.0, 1.0)) for name in built)
 
     opened = open_models(folder, run, wanted, split, profile, sandbox, "tensorflow")
 
@@ -68,6 +74,10 @@ def test_one_odd_model_never_touches_another(tmp_path: Path, sandbox: Sandbox) -
         assert predicted["hidden"].shape == (300, 10)
         visible = np.load(split.student / "x_test.npy").reshape(-1, 784) / np.float32(255)
         assert np.allclose(predicted["visible"], built["good"](visible), atol=1e-5)
+    with np.load(opened.folder / f"{wanted[-1].key}.npz") as predicted:  # the same images, with their channels first
+        last = keras.Sequential([keras.Input((28, 28, 1)), *convolutional("channels_last")])
+        last.set_weights(built["channels_first"].get_weights())
+        assert np.allclose(predicted["visible"], last(visible.reshape(-1, 28, 28, 1)), atol=1e-4)
     assert opened.flags == ()
     again = open_models(folder, run, wanted, split, profile, sandbox, "tensorflow")
     assert (again.folder, again.seconds) == (opened.folder, 0.0)

@@ -1,4 +1,4 @@
-"""Checks of dropout rates and of a parameter budget, and activations that are layers of their own."""
+"""A budget of parameters, and activations that are layers of their own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from autograder._check_folding import folded
-from autograder.checks import expect_activations, expect_dropout, expect_layers, expect_parameters
+from autograder.checks import expect_activations, expect_layers, expect_parameters
 from autograder.records import LayerDescription, ModelDescription
 from tests.test_checks import dense, failure, network
 
@@ -23,36 +23,6 @@ def dropout(rate: Any) -> LayerDescription:
 def two_hidden(*rates: Any) -> ModelDescription:
     """784 → 512 → 10 with dropout layers of these rates after the hidden layer."""
     return network(dense("hidden", 784, 512, "relu"), *(dropout(rate) for rate in rates), dense("digits", 512, 10, "softmax"))
-
-
-@pytest.mark.parametrize("rates", [[], [0.2], [0.2, 0.5], [0]])
-def test_right_rates_pass(rates: list[float]) -> None:
-    expect_dropout(two_hidden(*rates), rates)
-
-
-def test_rates_may_miss_by_rounding() -> None:
-    expect_dropout(two_hidden(0.1 + 0.2), [0.3])  # 0.30000000000000004
-
-
-@pytest.mark.parametrize(
-    ("got", "expected", "words"),
-    [
-        ([0.8], [0.2], "The rate of layer 2 'dropout' is 0.8, 0.2 expected: the rate is the share that is dropped, not"),
-        ([0.25], [0.2], "is 0.25, 0.2 expected."),
-        ([20], [0.2], "not a percentage"),
-        ([None], [0.2], "is None, 0.2 expected."),
-        ([True], [0.2], "0.2 expected"),
-        ([], [0.2], "The model has 0 Dropout layers, 1 expected."),
-        ([0.2, 0.2], [0.2], "has 2 Dropout layers (in place 2, 3), 1 expected: one after each hidden layer"),
-        ([0.2], [], "has 1 Dropout layer (in place 2), 0 expected"),
-    ],
-)
-def test_wrong_rates_fail(got: list[Any], expected: list[float], words: str) -> None:
-    assert words in failure(expect_dropout, two_hidden(*got), expected)
-
-
-def test_rates_of_what_is_no_model_fail() -> None:
-    assert "a Keras model expected" in failure(expect_dropout, 3, [0.2])
 
 
 def test_a_budget_is_kept_or_named_with_the_layer_that_costs_most() -> None:

@@ -1,0 +1,106 @@
+"""Step 1: the same images as rows and as pictures, in either layout, and one-hot labels."""
+
+import numpy as np
+import pytest
+
+from autograder import Input
+from autograder.checks import expect_close, expect_dtype, expect_equal, expect_one_hot, expect_shape
+
+ROWS = Input(shape=(784,), range=(0, 1))
+PICTURES = Input(shape=(28, 28, 1), range=(0, 1))
+CHANCE = np.random.default_rng(40)
+FAINT = CHANCE.integers(0, 90, (3, 6, 4), dtype="uint8")
+WIDE = CHANCE.integers(0, 256, (5, 2, 7), dtype="uint8")
+SIZES = [(28, 28), (5, 8), (200, 300)]
+LAYOUTS = ("channels_last", "channels_first")
+
+
+def shape_of_one(height, width, layout):
+    return (1, height, width) if layout == "channels_first" else (height, width, 1)
+
+
+def pictures(sample, count, name):
+    """The sample of pictures, after a look at its shape; both layouts are right."""
+    layout = "channels_first" if tuple(sample.shape[1:]) == (1, 28, 28) else "channels_last"
+    expect_shape(sample, (count, *shape_of_one(28, 28, layout)), name)
+    return sample
+
+
+@pytest.mark.grade_cell("image_shape")
+@pytest.mark.hint("(height, width, 1) or (1, height, width): the one channel stands last or first.")
+@pytest.mark.ask("image_shape", [(*size, layout) for size in SIZES for layout in LAYOUTS])
+def test_both_layouts_have_their_shape(answers):
+    for (height, width, layout), answer in answers:
+        expect_equal(answer, shape_of_one(height, width, layout), f"image_shape({height}, {width}, {layout!r})")
+
+
+@pytest.mark.grade_cell("prepared_images")
+@pytest.mark.hint("as_rows gives (n, 784); as_images gives the shape that image_shape says, with the axis of examples before it.")
+def test_rows_and_pictures_have_their_shapes(submission, visible):
+    expect_shape(submission.sample("x_train_rows"), (None, 784), "x_train_rows")
+    expect_shape(submission.sample("x_test_rows"), (len(visible.x), 784), "x_test_rows")
+    pictures(submission.sample("x_train_images"), None, "x_train_images")
+    pictures(submission.sample("x_test_images"), len(visible.x), "x_test_images")
+
+
+@pytest.mark.grade_cell("prepared_images")
+@pytest.mark.hint("uint8 holds whole numbers only: .astype('float32') makes room for fractions.")
+@pytest.mark.parametrize("name", ["x_train_rows", "x_train_images"])
+def test_images_are_float32(submission, name):
+    expect_dtype(submission.sample(name), "float32", name)
+
+
+@pytest.mark.grade_cell("prepared_images")
+@pytest.mark.hint("Each pixel divided by 255, row after row, in the order in which the images came.")
+def test_test_rows_have_the_right_values(submission, visible):
+    sample = submission.sample("x_test_rows")
+    expect_shape(sample, (len(visible.x), 784), "x_test_rows")
+    expect_close(sample.rows, ROWS.prepare(visible.x[sample.indices]), "x_test_rows", tolerance=1e-5)
+
+
+@pytest.mark.grade_cell("prepared_images")
+@pytest.mark.hint("Each pixel divided by 255, at its place in the picture: reshape the rows, and turn nothing round.")
+def test_test_pictures_have_the_right_values(submission, visible):
+    sample = pictures(submission.sample("x_test_images"), len(visible.x), "x_test_images")
+    expected = PICTURES.prepare(visible.x[sample.indices], tuple(sample.shape[1:]))
+    expect_close(sample.rows, expected, "x_test_images", tolerance=1e-5)
+
+
+@pytest.mark.grade_cell("other_images")
+@pytest.mark.hint("Take the sizes from images.shape, and divide by 255 and not by the largest pixel at hand.")
+@pytest.mark.ask("as_rows", [(FAINT,), (WIDE,)])
+def test_rows_of_images_of_any_size(answers):
+    for images, answer in answers:
+        height, width = images.shape[1:]
+        expected = images.reshape(len(images), height * width).astype("float32") / 255
+        expect_close(answer, expected, f"as_rows of images of {height} × {width} pixels", tolerance=1e-5)
+
+
+@pytest.mark.grade_cell("other_images", weight=2)
+@pytest.mark.hint("image_shape(height, width, layout), with the sizes from images.shape; the argument layout decides, not Keras' setting.")
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.ask("as_images", [(images, layout) for images in (FAINT, WIDE) for layout in LAYOUTS])
+def test_pictures_of_any_size_in_either_layout(answers, layout):
+    for (images, asked), answer in answers:
+        if asked == layout:
+            height, width = images.shape[1:]
+            what = f"as_images of images of {height} × {width} pixels with {layout!r}"
+            expect_shape(answer, (len(images), *shape_of_one(height, width, layout)), what)
+            expect_close(
+                answer, Input(shape=(height, width, 1), range=(0, 1)).prepare(images, tuple(np.shape(answer)[1:])), what, tolerance=1e-5
+            )
+
+
+@pytest.mark.grade_cell("one_hot_labels")
+@pytest.mark.hint("One row for each label, ten columns, and a single 1 in the column that the label names.")
+def test_test_labels_are_one_hot(submission, visible):
+    sample = submission.sample("y_test_ready")
+    expect_shape(sample, (len(visible.y), 10), "y_test_ready")
+    expect_one_hot(sample, 10, "y_test_ready")
+    expect_equal(sample.rows.argmax(axis=1), visible.y[sample.indices], "The digits that y_test_ready stands for")
+
+
+@pytest.mark.grade_cell("one_hot_labels")
+@pytest.mark.hint("The training labels need the same encoding as the test labels.")
+def test_training_labels_are_one_hot(submission):
+    expect_one_hot(submission.sample("y_train_ready"), 10, "y_train_ready")

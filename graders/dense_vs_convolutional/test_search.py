@@ -1,0 +1,144 @@
+"""Step 6: what the search costs, what it has found, and Adadelta with two rates."""
+
+import numpy as np
+import pytest
+
+from autograder import Input
+from autograder.checks import (
+    CheckFailed,
+    accuracy,
+    expect_close,
+    expect_compiled,
+    expect_equal,
+    expect_history,
+    expect_parameters,
+    expect_range,
+    expect_shape,
+)
+
+BRIEF, WHOLE = ["SGD", "Adadelta", "Adam"], ["SGD", "RMSprop", "Adagrad", "Adadelta", "Adam", "Adamax", "Nadam"]
+CLEARLY = 0.15  # so far apart are optimizers of which one has learnt and the other has not
+BY_CHANCE = 0.15
+
+
+def searched(profile):
+    """(optimizers, folds) of the search, by the rule of the notebook's cell `search_size`."""
+    brief = profile.epoch_limit is not None and profile.epoch_limit < 10
+    return (BRIEF, 2) if brief else (WHOLE, 4)
+
+
+def scores_of(submission, profile):
+    """The array (optimizers, folds) of accuracies, as far as it can be one."""
+    names, folds = searched(profile)
+    expect_shape(submission.sample("fold_scores"), (len(names), folds), "fold_scores")
+    scores = submission.array("fold_scores").astype(np.float64)
+    expect_range(scores, 0, 1, "fold_scores")
+    return scores
+
+
+def last_accuracy(submission, what, profile):
+    """Validation accuracy after the last of the three epochs, or of as many as the profile allows."""
+    history = submission.history(what)
+    expect_history(history, epochs=min(3, profile.epoch_limit or 3), keys=["val_accuracy"], what=what)
+    return history.get("val_accuracy", history.get("val_acc"))[-1]
+
+
+@pytest.mark.grade_cell("number_of_fits")
+@pytest.mark.hint("Each candidate is trained once for each fold, and the winner once more on all of them.")
+@pytest.mark.ask("number_of_fits", [(7, 4), (3, 2), (1, 10), (12, 5)])
+def test_fits_are_counted_with_the_last_one(answers):
+    for (candidates, folds), answer in answers:
+        expect_equal(answer, candidates * folds + 1, f"number_of_fits({candidates}, {folds})")
+
+
+@pytest.mark.grade_cell("search_table", weight=2)
+@pytest.mark.hint("One row for each of optimizer_names, one column for each fold, from search.cv_results_['split0_test_score'] and so on.")
+def test_fold_scores_have_a_row_for_each_optimizer(submission, profile):
+    scores = scores_of(submission, profile)
+    if float(np.ptp(scores, axis=1).max()) == 0:
+        raise CheckFailed("Each optimizer has the same score on all folds: are these the means instead of the scores?")
+
+
+@pytest.mark.grade_cell("search_table", weight=2)
+@pytest.mark.hint("At its default rate Adadelta hardly moves in one epoch. Do the rows of fold_scores have the order of optimizer_names?")
+def test_adadelta_lies_clearly_behind_the_winner(submission, profile):
+    names, _ = searched(profile)
+    means = scores_of(submission, profile).mean(axis=1)
+    behind = float(means.max() - means[names.index("Adadelta")])
+    if behind < CLEARLY:
+        raise CheckFailed(
+            f"Adadelta is {behind:.2f} behind the best optimizer, at least {CLEARLY} expected: are the rows in the order of "
+            "optimizer_names, and was every network trained anew at its optimizer's default rate?"
+        )
+
+
+@pytest.mark.grade_cell("search_table", weight=2)
+@pytest.mark.hint("For each optimizer a dictionary with the mean of its row of fold_scores and, by np.std, its deviation.")
+def test_table_has_mean_and_deviation_of_the_fold_scores(submission, profile):
+    names, _ = searched(profile)
+    expected = {
+        name: {"mean": float(row.mean()), "deviation": float(row.std())}
+        for name, row in zip(names, scores_of(submission, profile), strict=True)
+    }
+    expect_close(submission.value("search_table"), expected, "search_table", tolerance=1e-4)
+
+
+@pytest.mark.grade_cell("winner")
+@pytest.mark.hint("The name with the largest mean, as it stands in optimizer_names.")
+def test_winner_has_the_largest_mean(submission, profile):
+    names, _ = searched(profile)
+    expect_equal(submission.value("winner"), names[int(scores_of(submission, profile).mean(axis=1).argmax())], "winner")
+
+
+@pytest.mark.grade_cell("winner")
+@pytest.mark.hint("search.best_estimator_.model_ is the network that was trained last, with the winner's optimizer.")
+def test_winner_network_is_the_dense_one_with_the_winner_as_optimizer(submission, profile):
+    network, names = submission.model("winner_network"), searched(profile)[0]
+    expect_parameters(network, per_layer=[314_000, 40_100, 1_010], total=355_110)
+    best = names[int(scores_of(submission, profile).mean(axis=1).argmax())]
+    expect_compiled(network, optimizer=best, loss="categorical_crossentropy")
+
+
+@pytest.mark.grade_cell("winner")
+@pytest.mark.hint("GridSearchCV trains the winner once more on all folds; take that network from it, after search.fit.")
+@pytest.mark.predict("winner_network", Input(shape=(784,), range=(0, 1)))
+def test_winner_network_is_about_as_good_as_the_table_says(submission, predictions, visible, profile):
+    best, measured = float(scores_of(submission, profile).mean(axis=1).max()), accuracy(predictions.visible, visible.y)
+    if measured < best - BY_CHANCE:
+        raise CheckFailed(
+            f"winner_network reads {measured:.2f} of the test images, its mean score in the search was {best:.2f}: "
+            "is it the network that the search trained last?"
+        )
+
+
+@pytest.mark.grade_cell("adadelta")
+@pytest.mark.hint("compile_network(dense_network(), 'Adadelta') takes the default rate.")
+def test_slow_network_has_the_default_rate(submission, profile):
+    network = submission.model("slow")
+    expect_parameters(network, total=355_110)
+    expect_compiled(network, optimizer="Adadelta", loss="categorical_crossentropy", learning_rate=0.001)
+    last_accuracy(submission, "slow_history", profile)
+
+
+@pytest.mark.grade_cell("adadelta")
+@pytest.mark.hint("keras.optimizers.Adadelta(learning_rate=1.0), given to compile_network as its second argument.")
+def test_fast_network_has_the_rate_of_the_paper(submission, profile):
+    network = submission.model("fast")
+    expect_parameters(network, total=355_110)
+    expect_compiled(network, optimizer="Adadelta", loss="categorical_crossentropy", learning_rate=1.0)
+    last_accuracy(submission, "fast_history", profile)
+
+
+@pytest.mark.grade_cell("adadelta", weight=3)
+@pytest.mark.hint("With the rate 1.0 most digits are read right after three epochs; see that fit trains each network on prepared rows.")
+@pytest.mark.predict("fast", Input(shape=(784,), range=(0, 1)))
+def test_the_fast_network_has_learnt_and_the_history_says_so(submission, predictions, visible, profile):
+    measured = accuracy(predictions.visible, visible.y)
+    slow, fast = (last_accuracy(submission, name, profile) for name in ("slow_history", "fast_history"))
+    if fast - slow < CLEARLY:
+        raise CheckFailed(f"fast_history ends {fast - slow:.2f} above slow_history, at least {CLEARLY} expected: have both the right rate?")
+    if abs(fast - measured) > BY_CHANCE:
+        raise CheckFailed(
+            f"fast_history ends with a validation accuracy of {fast:.2f}, but the network fast reads {measured:.2f} of the test images: "
+            "do both come from the same training?"
+        )

@@ -1,0 +1,56 @@
+"""Step 4: steps in an epoch, and the recipe for both networks."""
+
+import pytest
+
+from autograder import Input
+from autograder.checks import CheckFailed, accuracy, expect_compiled, expect_equal, expect_history, expect_parameters
+
+CURVES = ["loss", "accuracy", "val_loss", "val_accuracy"]
+BY_CHANCE = 0.12  # four standard deviations between the accuracies on 240 and on 300 images
+
+
+def expect_recipe(network, history, what, profile):
+    """Compiled with Adam, trained for the recipe's ten epochs or as many as the profile allows, with a validation part."""
+    expect_compiled(network, optimizer="Adam", loss="categorical_crossentropy", learning_rate=0.001)
+    expect_history(history, epochs=min(10, profile.epoch_limit or 10), keys=CURVES, what=what)
+
+
+def expect_same_network(history, measured, what):
+    """The history ends near the accuracy that the handed-in network has."""
+    said = history.get("val_accuracy", history.get("val_acc"))[-1]
+    if abs(said - measured) > BY_CHANCE:
+        raise CheckFailed(
+            f"{what} ends with a validation accuracy of {said:.2f}, but the network that was handed in reads {measured:.2f} of the test "
+            "images: do both come from the same training?"
+        )
+
+
+@pytest.mark.grade_cell("steps_per_epoch")
+@pytest.mark.hint("Take away what is held out, divide by the batch size, and round up: the last batch may be smaller.")
+@pytest.mark.ask("steps_per_epoch", [(60_000, 12_000, 64), (105, 0, 10), (1_000, 200, 64), (64, 0, 64), (65, 1, 64), (10, 3, 100)])
+def test_steps_are_counted_with_the_last_one(answers):
+    for (examples, held_out, batch_size), answer in answers:
+        expected = -(-(examples - held_out) // batch_size)
+        expect_equal(answer, expected, f"steps_per_epoch({examples}, {held_out}, {batch_size})")
+
+
+@pytest.mark.grade_cell("training")
+@pytest.mark.hint(
+    "compile_network(dense_network()), then fit on rows with batch_size=64, epochs=min(10, epoch_limit), validation_split=0.2."
+)
+@pytest.mark.predict("trained_dense", Input(shape=(784,), range=(0, 1)))
+def test_dense_network_is_trained_by_the_recipe(submission, predictions, visible, profile):
+    network, history = submission.model("trained_dense"), submission.history("dense_history")
+    expect_parameters(network, per_layer=[314_000, 40_100, 1_010], total=355_110)
+    expect_recipe(network, history, "dense_history", profile)
+    expect_same_network(history, accuracy(predictions.visible, visible.y), "dense_history")
+
+
+@pytest.mark.grade_cell("training")
+@pytest.mark.hint("The same as with the dense network, on images instead of rows: x_train_images has the layout that Keras is set to.")
+@pytest.mark.predict("trained_convolutional", Input(shape=(28, 28, 1), range=(0, 1)))
+def test_convolutional_network_is_trained_by_the_recipe(submission, predictions, visible, profile):
+    network, history = submission.model("trained_convolutional"), submission.history("convolutional_history")
+    expect_parameters(network, per_layer=[260, 5_020, 102_720, 3_210], total=111_210)
+    expect_recipe(network, history, "convolutional_history", profile)
+    expect_same_network(history, accuracy(predictions.visible, visible.y), "convolutional_history")
