@@ -15,7 +15,7 @@ import numpy as np
 
 from autograder import wire
 from autograder.inputs import Input
-from autograder.own_classes import own_names, probe
+from autograder.own_classes import in_keras_names, own_names, probe
 from autograder.records import HandinEntry
 
 MANIFEST = "manifest.json"
@@ -147,7 +147,7 @@ def _write_model(model: Any, name: str, folder: Path) -> tuple[str, str, str]:
     target.mkdir(exist_ok=True)
     (target / "probe.npz").unlink(missing_ok=True)  # another model's, handed in by this name before
     try:
-        config = json.loads(json.dumps(keras.saving.serialize_keras_object(model)))
+        config = in_keras_names(json.loads(json.dumps(keras.saving.serialize_keras_object(model))), model)
     except (TypeError, ValueError, NotImplementedError):
         config = None  # a class whose constructor Keras cannot write down
     weights = list(model.weights)

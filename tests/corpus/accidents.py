@@ -284,3 +284,11 @@ def function_never_defined_because_of_a_typo(draft: Draft) -> None:
 def function_that_raises(draft: Draft) -> None:
     """A function that fails for the arguments of the graders: its points are lost, with the reason."""
     draft.answer("write_double", "def double(n):\n    return n / 0")
+
+
+@entry("models")
+def softmax_of_tensorflow(draft: Draft) -> None:
+    """`activation=tf.nn.softmax`, as TensorFlow's own tutorials once wrote it: the same function as Keras' own, all points."""
+    source = draft.cell("train")["source"]
+    assert 'activation="softmax"' in source
+    draft.cell("train")["source"] = "import tensorflow as tf\n" + source.replace('activation="softmax"', "activation=tf.nn.softmax")
