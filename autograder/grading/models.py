@@ -62,6 +62,7 @@ def open_models(
     sandbox: Sandbox,
     backend: str,
     student_code: bool = True,
+    memory_mib: int = _MEMORY_MIB,
 ) -> OpenedModels:
     """What B, and C where it is needed, say of the run's models; from the run's folder when they were asked before.
 
@@ -75,7 +76,7 @@ def open_models(
     began = time.monotonic()
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=target.parent, prefix=".partial-"))
-    opening = _Opening(folder, predictions, split, profile, sandbox, backend, partial)
+    opening = _Opening(folder, predictions, split, profile, sandbox, backend, partial, min(_MEMORY_MIB, memory_mib))
     try:
         opening.open_all([entry.name for entry in run.entries if entry.kind == "model"])
         opening.ask_custom_models(student_code)
@@ -262,7 +263,15 @@ class _Opening:
             if prediction.model not in self.custom:
                 continue
             answer = predict_custom(
-                self.folder, prediction, _images(self.split), self.split.fingerprint, self.profile, self.sandbox, self.backend, student_code
+                self.folder,
+                prediction,
+                _images(self.split),
+                self.split.fingerprint,
+                self.profile,
+                self.sandbox,
+                self.backend,
+                student_code,
+                self.memory_mib,
             )
             self.cpu_s += answer.cpu_s
             if answer.file is None:
