@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from autograder import wire
+from autograder.built_in import NotBuiltIn, Refused, require_built_in
 from autograder.inputs import Input
 from autograder.own_classes import in_keras_names, own_names, probe
 from autograder.records import HandinEntry
@@ -74,7 +75,7 @@ def _hand_in_value(namespace: dict[str, Any], name: str, section: int, folder: P
     except Exception as error:  # whatever a student's object raises while it is looked at is a reason, not a crash
         return _missing(name, section, f"'{name}' could not be handed in: {type(error).__name__}: {error}"[:500])
     entry = HandinEntry(name, kind, section, file)  # type: ignore[arg-type]  # one of EntryKind, as _write_value says
-    own = _own_classes(value, name, folder / name, wanted) if kind == "model" else []
+    own = _beyond_built_in(value, name, folder / name, wanted) if kind == "model" else []
     return entry, [f"✓ {name}: {said}", *_input_warning(value, name, wanted), *own]
 
 
@@ -160,8 +161,8 @@ def _write_model(model: Any, name: str, folder: Path) -> tuple[str, str, str]:
     return "model", name, f"{type(model).__name__} model, {shapes}, {total:,} parameters"
 
 
-def _own_classes(model: Any, name: str, target: Path, wanted: Input | None) -> list[str]:
-    """What to know of a model with classes of one's own; hands in answers to a few examples, to be compared when it is built again."""
+def _beyond_built_in(model: Any, name: str, target: Path, wanted: Input | None) -> list[str]:
+    """What to know of a model that is more than built-in layers; hands in answers to a few examples, to be compared with later ones."""
     config = json.loads((target / "model.json").read_text(encoding="utf-8"))["config"]
     if config is None:
         return [
@@ -169,10 +170,15 @@ def _own_classes(model: Any, name: str, target: Path, wanted: Input | None) -> l
             "(numbers, text, lists), or write a get_config() that returns them."
         ]
     names = sorted(set(own_names(config)))
-    if not names:
+    try:
+        require_built_in(config)
         return []
+    except NotBuiltIn as refusal:
+        why = f" uses {', '.join(names)[:200]}, not built in" if names else f": {refusal}"
+    except Refused as refusal:
+        return [f"⚠ {name} cannot be opened by the graders: {refusal}."]
     answers = probe(model, wanted) if wanted else None
-    said = [f"⚠ {name} uses {', '.join(names)[:200]}, not built in: its predictions can be graded, its architecture cannot."]
+    said = [f"⚠ {name}{why}: its predictions can be graded, its architecture cannot."]
     if wanted and answers is None:
         said.append(f"⚠ {name} does not answer inputs of shape {wanted.shape}, with which it will be graded.")
     if answers is not None and answers.nbytes <= wire.ARRAY_BYTES:

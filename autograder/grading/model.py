@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from autograder.built_in import NotBuiltIn, Refused
 from autograder.description import describe, describe_compile
 from autograder.grading.asking import MAX_OUTPUT, NO_ROWS
-from autograder.grading.opening import NotBuiltIn, Refused, read_config, read_weights, rebuild
+from autograder.grading.opening import read_config, read_weights, rebuild
 from autograder.inputs import Input
 from autograder.isolation.caller import Caller
 from autograder.isolation.channel import FrameWriter
@@ -88,9 +89,10 @@ def _short(error: Exception) -> str:
 
 
 def _no_architecture(name: str, refusal: NotBuiltIn) -> str:
+    claim, cure = (", and a class can claim anything of itself", "Keras' own") if refusal.own else ("", "other")
     return (
-        f"The architecture of '{name}' cannot be graded: {refusal}, and a class can claim anything of itself. "
-        "Build it from Keras' own layers (Sequential or functional); for cells about its predictions it may stay as it is."
+        f"The architecture of '{name}' cannot be graded: {refusal}{claim}. "
+        f"Build it from {cure} layers (Sequential or functional); for cells about its predictions it may stay as it is."
     )
 
 

@@ -28,7 +28,7 @@ from autograder.isolation.servers import ServerKind
 from autograder.records import Flag, Prediction, Run, from_json, to_json
 
 _FILES = ("model.json", "compile.json", "weights.npz")
-# The flag of a model that was built from the student's own classes.
+# The flag of a model that has more than built-in layers.
 CUSTOM_MODEL = "custom_model"
 _PRELOAD = ("keras", "keras.layers", "autograder.grading.model")
 _MEMORY_MIB = 4096
@@ -279,7 +279,7 @@ class _Opening:
                 continue
             shutil.copyfile(answer.file, self.target / f"{prediction.key}.npz")
             unsteady = f"; for {answer.differing} images its answers were not always the same" if answer.differing else ""
-            detail = f"'{prediction.model}' was built from the student's own classes, and only its predictions were graded{unsteady}"
+            detail = f"'{prediction.model}' is more than built-in layers, and only its predictions were graded{unsteady}"
             self.flags.append(Flag(CUSTOM_MODEL, detail))
 
 

@@ -193,6 +193,13 @@ def test_hand_in_says_what_can_be_graded(ask: Ask, tmp_path: Path) -> None:
     assert ask(RIGHT["a subclassed model"]).said[1:] == [only.format("Net")]
 
 
+def test_hand_in_and_graders_say_the_same_of_keras_own_layers_that_are_not_on_the_list(ask: Ask) -> None:
+    why = "it uses 'Lambda' ('keras.layers'), which is not among the layers that can be graded"
+    asked = ask("model = keras.Sequential([keras.Input((784,)), layers.Lambda(lambda x: x * 2), layers.Dense(10)])")
+    assert asked.said[1:] == [f"⚠ model: {why}: its predictions can be graded, its architecture cannot."]
+    assert asked.refusal.startswith(f"The architecture of 'model' cannot be graded: {why}. Build it from other layers")
+
+
 def test_where_there_are_no_namespaces_too(ask: Ask, course: tuple[SealedSplit, RunProfile]) -> None:
     if not examined(1).holds:
         pytest.skip(f"no isolation level 1 here: {examined(1).obstacle}")
