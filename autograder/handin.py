@@ -21,9 +21,14 @@ from autograder.records import HandinEntry
 
 MANIFEST = "manifest.json"
 
+# For all hand-ins together, where nobody says how much is accepted: the default of a course; and for the manifest, of that.
+_ACCEPTED = 16 * 2**20
+_MANIFEST_BYTES = 64 * 1024
+
 # Functions as their hand-in cell saw them, by name; the questions are asked of these objects.
 FUNCTIONS: dict[str, Any] = {}
 _entries: dict[str, HandinEntry] = {}
+_sizes: dict[str, int] = {}
 _sections: list[tuple[str, ...]] = []
 
 
@@ -76,7 +81,30 @@ def _hand_in_value(namespace: dict[str, Any], name: str, section: int, folder: P
         return _missing(name, section, f"'{name}' could not be handed in: {type(error).__name__}: {error}"[:500])
     entry = HandinEntry(name, kind, section, file)  # type: ignore[arg-type]  # one of EntryKind, as _write_value says
     own = _beyond_built_in(value, name, folder / name, wanted) if kind == "model" else []
+    over = _over_the_limit(name, folder)
+    if over and "AUTOGRADER_HANDIN" in os.environ:
+        for path in _files_of(name, folder):
+            path.unlink()
+        return _missing(name, section, f"{over}. Fewer parameters or smaller types make it smaller")
+    own += [f"⚠ {over}, unless your course accepts more."] if over else []
     return entry, [f"✓ {name}: {said}", *_input_warning(value, name, wanted), *own]
+
+
+def _over_the_limit(name: str, folder: Path) -> str:
+    """Why this hand-in, after all those before it, is more than is accepted; nothing where it is not."""
+    limit = int(os.environ.get("AUTOGRADER_HANDIN_BYTES") or _ACCEPTED)
+    _sizes[name] = sum(path.stat().st_size for path in _files_of(name, folder))
+    others = sum(_sizes.values()) - _sizes[name]
+    if others + _sizes[name] <= limit - min(_MANIFEST_BYTES, limit // 16):
+        return ""
+    before = f", and what was handed in before it {others:,}" if others else ""
+    return f"'{name}' takes {_sizes.pop(name):,} bytes{before}: no more than {limit:,} are accepted in all"
+
+
+def _files_of(name: str, folder: Path) -> list[Path]:
+    """What lies in the folder for one hand-in."""
+    found = [folder / f"{name}.json", folder / f"{name}.npz", *(folder / name).glob("*")]
+    return [path for path in found if path.is_file()]
 
 
 def _undefined(name: str) -> str:
