@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from autograder.own_classes import in_keras_names
 from autograder.records import CompileDescription, LayerDescription, ModelDescription, WeightDescription
 
 
@@ -48,7 +49,7 @@ def _describe_layer(layer: Any) -> LayerDescription:
     return LayerDescription(
         name=str(layer.name),
         kind=type(layer).__name__,
-        config=_plain(layer.get_config()),
+        config=in_keras_names(_plain(layer.get_config()), layer),
         weights=tuple(
             WeightDescription(str(weight.name), tuple(int(side) for side in weight.shape), bool(weight.trainable))
             for weight in layer.weights

@@ -14,15 +14,21 @@ from typing import Any
 import numpy as np
 
 from autograder import wire
+from autograder.built_in import NotBuiltIn, Refused, require_built_in
 from autograder.inputs import Input
-from autograder.own_classes import own_names, probe
+from autograder.own_classes import in_keras_names, own_names, probe
 from autograder.records import HandinEntry
 
 MANIFEST = "manifest.json"
 
+# For all hand-ins together, where nobody says how much is accepted: the default of a course; and for the manifest, of that.
+_ACCEPTED = 16 * 2**20
+_MANIFEST_BYTES = 64 * 1024
+
 # Functions as their hand-in cell saw them, by name; the questions are asked of these objects.
 FUNCTIONS: dict[str, Any] = {}
 _entries: dict[str, HandinEntry] = {}
+_sizes: dict[str, int] = {}
 _sections: list[tuple[str, ...]] = []
 
 
@@ -74,8 +80,31 @@ def _hand_in_value(namespace: dict[str, Any], name: str, section: int, folder: P
     except Exception as error:  # whatever a student's object raises while it is looked at is a reason, not a crash
         return _missing(name, section, f"'{name}' could not be handed in: {type(error).__name__}: {error}"[:500])
     entry = HandinEntry(name, kind, section, file)  # type: ignore[arg-type]  # one of EntryKind, as _write_value says
-    own = _own_classes(value, name, folder / name, wanted) if kind == "model" else []
+    own = _beyond_built_in(value, name, folder / name, wanted) if kind == "model" else []
+    over = _over_the_limit(name, folder)
+    if over and "AUTOGRADER_HANDIN" in os.environ:
+        for path in _files_of(name, folder):
+            path.unlink()
+        return _missing(name, section, f"{over}. Fewer parameters or smaller types make it smaller")
+    own += [f"⚠ {over}, unless your course accepts more."] if over else []
     return entry, [f"✓ {name}: {said}", *_input_warning(value, name, wanted), *own]
+
+
+def _over_the_limit(name: str, folder: Path) -> str:
+    """Why this hand-in, after all those before it, is more than is accepted; nothing where it is not."""
+    limit = int(os.environ.get("AUTOGRADER_HANDIN_BYTES") or _ACCEPTED)
+    _sizes[name] = sum(path.stat().st_size for path in _files_of(name, folder))
+    others = sum(_sizes.values()) - _sizes[name]
+    if others + _sizes[name] <= limit - min(_MANIFEST_BYTES, limit // 16):
+        return ""
+    before = f", and what was handed in before it {others:,}" if others else ""
+    return f"'{name}' takes {_sizes.pop(name):,} bytes{before}: no more than {limit:,} are accepted in all"
+
+
+def _files_of(name: str, folder: Path) -> list[Path]:
+    """What lies in the folder for one hand-in."""
+    found = [folder / f"{name}.json", folder / f"{name}.npz", *(folder / name).glob("*")]
+    return [path for path in found if path.is_file()]
 
 
 def _undefined(name: str) -> str:
@@ -147,7 +176,7 @@ def _write_model(model: Any, name: str, folder: Path) -> tuple[str, str, str]:
     target.mkdir(exist_ok=True)
     (target / "probe.npz").unlink(missing_ok=True)  # another model's, handed in by this name before
     try:
-        config = json.loads(json.dumps(keras.saving.serialize_keras_object(model)))
+        config = in_keras_names(json.loads(json.dumps(keras.saving.serialize_keras_object(model))), model)
     except (TypeError, ValueError, NotImplementedError):
         config = None  # a class whose constructor Keras cannot write down
     weights = list(model.weights)
@@ -160,8 +189,8 @@ def _write_model(model: Any, name: str, folder: Path) -> tuple[str, str, str]:
     return "model", name, f"{type(model).__name__} model, {shapes}, {total:,} parameters"
 
 
-def _own_classes(model: Any, name: str, target: Path, wanted: Input | None) -> list[str]:
-    """What to know of a model with classes of one's own; hands in answers to a few examples, to be compared when it is built again."""
+def _beyond_built_in(model: Any, name: str, target: Path, wanted: Input | None) -> list[str]:
+    """What to know of a model that is more than built-in layers; hands in answers to a few examples, to be compared with later ones."""
     config = json.loads((target / "model.json").read_text(encoding="utf-8"))["config"]
     if config is None:
         return [
@@ -169,10 +198,15 @@ def _own_classes(model: Any, name: str, target: Path, wanted: Input | None) -> l
             "(numbers, text, lists), or write a get_config() that returns them."
         ]
     names = sorted(set(own_names(config)))
-    if not names:
+    try:
+        require_built_in(config)
         return []
+    except NotBuiltIn as refusal:
+        why = f" uses {', '.join(names)[:200]}, not built in" if names else f": {refusal}"
+    except Refused as refusal:
+        return [f"⚠ {name} cannot be opened by the graders: {refusal}."]
     answers = probe(model, wanted) if wanted else None
-    said = [f"⚠ {name} uses {', '.join(names)[:200]}, not built in: its predictions can be graded, its architecture cannot."]
+    said = [f"⚠ {name}{why}: its predictions can be graded, its architecture cannot."]
     if wanted and answers is None:
         said.append(f"⚠ {name} does not answer inputs of shape {wanted.shape}, with which it will be graded.")
     if answers is not None and answers.nbytes <= wire.ARRAY_BYTES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from autograder.inputs import Input
 
 _PROBES = 4
+# `activation=tf.nn.softmax` stands in tutorials of TensorFlow's own, and is written down by the name that the function has inside.
+_OF_TENSORFLOW = {"softmax_v2": "softmax", "log_softmax_v2": "log_softmax", "swish": "silu"}
 
 
 def own_names(config: Any) -> Iterator[str]:
@@ -21,6 +24,32 @@ def own_names(config: Any) -> Iterator[str]:
             yield inner.rpartition(">")[2]
         elif isinstance(name, str) and not name.startswith("__") and not str(each.get("module") or "").startswith("keras"):
             yield name
+
+
+def in_keras_names(config: Any, layer: Any) -> Any:
+    """The configuration, changed in place: TensorFlow's activations by the names of Keras' own, which are the same functions.
+
+    `layer`: the layer or model itself, whose functions show that they are TensorFlow's; a student's own may be called `swish` as well.
+    """
+    try:
+        used = [function for each in layer._flatten_layers() for function in _activations(each)]
+    except Exception:  # a student's class raises what it likes
+        return config
+    others = {name for name, module in used if not module.startswith("tensorflow.")}
+    known = {name for name, _ in used if name in _OF_TENSORFLOW} - others
+    for each in list(dictionaries(config)):
+        for key, value in each.items():
+            if isinstance(value, dict) and value.get("class_name") == "function" and value.get("config") in known:
+                each[key] = _OF_TENSORFLOW[value["config"]]
+    return config
+
+
+def _activations(layer: Any) -> Iterator[tuple[str, str]]:
+    """Name and module of the functions that a layer applies to its outputs."""
+    for key in ("activation", "recurrent_activation"):
+        function = getattr(layer, key, None)
+        if isinstance(function, types.FunctionType):
+            yield function.__name__, str(function.__module__)
 
 
 def dictionaries(value: Any) -> Iterator[dict[str, Any]]:

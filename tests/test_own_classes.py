@@ -8,8 +8,9 @@ import keras
 import numpy as np
 import pytest
 
+from autograder.description import describe
 from autograder.inputs import Input
-from autograder.own_classes import own_names, probe, remember_arguments
+from autograder.own_classes import in_keras_names, own_names, probe, remember_arguments
 
 
 def my_loss(true: Any, predicted: Any) -> Any:
@@ -48,6 +49,27 @@ def model_of(*layers: Any) -> Any:
 )
 def test_own_names_are_those_of_the_model_and_not_of_its_compile_settings(layers: list[Any], names: set[str]) -> None:
     assert set(own_names(keras.saving.serialize_keras_object(model_of(*layers)))) == names
+
+
+def swish(x: Any) -> Any:
+    return 2 * x
+
+
+def test_activations_of_tensorflow_have_keras_names() -> None:
+    """As B reads them and as a check in the notebook sees them; a function of one's own keeps its name."""
+    tf = pytest.importorskip("tensorflow")
+    inner = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4, activation=tf.nn.silu)])
+    model = keras.Sequential([keras.Input((4,)), inner, keras.layers.Dense(2), keras.layers.Activation(tf.nn.softmax)])
+    config = in_keras_names(keras.saving.serialize_keras_object(model), model)
+    assert set(own_names(config)) == set()
+    assert [layer.config.get("activation") for layer in describe(model).layers] == ["silu", "linear", "softmax"]
+    again = keras.saving.deserialize_keras_object(config)
+    again.set_weights(model.get_weights())
+    example = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
+    assert np.allclose(model(example), again(example), atol=1e-6)
+
+    mine = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, activation=swish), keras.layers.Dense(2, activation=tf.nn.silu)])
+    assert set(own_names(in_keras_names(keras.saving.serialize_keras_object(mine), mine))) == {"swish"}
 
 
 class Net(keras.Model):

@@ -14,6 +14,7 @@ from autograder.execution.devices import Slot
 from autograder.execution.run import Execution, execute
 from autograder.execution.rundir import RunFolder
 from autograder.files import write_atomic
+from autograder.grading.memory import process_memory_mib
 from autograder.grading.models import CUSTOM_MODEL, open_models
 from autograder.grading.scoring import score_run
 from autograder.grading.signals import KINDS, signals
@@ -188,8 +189,11 @@ def _scoring(plan: Plan, run: Run, folder: RunFolder, sandbox: Sandbox, student_
         return from_json(Scoring, kept.read_bytes()), _Spent()
     except (OSError, ValueError):
         pass
-    opened = open_models(folder, run, plan.declarations.predictions, plan.split, plan.profile, sandbox, plan.backend, student_code)
-    scoring, seconds, cpu_s = score_run(folder, run, opened.folder, plan.graders, plan.split, plan.profile, plan.assignment.id, sandbox)
+    memory = process_memory_mib(plan.assignment.resources)
+    opened = open_models(folder, run, plan.declarations.predictions, plan.split, plan.profile, sandbox, plan.backend, student_code, memory)
+    scoring, seconds, cpu_s = score_run(
+        folder, run, opened.folder, plan.graders, plan.split, plan.profile, plan.assignment.id, sandbox, memory
+    )
     scoring = replace(scoring, flags=opened.flags)
     if not scoring.problems and all(test.outcome != "error" for test in scoring.tests):
         write_atomic(kept, to_json(scoring))

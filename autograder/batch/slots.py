@@ -12,6 +12,7 @@ from autograder.batch.machine import Device, Machine
 from autograder.course.settings import Resources
 from autograder.errors import UsageError
 from autograder.execution.devices import Slot
+from autograder.grading.memory import process_memory_mib
 
 # What CUDA and its libraries take of a GPU for each process, beside what the backend allocates. An estimate, from the 300 to 500 MiB
 # that are usually reported; benchmarks/bench_gpu.py measures it where there is a GPU.
@@ -19,6 +20,8 @@ CONTEXT_MIB = 600
 _LEAST_GPU_MIB = 512
 # For this command, its fork servers, and what they share with their forks.
 _OWN_MIB = 1024
+# For what the command holds of one submission: a file of predictions on its way to the graders is the largest.
+_EACH_MIB = 128
 
 
 class SlotsClosed(Exception):
@@ -99,11 +102,11 @@ def _refuse_what_cannot_be(machine: Machine, resources: Resources) -> None:
 
 def _room(machine: Machine, resources: Resources) -> tuple[int, str]:
     """How many submissions fit at the same time, and what is used up then."""
-    memory = max(1, (machine.memory_mib - _OWN_MIB) // _memory_mib(resources))
-    rooms = [(memory, f"each may use {resources.memory_gib:g} GiB of memory, and the machine has {machine.memory_mib / 1024:.1f}")]
+    each = max(_memory_mib(resources), process_memory_mib(resources))
+    memory = max(1, (machine.memory_mib - _OWN_MIB) // (_EACH_MIB + each))
+    rooms = [(memory, f"each may use {each / 1024:g} GiB of memory, and the machine has {machine.memory_mib / 1024:.1f}")]
     if devices := _usable(machine, resources):
-        each = f"each uses {resources.gpus:g} of a GPU"
-        rooms.append((len(devices) * _shares(resources), f"{each}, and the machine has {len(devices)}"))
+        rooms.append((len(devices) * _shares(resources), f"each uses {resources.gpus:g} of a GPU, and the machine has {len(devices)}"))
     return min(rooms)
 
 

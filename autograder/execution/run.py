@@ -149,6 +149,7 @@ def _command(execution: Execution) -> Command:
             "AUTOGRADER_ASSIGNMENT": execution.assignment,
             "AUTOGRADER_DATA_DIR": str(execution.student_data.absolute()),
             "AUTOGRADER_ANSWERS": profile.answers or "",
+            "AUTOGRADER_HANDIN_BYTES": str(profile.limits.hand_in_bytes),
             "AUTOGRADER_SAMPLE_LIMIT": str(profile.sample_limit or ""),
             **slot_environment(slot, execution.backend),
         },

@@ -9,7 +9,7 @@ from __future__ import annotations
 import builtins
 import math
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,10 +20,12 @@ SEVERAL_OUTPUTS = "it has several outputs; one is needed"
 NO_NUMBERS = "its answers are no numbers"
 NO_ROWS = "it does not give one answer for each image"
 TOO_MANY_NUMBERS = f"it gives more than {MAX_OUTPUT:,} numbers for each image (is a last layer missing?)"
+OTHER_SHAPES = "its answers do not always have the same shape"
 _SENTENCES = (SEVERAL_OUTPUTS, NO_NUMBERS, NO_ROWS, TOO_MANY_NUMBERS)
 _BATCHES = (500, 187)
 _REPEATED = 0.1
 _TOLERANCE = 0.01  # of the largest number of an answer: what half precision loses when it sums in another order
+_BLOCK = 2**18  # numbers that are compared at a time: 1,000 for each of 20,000 images, twice, would take the command's memory
 _STEADY = 0.005  # a step function may fall on either side of its step, when sums differ in the last digit
 
 
@@ -73,21 +75,28 @@ def known_reason(said: object) -> str:
     return f"it raises {raised} for some images, and did not for one of zeros alone"
 
 
-def settle(count: int, orders: Sequence[Order], answers: Sequence[Sequence[NDArray[np.float32]]]) -> tuple[NDArray[np.float32], int]:
+def settle(
+    count: int, orders: Sequence[Order], answers: Sequence[NDArray[np.float32]], room: Callable[..., NDArray[np.float32]] = np.empty
+) -> tuple[NDArray[np.float32], int]:
     """Answers (count, …) in the images' own order, and for how many images they are not always the same. Raises NoPredictions.
 
-    `answers`: for each order its batches. The first answer to an image is the one that counts.
+    `answers`: one array for each order, in that order. The first answer to an image is the one that counts. All of it is looked at block
+    by block, so the arrays may be files; `room(shape, dtype)` gives the array that is returned.
     """
-    if len({batch.shape[1:] for batches in answers for batch in batches}) != 1:
-        raise NoPredictions("its answers do not always have the same shape")
-    asked = [np.concatenate(batches) for batches in answers]
-    finite = sum(int((~np.isfinite(part).reshape(len(part), -1).all(axis=1)).sum()) for part in asked)
-    if finite:
+    if len({given.shape[1:] for given in answers}) != 1:
+        raise NoPredictions(OTHER_SHAPES)
+    rows = max(1, _BLOCK // max(1, math.prod(answers[0].shape[1:])))
+    if not all(np.isfinite(given[part]).all() for given in answers for part in _blocks(len(given), rows)):
         raise NoPredictions("some of its answers are NaN or infinite (did the loss grow without limit while training?)")
-    settled = asked[0][np.unique(orders[0].rows, return_index=True)[1]]
+    first = np.unique(orders[0].rows, return_index=True)[1]
+    settled = room((count, *answers[0].shape[1:]), np.float32)
+    for part in _blocks(count, rows):
+        settled[part] = answers[0][first[part]]
     unsteady = np.zeros(count, bool)
-    for order, given in zip(orders, asked, strict=True):
-        unsteady[order.rows[_differ(given, settled[order.rows])]] = True
+    for order, given in zip(orders, answers, strict=True):
+        for part in _blocks(len(given), rows):
+            asked = order.rows[part]
+            unsteady[asked[_differ(given[part], settled[asked])]] = True
     differing = int(unsteady.sum())
     if differing > _STEADY * count:
         raise NoPredictions(
@@ -95,6 +104,10 @@ def settle(count: int, orders: Sequence[Order], answers: Sequence[Sequence[NDArr
             "image alone: not on chance (is Dropout called with training=True?), nor on the other images of its batch"
         )
     return settled, differing
+
+
+def _blocks(length: int, rows: int) -> Iterator[slice]:
+    return (slice(start, min(start + rows, length)) for start in range(0, length, rows))
 
 
 def _differ(given: NDArray[np.float32], first: NDArray[np.float32]) -> NDArray[np.bool_]:

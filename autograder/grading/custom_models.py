@@ -6,11 +6,15 @@ Only what comes back in the same way from two processes that share nothing is ke
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
+import re
+import signal
+import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +27,20 @@ from autograder.execution.devices import Slot, may_fork_warm, slot_environment
 from autograder.execution.environment import code_digest, server_kind, versions
 from autograder.execution.rundir import RunFolder
 from autograder.files import digest, digest_files, write_atomic
-from autograder.grading.asking import MAX_OUTPUT, NoPredictions, Order, known_reason, read_answers, secret_orders, settle
+from autograder.grading.asking import MAX_OUTPUT, OTHER_SHAPES, NoPredictions, Order, known_reason, read_answers, secret_orders, settle
 from autograder.isolation.channel import ChannelError, ChannelTimeout, Frame, FrameReader
-from autograder.isolation.sandbox import Caps, Command, Process, Sandbox
+from autograder.isolation.sandbox import Caps, Command, Ended, Process, Sandbox
 from autograder.isolation.servers import ServerKind
 from autograder.records import Prediction
 
 _FILES = ("model.json", "weights.npz", "probe.npz")
 _PRELOAD = ("keras", "keras.layers", "autograder.grading.custom")
-_CAPS = Caps(memory_mib=4096, processes=256, disk_mib=256, cpu_s=600 * (os.cpu_count() or 1))
+_CPU_S = 300  # for each of the two processes; an honest model takes a few
+_CAPS = Caps(memory_mib=4096, processes=256, disk_mib=256, cpu_s=_CPU_S)
 _START_S = 180
-_DEADLINE_S = 300
+_DEADLINE_S = 600
 _END_S = 2.0
+_BUSY = 2.0  # processes for each core: where less wait, a process gets enough of it
 _FRAME_BYTES = 10_000
 
 
@@ -69,6 +75,7 @@ def predict_custom(
     sandbox: Sandbox,
     backend: str,
     execute: bool,
+    memory_mib: int,
 ) -> CustomAnswer:
     """The predictions of one model with classes of its own; as kept where it was asked before.
 
@@ -84,22 +91,27 @@ def predict_custom(
         raise NeedsExecution(f"model '{prediction.model}' has classes of its own, and its predictions are not kept")
     parts = {name: np.load(path, mmap_mode="r") for name, path in images.items()}
     whole, cpu_s = np.concatenate(list(parts.values())), 0.0
-    asked = _Asked(folder, prediction, profile, sandbox, backend)
+    asked = _Asked(folder, prediction, profile, sandbox, backend, replace(_CAPS, memory_mib=min(_CAPS.memory_mib, memory_mib)))
     place.mkdir(parents=True, exist_ok=True)
     try:
-        orders, answers = secret_orders(len(whole)), []
-        for order in orders:
-            answered, spent = asked.ask(whole, order)
-            answers.append(answered)
-            cpu_s += spent
-        settled, differing = settle(len(whole), orders, answers)
+        with tempfile.TemporaryDirectory(dir=place, prefix=".asking-") as answering:
+            orders, answers = secret_orders(len(whole)), []
+            for number, order in enumerate(orders):
+                answered, spent = asked.ask(whole, order, Path(answering, f"answers-{number}"))
+                answers.append(answered)
+                cpu_s += spent
+            settled, differing = settle(len(whole), orders, answers, functools.partial(_on_disk, Path(answering, "settled")))
+            with (place / "predictions.npz").open("wb") as stream:
+                np.savez(stream, hidden=settled[: len(parts["hidden"])], visible=settled[len(parts["hidden"]) :])
     except NoPredictions as problem:
         write_atomic(place / "said.json", json.dumps({"reason": str(problem)[:1000], "differing": 0}))
         return CustomAnswer(None, str(problem)[:1000], cpu_s=cpu_s)
-    with (place / "predictions.npz").open("wb") as stream:
-        np.savez(stream, hidden=settled[: len(parts["hidden"])], visible=settled[len(parts["hidden"]) :])
     write_atomic(place / "said.json", json.dumps({"reason": "", "differing": differing}))
     return CustomAnswer(place / "predictions.npz", "", differing, cpu_s)
+
+
+def _on_disk(file: Path, shape: tuple[int, ...], dtype: Any) -> NDArray[np.float32]:
+    return np.memmap(file, dtype, "w+", shape=shape)
 
 
 def _read(place: Path) -> CustomAnswer | None:
@@ -120,48 +132,60 @@ class _Asked:
     profile: RunProfile
     sandbox: Sandbox
     backend: str
+    caps: Caps
 
-    def ask(self, images: NDArray[Any], order: Order) -> tuple[list[NDArray[np.float32]], float]:
-        """A new process's answers, batch by batch, and its CPU seconds. Raises NoPredictions or MachineError."""
+    def ask(self, images: NDArray[Any], order: Order, file: Path) -> tuple[NDArray[np.float32], float]:
+        """A new process's answers in the order asked, kept in a file, and its CPU seconds. Raises NoPredictions or MachineError."""
         slot = Slot()
         command = Command(
             module="autograder.grading.custom",
             server=custom_server(self.backend),
             environment=slot_environment(slot, self.backend),
-            caps=_CAPS,
+            caps=self.caps,
             cold=may_fork_warm(slot, self.backend),
         )
+        before = MachineState.now()
         process = self.sandbox.start(command)
         reader = process.reader(len(order.rows) * (4 * MAX_OUTPUT + _FRAME_BYTES))
-        answers: list[NDArray[np.float32]] = []
-        problem = ""
+        problem, slow = "", False
+        shapes: set[tuple[int, ...]] = set()
         try:
             self._start(process, reader)
-            deadline = time.monotonic() + _DEADLINE_S
-            _expect("ready", reader.read(deadline))
+            shapes = self._answers(process, reader, images, order, file)
+            with contextlib.suppress(OSError):  # all is answered
+                process.send(None)
+        except ChannelTimeout:
+            slow = True
+        except ChannelError:  # whose message may hold what was sent, and so hidden images
+            problem = "its process sent more than it may, or something else than answers"
+        except (EOFError, OSError) as error:
+            slow = isinstance(error, OSError) and error.errno is None  # it is there and does not read
+            problem = "its process ended before it had answered (was it ended by its own code?)"
+        finally:
+            reader.close()
+            ended = process.kill(0.0 if slow else _END_S)
+        if self.sandbox.stopped:
+            raise MachineError("The command was interrupted.")
+        if problem or slow or ended.out_of_memory:
+            raise _whose_fault(problem, slow, ended, before, MachineState.now(), self.caps.memory_mib)
+        return np.memmap(file, np.dtype("<f4"), "r", shape=(len(order.rows), *shapes.pop())), ended.cpu_s
+
+    def _answers(self, process: Process, reader: FrameReader, images: NDArray[Any], order: Order, file: Path) -> set[tuple[int, ...]]:
+        """Writes one batch of answers behind the other; the shape of one answer. Raises NoPredictions or what a channel raises."""
+        deadline = time.monotonic() + _DEADLINE_S
+        _expect("ready", reader.read(deadline))
+        shapes: set[tuple[int, ...]] = set()
+        with file.open("wb") as stream:
             for rows in order.batches():
                 part = np.ascontiguousarray(images[rows])
                 process.send({"dtype": part.dtype.str, "shape": part.shape}, {"images": part.tobytes()})
                 frame = _expect("answer", reader.read(deadline))
-                answers.append(read_answers(frame.payload, frame.fields.get("shape"), len(rows)))
-            with contextlib.suppress(OSError):  # all is answered
-                process.send(None)
-        except ChannelTimeout:
-            problem = f"it was not done within {_DEADLINE_S} s"
-        except ChannelError:  # whose message may hold what was sent, and so hidden images
-            problem = "its process sent more than it may, or something else than answers"
-        except (EOFError, OSError):
-            problem = "its process ended before it had answered (was it ended by its own code?)"
-        finally:
-            reader.close()
-            ended = process.kill(0.0 if problem else _END_S)
-        if self.sandbox.stopped:
-            raise MachineError("The command was interrupted.")
-        if ended.out_of_memory:
-            problem = f"it needs more than {_CAPS.memory_mib:,} MiB of memory"
-        if problem:
-            raise NoPredictions(problem)
-        return answers, ended.cpu_s
+                answered = read_answers(frame.payload, frame.fields.get("shape"), len(rows))
+                shapes.add(answered.shape[1:])
+                if len(shapes) > 1:
+                    raise NoPredictions(OTHER_SHAPES)
+                stream.write(frame.payload)
+        return shapes
 
     def _start(self, process: Process, reader: FrameReader) -> None:
         """Hands the model over and waits until C has it: up to there no student code has run, and a failure is the machine's."""
@@ -181,6 +205,42 @@ class _Asked:
         if frame is None or frame.kind != "started":
             process.kill()
             raise MachineError(f"Asking a model failed: {process.last_words()[-500:] or 'no message'}")
+
+
+@dataclass(frozen=True)
+class MachineState:
+    """How busy the machine is (processes that wait, for each core), and how many processes its kernel has killed for memory."""
+
+    load: float
+    killed: int
+
+    @classmethod
+    def now(cls) -> MachineState:
+        with contextlib.suppress(OSError):
+            counted = re.search(r"^oom_kill (\d+)$", Path("/proc/vmstat").read_text(), re.MULTILINE)
+            return cls(os.getloadavg()[0] / (os.cpu_count() or 1), int(counted[1]) if counted else 0)
+        return cls(0.0, 0)
+
+
+def _whose_fault(
+    problem: str, slow: bool, ended: Ended, before: MachineState, after: MachineState, memory_mib: int
+) -> NoPredictions | MachineError:
+    """Whether a process that gave no answers is its student's or the machine's fault.
+
+    A class can wait and can kill its own process, so neither alone speaks for the machine: the machine has to look like it.
+    """
+    if ended.out_of_memory:
+        return NoPredictions(f"it needs more than {memory_mib:,} MiB of memory")
+    if ended.cpu_s >= 0.8 * _CPU_S:  # the kernel counts the limit and what it tells afterwards in two ways
+        return NoPredictions(f"it was not done within {_CPU_S} s")
+    cure = "Is there enough memory, is the machine overloaded? Run the same command again."
+    if slow and max(before.load, after.load) > _BUSY:
+        return MachineError(f"Asking a model took more than {_DEADLINE_S} s on a machine with too much to do.", cure)
+    if slow:
+        return NoPredictions(f"it was not done within {_DEADLINE_S} s, most of which it waited (for another thread, or an input?)")
+    if ended.exit in (-signal.SIGKILL, 128 + signal.SIGKILL) and after.killed > before.killed:
+        return MachineError("The process that asked a model was killed, as the machine had no memory left.", cure)
+    return NoPredictions(problem)
 
 
 def _expect(kind: str, frame: Frame | None) -> Frame:

@@ -1,8 +1,9 @@
 """Process B: opens handed-in models, describes them and predicts the declared images. No student code, no labels. `main()` runs in a fork.
 
-One request comes in with the hand-in's files; frames go out: `described` (payload: ModelDescription as JSON), `predicted`
-(payload: npz with hidden and visible), `opening` (model) before each, `refused` (model, reason, custom: it has classes or functions
-that are not built in), and `done`.
+One request comes in with the hand-in's files; frames go out: `opening` (model) before each, then `described` (payload: ModelDescription
+as JSON) or `refused` (model, reason, custom: it has classes or functions that are not built in); `predicting` (key) before each of its
+predictions, then `predicted` (payload: a piece of an npz with hidden and visible, last: whether it is complete) or `unpredicted`
+(reason); and `done`.
 """
 
 from __future__ import annotations
@@ -15,15 +16,19 @@ from typing import Any
 
 import numpy as np
 
+from autograder.built_in import NotBuiltIn, Refused
 from autograder.description import describe, describe_compile
-from autograder.grading.asking import MAX_OUTPUT
-from autograder.grading.opening import NotBuiltIn, Refused, read_config, read_weights, rebuild
+from autograder.grading.asking import MAX_OUTPUT, NO_ROWS
+from autograder.grading.opening import read_config, read_weights, rebuild
 from autograder.inputs import Input
 from autograder.isolation.caller import Caller
 from autograder.isolation.channel import FrameWriter
 from autograder.records import CompileDescription, ModelDescription, prepare, to_json
 
 _BATCH = 2_000
+_SMALL = 64
+_MEMORY = 256 * 2**20  # for what all layers make of one batch: Keras keeps it until the last one is done
+_PIECE = 4 * 2**20
 
 
 def prepare_server() -> None:
@@ -38,36 +43,63 @@ def main() -> None:
     for name in request["models"]:
         writer.send("opening", model=name)
         try:
-            _open(name, work / "handin" / name, request, images, writer)
+            model, description = _open(name, work / "handin" / name, request["limit"])
         except NotBuiltIn as refusal:
             writer.send("refused", model=name, reason=_no_architecture(name, refusal), custom=True)
         except Refused as refusal:
             writer.send("refused", model=name, reason=f"The model '{name}' cannot be opened: {refusal}.")
-        except BrokenPipeError:  # the command has gone
-            raise
         except Exception as error:  # whatever a model that a student configured leads to is that model's
-            said = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
-            writer.send("refused", model=name, reason=f"The model '{name}' cannot predict: {said}")
+            writer.send("refused", model=name, reason=f"The model '{name}' cannot be opened: {_short(error)}")
+        else:
+            writer.send("described", to_json(description).encode(), model=name)
+            for wanted in request["predictions"]:
+                if wanted["model"] == name:
+                    _answer(model, description, wanted, images, writer)
     writer.send("done")
 
 
+def _answer(model: Any, description: ModelDescription, wanted: dict[str, Any], images: dict[str, Any], writer: FrameWriter) -> None:
+    """One prediction of a model that is open: what goes wrong with it costs neither the description nor another prediction."""
+    key, name = wanted["key"], wanted["model"]
+    writer.send("predicting", key=key)
+    shape, span = tuple(wanted["shape"]), wanted["range"]
+    taken = Input(shape, tuple(span) if span else None)
+    try:
+        batch = _batch_size(description, shape, wanted["small"])
+        predicted = {part: _predict(model, taken, arrays, batch) for part, arrays in images.items()}
+    except Refused as refusal:
+        writer.send("unpredicted", key=key, reason=f"The model '{name}' cannot predict: {refusal}.")
+    except Exception as error:  # as above
+        writer.send("unpredicted", key=key, reason=f"The model '{name}' cannot predict: {_short(error)}")
+    else:
+        _send(predicted, key, writer)
+
+
+def _send(predicted: dict[str, np.ndarray[Any, Any]], key: str, writer: FrameWriter) -> None:
+    """In pieces, so that whoever reads them never holds more than one."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **predicted)  # type: ignore[arg-type]  # numpy's stub mixes its own keywords with the arrays
+    data = buffer.getbuffer()
+    for start in range(0, len(data), _PIECE):
+        writer.send("predicted", bytes(data[start : start + _PIECE]), key=key, last=start + _PIECE >= len(data))
+
+
+def _short(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
+
+
 def _no_architecture(name: str, refusal: NotBuiltIn) -> str:
+    claim, cure = (", and a class can claim anything of itself", "Keras' own") if refusal.own else ("", "other")
     return (
-        f"The architecture of '{name}' cannot be graded: {refusal}, and a class can claim anything of itself. "
-        "Build it from Keras' own layers (Sequential or functional); for cells about its predictions it may stay as it is."
+        f"The architecture of '{name}' cannot be graded: {refusal}{claim}. "
+        f"Build it from {cure} layers (Sequential or functional); for cells about its predictions it may stay as it is."
     )
 
 
-def _open(name: str, folder: Path, request: dict[str, Any], images: dict[str, Any], writer: FrameWriter) -> None:
-    model = rebuild(read_config(folder), read_weights(folder, request["limit"]))
-    writer.send("described", to_json(describe(model, _compiled(folder))).encode(), model=name)
-    for wanted in request["predictions"]:
-        if wanted["model"] == name:
-            shape, span = tuple(wanted["shape"]), wanted["range"]
-            predicted = {part: _predict(model, Input(shape, tuple(span) if span else None), arrays) for part, arrays in images.items()}
-            buffer = io.BytesIO()
-            np.savez(buffer, **predicted)  # type: ignore[arg-type]  # numpy's stub mixes its own keywords with the arrays
-            writer.send("predicted", buffer.getvalue(), key=wanted["key"])
+def _open(name: str, folder: Path, limit: int) -> tuple[Any, ModelDescription]:
+    """The model and its description. Raises Refused, or whatever Keras makes of what a student configured."""
+    model = rebuild(read_config(folder), read_weights(folder, limit))
+    return model, describe(model, _compiled(folder))
 
 
 def _compiled(folder: Path) -> CompileDescription | None:
@@ -79,7 +111,15 @@ def _compiled(folder: Path) -> CompileDescription | None:
         return None
 
 
-def _predict(model: Any, wanted: Input, images: Any) -> np.ndarray[Any, Any]:
+def _batch_size(description: ModelDescription, shape: tuple[int, ...], small: bool) -> int:
+    """How many images at a time: as many as the layers' outputs leave room for, and far fewer where that has failed before."""
+    open_side = max(shape, default=1)  # of an input that takes any size
+    numbers = sum(math.prod(side or open_side for side in layer.output_shape[1:]) for layer in description.layers if layer.output_shape)
+    fitting = max(1, min(_BATCH, _MEMORY // (4 * max(1, numbers))))
+    return max(1, min(_SMALL, fitting // 8)) if small else fitting
+
+
+def _predict(model: Any, wanted: Input, images: Any, batch: int) -> np.ndarray[Any, Any]:
     """Outputs (n, …) float32, eagerly in batches: for one pass that is several times faster than `predict`."""
     import keras
 
@@ -87,8 +127,16 @@ def _predict(model: Any, wanted: Input, images: Any) -> np.ndarray[Any, Any]:
     _check_output(model.output_shape)
     if not wanted.fits(expected):
         raise Refused(f"it takes inputs of shape {expected}, {wanted.shape} were expected")
-    parts = (wanted.prepare(images[start : start + _BATCH], expected) for start in range(0, len(images), _BATCH))
-    return np.concatenate([keras.ops.convert_to_numpy(model(part, training=False)) for part in parts]).astype(np.float32)
+    predicted: np.ndarray[Any, Any] | None = None
+    for start in range(0, len(images), batch):
+        part = keras.ops.convert_to_numpy(model(wanted.prepare(images[start : start + batch], expected), training=False))
+        rows = min(batch, len(images) - start)
+        if part.shape[:1] != (rows,):
+            raise Refused(NO_ROWS)
+        if predicted is None:
+            predicted = np.empty((len(images), *part.shape[1:]), np.float32)
+        predicted[start : start + batch] = part
+    return np.empty((0, 0), np.float32) if predicted is None else predicted
 
 
 def _check_output(shape: Any) -> None:

@@ -22,13 +22,13 @@ from autograder.execution.environment import code_digest, server_kind, versions
 from autograder.execution.rundir import RunFolder
 from autograder.files import digest, digest_files, write_atomic
 from autograder.grading.custom_models import predict_custom
-from autograder.isolation.channel import ChannelError, ChannelTimeout
+from autograder.isolation.channel import ChannelError, ChannelTimeout, Frame
 from autograder.isolation.sandbox import Caps, Command, Ended, Process, Sandbox
 from autograder.isolation.servers import ServerKind
 from autograder.records import Flag, Prediction, Run, from_json, to_json
 
 _FILES = ("model.json", "compile.json", "weights.npz")
-# The flag of a model that was built from the student's own classes.
+# The flag of a model that has more than built-in layers.
 CUSTOM_MODEL = "custom_model"
 _PRELOAD = ("keras", "keras.layers", "autograder.grading.model")
 _MEMORY_MIB = 4096
@@ -62,6 +62,7 @@ def open_models(
     sandbox: Sandbox,
     backend: str,
     student_code: bool = True,
+    memory_mib: int = _MEMORY_MIB,
 ) -> OpenedModels:
     """What B, and C where it is needed, say of the run's models; from the run's folder when they were asked before.
 
@@ -75,7 +76,7 @@ def open_models(
     began = time.monotonic()
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=target.parent, prefix=".partial-"))
-    opening = _Opening(folder, predictions, split, profile, sandbox, backend, partial)
+    opening = _Opening(folder, predictions, split, profile, sandbox, backend, partial, min(_MEMORY_MIB, memory_mib))
     try:
         opening.open_all([entry.name for entry in run.entries if entry.kind == "model"])
         opening.ask_custom_models(student_code)
@@ -108,9 +109,10 @@ def _images(split: SealedSplit) -> dict[str, Path]:
 
 @dataclass
 class _Said:
-    """What one B said until its end."""
+    """What one B said until its end: the model and the prediction at which it was, if it had come to one."""
 
     opening: str = ""
+    predicting: str = ""
     done: bool = False
     timed_out: bool = False
     problem: str = ""
@@ -118,7 +120,10 @@ class _Said:
 
 @dataclass
 class _Opening:
-    """The models of one run, and what is known of them so far; descriptions and predictions go to `target` as they come."""
+    """The models of one run, and what is known of them so far; descriptions and predictions go to `target` as they come.
+
+    `small`: predictions for which B failed once, and that are made again with few images at a time.
+    """
 
     folder: RunFolder
     predictions: tuple[Prediction, ...]
@@ -127,27 +132,57 @@ class _Opening:
     sandbox: Sandbox
     backend: str
     target: Path
+    memory_mib: int = _MEMORY_MIB
     refusals: dict[str, str] = field(default_factory=dict)
     unpredicted: dict[str, str] = field(default_factory=dict)
+    predicted: set[str] = field(default_factory=set)
+    small: set[str] = field(default_factory=set)
     custom: list[str] = field(default_factory=list)
     flags: list[Flag] = field(default_factory=list)
     cpu_s: float = 0.0
 
     def open_all(self, names: Sequence[str]) -> None:
-        """Opens the models one after the other; one that ends its process is refused, and a new process goes on with the rest."""
+        """Opens the models one after the other; where one ends its process, a new one goes on with what is left."""
         while names:
             said, ended, words = self._open(names)
             self.cpu_s += ended.cpu_s
             if said.done and not self.sandbox.stopped:
                 return
-            reason = "" if self.sandbox.stopped or said.opening not in names else _own_fault(said, ended)
+            reason = "" if self.sandbox.stopped or said.opening not in names else _own_fault(said, ended, self.memory_mib)
             if not reason:
                 raise MachineError(
                     f"Opening models failed: {said.problem or words or 'no message'}",
                     "Is the machine overloaded? Run the same command again.",
                 )
-            self.refusals[said.opening] = f"The model '{said.opening}' cannot be opened: {reason}."
-            names = names[names.index(said.opening) + 1 :]
+            names = names[names.index(said.opening) :]
+            if said.predicting:
+                self._blame_prediction(said.opening, said.predicting, reason, slow=_is_slow(ended))
+            else:
+                self._blame_model(said.opening, reason)
+            names = names if self._left(names[0]) else names[1:]
+
+    def _blame_model(self, name: str, reason: str) -> None:
+        """It ended B while it was opened; a description from before, when a prediction had failed, stands."""
+        said = f"The model '{name}' cannot be opened: {reason}."
+        if not (self.target / f"{name}.json").is_file():
+            self.refusals[name] = said
+        self.unpredicted |= dict.fromkeys(self._left(name), said)
+
+    def _blame_prediction(self, name: str, key: str, reason: str, slow: bool) -> None:
+        """A prediction that takes the memory of its process is made once more with few images at a time, before that is a reason.
+
+        One that takes all the time costs the model's other predictions too, each of which would take as long.
+        """
+        if not slow and key not in self.small:
+            self.small.add(key)
+            return
+        for each in self._left(name) if slow else [key]:
+            self.unpredicted[each] = f"The model '{name}' cannot predict: {reason}."
+
+    def _left(self, name: str) -> list[str]:
+        """Keys of a model's predictions of which nothing is known yet."""
+        known = self.predicted | self.unpredicted.keys()
+        return [each.key for each in self.predictions if each.model == name and each.key not in known]
 
     def _open(self, names: Sequence[str]) -> tuple[_Said, Ended, str]:
         """One B for these models: what it said, how it ended, and the end of its standard error."""
@@ -156,7 +191,11 @@ class _Opening:
         files = {f"handin/{place}": (self.folder.handin / place).read_bytes() for place in places if (self.folder.handin / place).is_file()}
         request = {
             "models": list(names),
-            "predictions": [{**asdict(each), "key": each.key} for each in self.predictions],
+            "predictions": [
+                {**asdict(each), "key": each.key, "small": each.key in self.small}
+                for each in self.predictions
+                if each.key in self._left(each.model)
+            ],
             "images": {part: str(path.absolute()) for part, path in _images(self.split).items()},
             "limit": self.profile.limits.hand_in_bytes,
         }
@@ -164,7 +203,7 @@ class _Opening:
             module="autograder.grading.model",
             server=model_server(self.backend, self.split),
             environment=slot_environment(slot, self.backend),
-            caps=Caps(memory_mib=_MEMORY_MIB, cpu_s=_CPU_S),
+            caps=Caps(memory_mib=self.memory_mib, cpu_s=_CPU_S),
             cold=may_fork_warm(slot, self.backend),
         )
         process = self.sandbox.start(command)
@@ -180,16 +219,22 @@ class _Opening:
 
     def _receive(self, process: Process, names: Sequence[str], said: _Said) -> None:
         reader = process.reader(_OUTPUT_BYTES)
-        deadline = time.monotonic() + _DEADLINE_S
+        deadline, keys = time.monotonic() + _DEADLINE_S, {each.key for each in self.predictions}
         try:
             while not said.done and (frame := reader.read(deadline)) is not None:
                 name = frame.fields.get("model")
+                key = str(frame.fields.get("key"))
                 if frame.kind == "opening" and name in names:
-                    said.opening = str(name)
+                    said.opening, said.predicting = str(name), ""
                 elif frame.kind == "described" and name in names:
                     (self.target / f"{name}.json").write_bytes(frame.payload)
-                elif frame.kind == "predicted" and str(frame.fields.get("key")).isalnum():
-                    (self.target / f"{frame.fields['key']}.npz").write_bytes(frame.payload)
+                elif frame.kind == "predicting" and key in keys:
+                    said.predicting = key
+                    self._partial(key).unlink(missing_ok=True)  # what came of it before its process ended
+                elif frame.kind == "predicted" and key in keys:
+                    self._keep_piece(key, frame)
+                elif frame.kind == "unpredicted" and key in keys:
+                    self.unpredicted[key] = str(frame.fields.get("reason"))[:1000]
                 elif frame.kind == "refused" and name in names:
                     self.refusals[str(name)] = str(frame.fields.get("reason"))[:1000]
                     self.custom += [str(name)] if frame.fields.get("custom") else []
@@ -201,13 +246,32 @@ class _Opening:
         finally:
             reader.close()
 
+    def _keep_piece(self, key: str, frame: Frame) -> None:
+        """Predictions come in pieces, and have their name when they are complete."""
+        with self._partial(key).open("ab") as stream:
+            stream.write(frame.payload)
+        if frame.fields.get("last"):
+            self._partial(key).rename(self.target / f"{key}.npz")
+            self.predicted.add(key)
+
+    def _partial(self, key: str) -> Path:
+        return self.target / f"{key}.partial"
+
     def ask_custom_models(self, student_code: bool) -> None:
         """Predictions of models that B leaves to C. Raises NeedsExecution or MachineError."""
         for prediction in self.predictions:
             if prediction.model not in self.custom:
                 continue
             answer = predict_custom(
-                self.folder, prediction, _images(self.split), self.split.fingerprint, self.profile, self.sandbox, self.backend, student_code
+                self.folder,
+                prediction,
+                _images(self.split),
+                self.split.fingerprint,
+                self.profile,
+                self.sandbox,
+                self.backend,
+                student_code,
+                self.memory_mib,
             )
             self.cpu_s += answer.cpu_s
             if answer.file is None:
@@ -215,17 +279,21 @@ class _Opening:
                 continue
             shutil.copyfile(answer.file, self.target / f"{prediction.key}.npz")
             unsteady = f"; for {answer.differing} images its answers were not always the same" if answer.differing else ""
-            detail = f"'{prediction.model}' was built from the student's own classes, and only its predictions were graded{unsteady}"
+            detail = f"'{prediction.model}' is more than built-in layers, and only its predictions were graded{unsteady}"
             self.flags.append(Flag(CUSTOM_MODEL, detail))
 
 
-def _own_fault(said: _Said, ended: Ended) -> str:
+def _own_fault(said: _Said, ended: Ended, memory_mib: int) -> str:
     """Why the model that was just being opened is why B ended, or nothing: then it is the machine."""
     if ended.out_of_memory:
-        return f"it needs more than {_MEMORY_MIB:,} MiB of memory"
-    if ended.cpu_s >= 0.8 * _CPU_S:  # the kernel counts the limit and what it tells afterwards in two ways
+        return f"it needs more than {memory_mib:,} MiB of memory"
+    if _is_slow(ended):
         return f"it was not done within {_CPU_S} s"
     if ended.exit in _CRASHES:
         return "Keras crashed on it"
     waited = said.timed_out  # with so little CPU time, for a machine that had too much to do
     return f"it gives too many numbers ({said.problem})" if said.problem and not waited else ""
+
+
+def _is_slow(ended: Ended) -> bool:
+    return ended.cpu_s >= 0.8 * _CPU_S  # the kernel counts the limit and what it tells afterwards in two ways

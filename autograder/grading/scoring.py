@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from autograder.data.sealed import SealedSplit
 from autograder.errors import GraderError, MachineError
 from autograder.execution.environment import code_digest, server_kind, versions
 from autograder.execution.rundir import RunFolder
-from autograder.files import digest, digest_files, write_atomic
+from autograder.files import Files, digest, digest_files, write_atomic
 from autograder.isolation.channel import ChannelError, ChannelTimeout
 from autograder.isolation.sandbox import Caps, Command, Process, Sandbox
 from autograder.isolation.servers import ServerKind
@@ -51,7 +52,15 @@ def read_declarations(graders: Path, cache: Path) -> Declarations:
 
 
 def score_run(
-    folder: RunFolder, run: Run, opened: Path, graders: Path, split: SealedSplit, profile: RunProfile, assignment: str, sandbox: Sandbox
+    folder: RunFolder,
+    run: Run,
+    opened: Path,
+    graders: Path,
+    split: SealedSplit,
+    profile: RunProfile,
+    assignment: str,
+    sandbox: Sandbox,
+    memory_mib: int = _MEMORY_MIB,
 ) -> tuple[Scoring, float, float]:
     """What the graders say of one run, and its wall and CPU seconds. Raises GraderError when they cannot be run to their end."""
     began = time.monotonic()
@@ -75,9 +84,9 @@ def score_run(
             "sample_limit": profile.sample_limit,
         },
     }
-    files = {f"handin/{name}": data for name, data in _files(folder.handin).items()}
-    files |= {f"opened/{name}": data for name, data in _files(opened).items()}
-    command = Command("autograder.grading.score", score_server(graders, split), caps=Caps(memory_mib=_MEMORY_MIB, cpu_s=2 * _DEADLINE_S))
+    places = {"handin": folder.handin, "opened": opened}
+    files = Files({f"{kind}/{path.relative_to(place)}": path for kind, place in places.items() for path in _files(place)})
+    command = Command("autograder.grading.score", score_server(graders, split), caps=Caps(memory_mib=memory_mib, cpu_s=2 * _DEADLINE_S))
     said, cpu_s = _run_s(command, request, files, sandbox)
     return from_json(Scoring, said), time.monotonic() - began, cpu_s
 
@@ -99,8 +108,8 @@ def _visible(split: SealedSplit) -> tuple[Path, Path]:
     return (split.student / "x_test.npy").absolute(), (split.student / "y_test.npy").absolute()
 
 
-def _files(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 def _sources(notebook: dict[str, Any] | None) -> dict[str, str]:
@@ -108,7 +117,7 @@ def _sources(notebook: dict[str, Any] | None) -> dict[str, str]:
     return {str(nbgrader_of(cell).get("grade_id")): "".join(cell.get("source", "")) for cell in cells if nbgrader_of(cell).get("grade_id")}
 
 
-def _run_s(command: Command, request: dict[str, Any], files: dict[str, bytes], sandbox: Sandbox) -> tuple[str, float]:
+def _run_s(command: Command, request: dict[str, Any], files: Mapping[str, bytes], sandbox: Sandbox) -> tuple[str, float]:
     """What S says, and its CPU seconds. Raises GraderError when the graders end it or do not end, MachineError for everything else."""
     process = sandbox.start(command)
     said: bytes | None = None

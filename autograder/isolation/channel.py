@@ -49,7 +49,11 @@ class FrameWriter:
     def send(self, kind: str, payload: bytes = b"", **fields: Any) -> None:
         """Sends one frame; waits while the pipe is full. Raises BrokenPipeError when nobody reads any more."""
         head = json.dumps({"kind": kind, "size": len(payload), **fields}).encode() + b"\n"
-        view = memoryview(head + payload)
+        first = max(0, _CHUNK - len(head))  # a copy of all of it would be another hundred megabytes where it is large
+        self._write(memoryview(head + payload[:first]))
+        self._write(memoryview(payload)[first:])
+
+    def _write(self, view: memoryview) -> None:
         while view:
             if self._patience is not None and not self._writable():
                 raise ChannelTimeout

@@ -11,7 +11,7 @@ import socket
 import tempfile
 import threading
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -94,7 +94,7 @@ class Process:
         """Frames that the job sends, at most `limit` bytes in all."""
         return FrameReader(self._started.stdout, limit)
 
-    def send(self, request: object, files: dict[str, bytes] | None = None) -> None:
+    def send(self, request: object, files: Mapping[str, bytes] | None = None) -> None:
         """Files for the job's work folder, then its request. Raises OSError when the job is gone or does not read."""
         try:
             for name, data in (files or {}).items():

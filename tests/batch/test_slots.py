@@ -16,6 +16,7 @@ from autograder.batch.slots import CONTEXT_MIB, Slots, SlotsClosed, default_jobs
 from autograder.course.settings import Resources
 from autograder.errors import MachineError, UsageError
 from autograder.execution.devices import Slot
+from autograder.grading.memory import process_memory_mib
 
 H100 = Device("GPU-a", "NVIDIA H100", 80_000)
 LARGE = Machine(cpus=64, memory_mib=512 * 1024, devices=(H100, Device("GPU-b", "NVIDIA H100", 80_000)))
@@ -49,6 +50,15 @@ def test_cores_and_memory_bound_the_default() -> None:
     assert default_jobs(Machine(8, 64 * 1024), Resources(cpus=0.5, memory_gib=2)) == 17
     assert default_jobs(LAPTOP, Resources(memory_gib=8)) == 1
     assert default_jobs(Machine(2, 512 * 1024, (H100,)), Resources(gpus=0.1)) == 3
+
+
+def test_the_processes_that_open_models_have_room_too() -> None:
+    """They get what a submission's slot has, and at least what Keras needs: no slot takes another one's memory."""
+    assert [process_memory_mib(Resources(memory_gib=size)) for size in (0.25, 1, 2, 4, 16)] == [1024, 1024, 2048, 4096, 4096]
+    machine = Machine(16, 16 * 1024)
+    for size in (0.25, 1, 2):
+        resources = Resources(memory_gib=size, cpus=0.5)
+        assert Slots(machine, resources).count * process_memory_mib(resources) < machine.memory_mib
 
 
 def test_without_a_gpu_asked_for_none_is_given() -> None:

@@ -314,3 +314,39 @@ def time_that_dateutil_cannot_bear(draft: Draft) -> None:
 def one_function_ends_the_notebook(draft: Draft) -> None:
     """A function that ends its process when it is called: it loses its own points, and no other function does."""
     draft.answer("write_double", "import os\ndef double(n):\n    os._exit(1)")
+
+
+@entry("models")
+def softmax_of_tensorflow(draft: Draft) -> None:
+    """`activation=tf.nn.softmax`, as TensorFlow's own tutorials once wrote it: the same function as Keras' own, all points."""
+    source = draft.cell("train")["source"]
+    assert 'activation="softmax"' in source
+    draft.cell("train")["source"] = "import tensorflow as tf\n" + source.replace('activation="softmax"', "activation=tf.nn.softmax")
+
+
+@entry(
+    "models",
+    loses=("layers",),
+    flags=("custom_model",),
+    says="it uses 'Lambda' ('keras.layers'), which is not among the layers that can be graded",
+)
+def lambda_layer(draft: Draft) -> None:
+    """A `Lambda` that does nothing: accuracy counts, the architecture does not, and nobody speaks of a class of the student's own."""
+    draft.cell("train")["source"] = draft.cell("train")["source"].replace(
+        "keras.layers.Dense(", "keras.layers.Lambda(lambda x: x), keras.layers.Dense("
+    )
+
+
+@entry("models")
+def operators_between_layers(draft: Draft) -> None:
+    """A functional model with `x * 2.0` and `keras.ops.softmax` in the place of layers: as built in as they are, all points."""
+    draft.answer(
+        "train",
+        """
+        images = x_train.reshape(-1, 784) / 255.0
+        inputs = keras.Input((784,))
+        model = keras.Model(inputs, keras.ops.softmax(keras.layers.Dense(10)(inputs * 2.0 - 0.5)))
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        history = model.fit(images, y_train, epochs=min(5, epoch_limit), verbose=0)
+        """,
+    )

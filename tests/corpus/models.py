@@ -171,6 +171,20 @@ def layers_reordered_in_their_file(draft: Draft) -> None:
     draft.add("import numpy\nmodel.layers[0].set_weights([numpy.roll(w, 3, axis=-1) for w in model.layers[0].get_weights()])", "train")
 
 
+@entry("models", loses=("accuracy",), says="The model 'model' cannot predict: it takes inputs of shape (1, 784), (784,) were expected")
+def right_layers_for_inputs_of_another_shape(draft: Draft) -> None:
+    """The right layers, trained on inputs with one axis more: they count, and only what cannot be predicted is lost."""
+    draft.answer(
+        "train",
+        """
+        images = x_train.reshape(-1, 1, 784) / 255.0
+        model = keras.Sequential([keras.Input((1, 784)), keras.layers.Dense(10, activation="softmax")])
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        history = model.fit(images, y_train[:, None], epochs=min(5, epoch_limit), verbose=0)
+        """,
+    )
+
+
 BIG = """
 model = keras.Sequential([keras.Input((784,)), *{layers}])
 history = {{"loss": [1.0], "accuracy": [0.1]}}

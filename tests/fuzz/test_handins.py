@@ -12,8 +12,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autograder.built_in import Refused
 from autograder.execution.received import Received, answers_of, ended_in, entries_of, flags_of
-from autograder.grading.opening import Refused, read_config, read_weights
+from autograder.grading.opening import read_config, read_weights
 from autograder.handin import MANIFEST
 from autograder.records import to_json
 from tests.fuzz.mutations import damaged_bytes, damaged_json, fuzz, is_explained, values

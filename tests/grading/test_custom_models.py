@@ -17,13 +17,15 @@ import pytest
 from autograder.course.loading import load_course
 from autograder.course.profile import RunProfile, resolve_profile
 from autograder.data.sealed import SealedSplit, sealed_split
+from autograder.errors import MachineError
 from autograder.execution.rundir import RunFolder
 from autograder.grading import custom_models
-from autograder.grading.custom_models import NeedsExecution
+from autograder.grading.asking import NoPredictions
+from autograder.grading.custom_models import MachineState, NeedsExecution, _whose_fault
 from autograder.grading.models import OpenedModels, open_models
 from autograder.handin import hand_in_names
 from autograder.inputs import Input
-from autograder.isolation.sandbox import Process, Sandbox
+from autograder.isolation.sandbox import Ended, Process, Sandbox
 from autograder.own_classes import remember_arguments
 from autograder.records import HandinEntry, Isolation, Prediction, Run, Seconds, Usage
 from tests.conftest import SAMPLES
@@ -189,6 +191,13 @@ def test_hand_in_says_what_can_be_graded(ask: Ask, tmp_path: Path) -> None:
     assert ask(RIGHT["a custom layer, as a beginner writes it"]).said[1:] == [only.format("Scaled")]
     shutil.rmtree(tmp_path / "run")
     assert ask(RIGHT["a subclassed model"]).said[1:] == [only.format("Net")]
+
+
+def test_hand_in_and_graders_say_the_same_of_keras_own_layers_that_are_not_on_the_list(ask: Ask) -> None:
+    why = "it uses 'Lambda' ('keras.layers'), which is not among the layers that can be graded"
+    asked = ask("model = keras.Sequential([keras.Input((784,)), layers.Lambda(lambda x: x * 2), layers.Dense(10)])")
+    assert asked.said[1:] == [f"⚠ model: {why}: its predictions can be graded, its architecture cannot."]
+    assert asked.refusal.startswith(f"The architecture of 'model' cannot be graded: {why}. Build it from other layers")
 
 
 def test_where_there_are_no_namespaces_too(ask: Ask, course: tuple[SealedSplit, RunProfile]) -> None:
@@ -357,8 +366,41 @@ def without_probe(folder: Path) -> None:
 
 def test_a_model_that_hangs_is_refused(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(custom_models, "_DEADLINE_S", 5)
+    monkeypatch.setattr(custom_models, "_BUSY", float("inf"))
     asked = ask(ATTACK.format(attack="time.sleep(3600)"), change=without_probe)
-    assert "it was not done within 5 s" in asked.reason
+    assert "it was not done within 5 s, most of which it waited" in asked.reason
+
+
+IDLE, BUSY = MachineState(1.0, 3), MachineState(9.0, 3)
+LESS = MachineState(1.0, 4)
+FAULTS: dict[str, tuple[bool, Ended, MachineState, str]] = {
+    "an exit of its own": (False, Ended(0, 1.0, 10.0), BUSY, ""),
+    "a crash": (False, Ended(-11, 1.0, 10.0), LESS, ""),
+    "killed by itself": (False, Ended(-9, 1.0, 10.0), IDLE, ""),
+    "killed by the kernel, for others' memory": (False, Ended(-9, 1.0, 10.0), LESS, "no memory left"),
+    "the first process of its namespace, so killed": (False, Ended(137, 1.0, 10.0), LESS, "no memory left"),
+    "killed for its own memory": (False, Ended(-9, 1.0, 4096.0, out_of_memory=True), LESS, ""),
+    "waiting": (True, Ended(-9, 1.0, 10.0), IDLE, ""),
+    "not getting its turn": (True, Ended(-9, 20.0, 10.0), BUSY, "too much to do"),
+    "computing without end": (True, Ended(-9, 299.0, 10.0), BUSY, ""),
+}
+
+
+@pytest.mark.parametrize(("slow", "ended", "after", "machines"), FAULTS.values(), ids=FAULTS)
+def test_what_the_machine_does_to_a_model_is_not_its_students_fault(slow: bool, ended: Ended, after: MachineState, machines: str) -> None:
+    """And what a class does to its own process is: it must not be able to make the machine look broken."""
+    fault = _whose_fault("it ended", slow, ended, IDLE, after, 4096)
+    assert isinstance(fault, MachineError if machines else NoPredictions)
+    assert machines in str(fault)
+
+
+def test_a_failure_of_the_machine_is_not_kept(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = ATTACK.format(attack="sys.exit(0)")
+    with monkeypatch.context() as failing:
+        failing.setattr(custom_models, "_whose_fault", lambda *args: MachineError("no memory left"))
+        with pytest.raises(MachineError):
+            ask(cell, change=without_probe)
+    assert "its process ended before it had answered" in ask(cell).reason
 
 
 def test_a_model_that_fills_the_memory_is_refused(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,8 +14,9 @@ import keras
 import numpy as np
 import pytest
 
+from autograder.built_in import NotBuiltIn, Refused
 from autograder.description import describe, describe_live
-from autograder.grading.opening import NotBuiltIn, Refused, read_config, read_weights, rebuild
+from autograder.grading.opening import read_config, read_weights, rebuild
 from autograder.handin import _write_model
 
 LIMIT = 10_000_000
@@ -58,7 +59,16 @@ def recurrent() -> Any:
     return keras.Sequential(layers)
 
 
-@pytest.mark.parametrize("make", [dense, nested, normalising, batch_normalising, recurrent])
+def residual() -> Any:
+    """Operators and functions in the place of layers, as tutorials write shortcuts."""
+    inputs = keras.Input((4,))
+    hidden = keras.layers.Dense(4, kernel_initializer="lecun_normal")(inputs)
+    hidden = keras.activations.relu(keras.layers.AlphaDropout(0.1)(hidden)) + inputs / 2
+    hidden = keras.ops.maximum(-hidden * 0.5, 1 - hidden)
+    return keras.Model(inputs, keras.ops.softmax(keras.layers.Dense(2)(hidden)))
+
+
+@pytest.mark.parametrize("make", [dense, nested, normalising, batch_normalising, recurrent, residual])
 def test_built_in_layers_are_rebuilt_with_the_same_weights_and_description(make: Any, tmp_path: Path) -> None:
     model = make()
     folder = handed_in(model, tmp_path)
@@ -155,6 +165,26 @@ def test_nothing_but_built_in_parts_of_layers_is_built(tmp_path: Path, key: str,
     folder = handed_in(dense(), tmp_path)
     change_layer(folder, lambda layer: layer["config"].update({key: value}))
     with pytest.raises(NotBuiltIn):
+        read_config(folder)
+
+
+ARRAYS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "as an argument": lambda operation: operation["inbound_nodes"][0]["args"].__setitem__(1, [1.0, 2.0, 3.0, 4.0]),
+    "by its name": lambda operation: operation["inbound_nodes"][0]["kwargs"].update(x2=[1.0, 2.0, 3.0, 4.0]),
+    "in its configuration": lambda operation: operation["config"].update(slope=[1.0, 2.0]),
+    "in Keras 2's form": lambda operation: operation.update(inbound_nodes=[[["dense", 0, 0, {"x2": [1.0, 2.0]}]]]),
+    "without a node": lambda operation: operation.update(inbound_nodes=None),
+}
+
+
+@pytest.mark.parametrize("change", ARRAYS.values(), ids=ARRAYS)
+def test_operations_take_no_arrays_that_would_be_weights(tmp_path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    """A product with constants and a sum are a layer whose parameters nobody would count."""
+    inputs = keras.Input((4,))
+    folder = handed_in(keras.Model(inputs, keras.layers.Dense(4)(inputs) * 2.0), tmp_path)
+    read_config(folder)
+    change_config(folder, lambda config: change(config["config"]["layers"][-1]))
+    with pytest.raises(NotBuiltIn, match="an array of numbers"):
         read_config(folder)
 
 
