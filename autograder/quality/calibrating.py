@@ -65,19 +65,25 @@ def right_solutions(plan: Plan, named: Sequence[str]) -> list[Variant]:
 def run_all(
     plan: Plan, variants: Sequence[Variant], runs: int, sandbox: Sandbox, jobs: int | None, force: bool, progress: Progress[Record]
 ) -> list[SeedRun]:
-    """Each right solution with so many seeds, from the profile's own on. Interrupted: what is recorded stays."""
+    """Each right solution with so many seeds, from the profile's own on. Interrupted: what is recorded stays.
+
+    A run that is recorded without a result, over its time limit on a busy machine for example, is made again.
+    """
+    by_name = {variant.name: variant for variant in variants}
     plans = [_of_seed(plan, index) for index in range(runs)]
     named = _submissions(plan, variants)
     submissions = [_of_run(submission, index) for index in range(runs) for submission in named]
     of = {submission.student: plans[at // len(named)] for at, submission in enumerate(submissions)}
 
     def one(submission: Submission, slot: Slot, on_cell: OnCell, queued_s: float) -> Record:
-        return grade_submission(of[submission.student], submission, sandbox, on_cell, force, queued_s=queued_s, slot=slot)
+        seeded = of[submission.student]
+        known = seeded.store.read(seeded.profile.name, submission.assignment, submission.student, submission.submission_id)
+        failed = known is not None and not _as_expected(by_name[_variant(submission.student)], known)
+        return grade_submission(seeded, submission, sandbox, on_cell, force or failed, queued_s=queued_s, slot=slot)
 
     records = side_by_side(plan, submissions, sandbox, jobs, one, progress)
     labels = np.load(plan.split.hidden / "y.npy")
-    by_name = {variant.name: variant for variant in variants}
-    return [_read(of[each.student], by_name[each.student.rpartition(".")[0]], each, labels, sandbox) for each in records]
+    return [_read(of[each.student], by_name[_variant(each.student)], each, labels, sandbox) for each in records]
 
 
 def device_of(plan: Plan, runs: Sequence[SeedRun]) -> str:
@@ -112,6 +118,14 @@ def _of_run(submission: Submission, index: int) -> Submission:
     return replace(submission, student=f"{submission.student}.{index + 1}")
 
 
+def _variant(student: str) -> str:
+    return student.rpartition(".")[0]
+
+
+def _as_expected(variant: Variant, record: Record) -> bool:
+    return record.grading == "ok" and record.outcome == variant.outcome
+
+
 def _read(plan: Plan, variant: Variant, record: Record, labels: NDArray[Any], sandbox: Sandbox) -> SeedRun:
     """What one run says, of the cells that the solution claims to answer."""
     measured = measured_metrics([cell for cell in record.grade_cells if variant.claims is None or cell.grade_id in variant.claims])
@@ -120,7 +134,7 @@ def _read(plan: Plan, variant: Variant, record: Record, labels: NDArray[Any], sa
     if folder is None or run is None or record.grading != "ok":
         return SeedRun(variant.name, record, False, measured, {}, {})
     scores = _all_scores(plan, folder, run, measured, labels, sandbox)
-    return SeedRun(variant.name, record, record.outcome == variant.outcome, measured, scores, histories_of(folder, run))
+    return SeedRun(variant.name, record, _as_expected(variant, record), measured, scores, histories_of(folder, run))
 
 
 def _all_scores(

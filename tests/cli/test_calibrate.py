@@ -93,6 +93,11 @@ def test_a_right_solution_without_a_result_is_named(calibrated: tuple[Path, dict
     assert "No result: breaks, seed 0: cell_error, ok (train: RuntimeError: not today)" in done.stderr
     assert "no threshold is suggested" in done.stderr
     assert "Traceback" not in done.stderr
+    before = executions(root)
+    again = autograder(root, "calibrate", "tiny", "--runs", "2", "--variant", "breaks", "--variant", "nearest", "--quiet")
+    assert again.returncode == 1
+    after = executions(root)
+    assert len([run for run in before if after[run] != before[run]]) == 2  # those of the solution that breaks, in case it was the machine
 
 
 @pytest.mark.parametrize(
