@@ -54,7 +54,7 @@ def calibrate(common: Common, assignment: str, runs: int, named: tuple[str, ...]
     picture = calibration_plot(solutions, plan.profile.name)
     write_atomic(picture, plot(calibration))
     if not common.quiet:
-        _print(calibration)
+        print_figures(calibration)
     common.write_json({"assignment": assignment, "profile": plan.profile.name, **calibration.as_json()})
     common.say(f"Written: {file}\nPlot:    {picture}")
     _finish(calibration, machine=any(run.record.outcome == "infra_error" for run in found))
@@ -69,7 +69,8 @@ def _finish(calibration: ProfileCalibration, machine: bool) -> None:
         raise click.exceptions.Exit(3 if machine else 1)
 
 
-def _print(calibration: ProfileCalibration) -> None:
+def print_figures(calibration: ProfileCalibration) -> None:
+    """Figures and what they mean, on standard error; 80 columns are enough."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -78,15 +79,16 @@ def _print(calibration: ProfileCalibration) -> None:
 
     console = Console(stderr=True)
     for metric, figures in calibration.metrics.items():
-        table = Table(title=f"{metric}, profile {calibration.profile}: {figures.points:g} points", title_justify="left")
+        title = f"{metric}, profile {calibration.profile}: {figures.points:g} points; share of right runs that lose more than one, at most"
+        table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
         table.add_column("right solution", overflow="fold")
-        for name in ("runs", "mean", "spread", "hidden part", "lowest", "highest", "normal, p", "loses > 1 point", "after reruns"):
-            table.add_column(name, justify="right")
+        for name in ("runs", "mean ± seeds", "± hidden", "lowest" if figures.rises else "highest", "normal p", "once", "reruns"):
+            table.add_column(name, justify="right", no_wrap=True)
         for name, each in figures.solutions.items():
-            span = (f"{min(each.values):.4g}", f"{max(each.values):.4g}")
-            bounds = (_share(each.loses_once), _share(each.loses_after_reruns))
-            row = (name, str(each.n), f"{each.mean:.4f}", f"{each.spread:.4f}", _number(each.hidden_spread), *span)
-            table.add_row(*(Text(cell) for cell in (*row, _number(each.normality, 2), *bounds)))
+            worst = min(each.values) if figures.rises else max(each.values)
+            spreads = (f"{each.mean:.4f} ± {each.spread:.4f}", _number(each.hidden_spread), f"{worst:.4f}")
+            row = (name, str(each.n), *spreads, _number(each.normality, 2), _share(each.loses_once), _share(each.loses_after_reruns))
+            table.add_row(*(Text(cell) for cell in row))
         console.print(table)
         for line in sentences(metric, figures):
             console.print(line, highlight=False, markup=False, soft_wrap=True)
@@ -133,7 +135,7 @@ def together(calibration: ProfileCalibration) -> str:
 def _share(bound: float | None) -> str:
     if bound is None:
         return "–"
-    return f"≤ {max(bound, 1e-9):.2g}"
+    return f"{max(bound, 1e-9):.1e}" if bound < 0.001 else f"{bound:.3f}"
 
 
 def _number(value: float | None, digits: int = 4) -> str:

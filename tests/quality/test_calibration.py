@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from autograder.cli.calibrate import sentences, together
+from autograder.cli.calibrate import print_figures, sentences, together
 from autograder.course.calibration import Calibration, calibration_file, read_allowed, read_calibration
 from autograder.course.settings import Curve
 from autograder.course.stakes import Stake
@@ -241,6 +241,17 @@ def test_a_metric_may_not_have_the_name_of_something_else() -> None:
     found = calibrate("first", "full", [Stake("noise", 10, EASY)], runs, 10, "CPU", {})
     with pytest.raises(UsageError, match="'noise' has a name"):
         found.as_json()
+
+
+def test_the_figures_fit_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    print_figures(measured(extra=[seed_run("functional_api", seed, value) for seed, value in enumerate(luck(20, 0.91))]))
+    said = capsys.readouterr().err
+    for cell in ("functional_api", "0.9300 ± 0.0050", "0.9100 ± 0.0050", "1.00", "0.9002"):
+        assert cell in said
+    assert "…" not in said
+    assert "one-sided normal tolerance bound" in said
+    assert "Of 400 correct submissions, at most" in said
 
 
 def test_the_plot_is_a_picture_and_always_the_same() -> None:
