@@ -13,6 +13,7 @@ from pathlib import Path
 from autograder.batch.local import Progress, side_by_side
 from autograder.batch.pipeline import OnCell, grade_unwritten
 from autograder.batch.plan import Plan
+from autograder.batch.reruns import without_reruns
 from autograder.batch.store import Store
 from autograder.course.settings import Course
 from autograder.data.permuted import permuted_split
@@ -99,6 +100,7 @@ def make_audit_plan(course: Course, plan: Plan) -> AuditPlan:
         store=Store(plan.store.root / "audited"),
         scoring_key=digest("audit", plan.scoring_key, found.split.fingerprint),
         execution_key=digest("audit", plan.execution_key, found.split.fingerprint),
+        calibration=without_reruns(plan.calibration),
     )
     calibration = plan.paths.solutions(plan.assignment.id) / "calibration.json"
     return AuditPlan(plan, permuted, HiddenPart(found.hidden, found.chance), read_spreads(calibration, plan.profile.name, metrics))

@@ -6,9 +6,11 @@ import fcntl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 from autograder.batch.evidence import histories_of
 from autograder.batch.plan import Plan, servers_of
+from autograder.batch.reruns import settle, with_seed
 from autograder.errors import GraderError, MachineError, SubmissionError
 from autograder.execution.devices import Slot
 from autograder.execution.run import Execution, execute
@@ -86,10 +88,21 @@ def _grade(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell
     chosen = choose_notebook(taken.notebooks, plan.assignment.id, plan.release, plan.profile.limits.submission_bytes)
     prepared = restore(chosen, plan.release)
     literals = check_literals(prepared.notebook, plan.release, plan.profile.limits.literal_bytes)
-    execution = Execution(
+    flags = (*taken.flags, *prepared.flags, *literals)
+
+    def graded(index: int) -> Record:
+        seeded = with_seed(plan, index)
+        execution = _execution(seeded, prepared.notebook, together(taken.files, plan.released_files), slot)
+        return _executed(seeded, submission, execution, flags, sandbox, on_cell, force)
+
+    return settle(plan, graded)
+
+
+def _execution(plan: Plan, notebook: dict[str, Any], files: dict[str, bytes], slot: Slot) -> Execution:
+    return Execution(
         assignment=plan.assignment.id,
-        notebook=put_parameters(prepared.notebook, plan.profile),
-        files=together(taken.files, plan.released_files),
+        notebook=put_parameters(notebook, plan.profile),
+        files=files,
         profile=plan.profile,
         split_fingerprint=plan.split.fingerprint,
         student_data=plan.split.student,
@@ -98,8 +111,14 @@ def _grade(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell
         backend=plan.backend,
         fonts=plan.fonts,
         release=plan.release_digest,
-        replay=put_parameters(prepared.notebook, replace(plan.profile, epoch_limit=1)),
+        replay=put_parameters(notebook, replace(plan.profile, epoch_limit=1)),
     )
+
+
+def _executed(
+    plan: Plan, submission: Submission, execution: Execution, flags: tuple[Flag, ...], sandbox: Sandbox, on_cell: OnCell, force: bool
+) -> Record:
+    """The record of one execution, made now unless it is there already. `flags`: of the submission."""
     folder = plan.store.run(execution.run_key())
     with one_at_a_time(folder):
         run = None if force else reusable(folder, plan.min_isolation)
@@ -107,9 +126,9 @@ def _grade(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell
             run = replace(run, release=plan.release_digest)
             write_atomic(folder.run_file, to_json(run))
         if run is None:
-            sandbox.warm_up(servers_of(plan, gpu=slot.gpu is not None))  # nothing from the second submission on
+            sandbox.warm_up(servers_of(plan, gpu=execution.slot.gpu is not None))  # nothing from the second submission on
             run = execute(execution, folder, sandbox, on_cell)
-        return grade_run(plan, _blank(plan, submission, (*taken.flags, *prepared.flags, *literals, *run.flags)), run, folder, sandbox)
+        return grade_run(plan, _blank(plan, submission, (*flags, *run.flags)), run, folder, sandbox)
 
 
 @contextmanager
@@ -148,14 +167,23 @@ def grade_run(plan: Plan, blank: Record, run: Run, folder: RunFolder, sandbox: S
             verdict = unjudged(plan.specs, "not_graded", error.message)
             run = replace(run, outcome="infra_error", reason=error.message)
     return replace(
-        with_signals(plan, _judged(blank, verdict), run, folder, scoring),
+        of_run(with_signals(plan, _judged(blank, verdict), run, folder, scoring), run),
+        usage=replace(run.usage, model_cpu_s=spent.model_cpu_s, scoring_cpu_s=spent.scoring_cpu_s),
+        seconds=replace(run.seconds, model=spent.model_s, scoring=spent.scoring_s),
+    )
+
+
+def of_run(record: Record, run: Run) -> Record:
+    """The record as that of this run alone, in all that an execution decides."""
+    return replace(
+        record,
         runs=(RunReference(run.run_key, run.seed, True),),
         outcome=run.outcome,
         reason=run.reason,
         first_error=run.first_error,
         isolation=run.isolation,
-        usage=replace(run.usage, model_cpu_s=spent.model_cpu_s, scoring_cpu_s=spent.scoring_cpu_s),
-        seconds=replace(run.seconds, model=spent.model_s, scoring=spent.scoring_s),
+        usage=run.usage,
+        seconds=run.seconds,
         versions=run.versions,
     )
 

@@ -14,13 +14,14 @@ from functools import partial
 from typing import TypeVar
 
 from autograder.batch.machine import Machine
-from autograder.batch.pipeline import grade_run, is_current, one_at_a_time, with_signals
+from autograder.batch.pipeline import grade_run, is_current, of_run, one_at_a_time, with_signals
 from autograder.batch.plan import Plan
+from autograder.batch.reruns import settle
 from autograder.execution.rundir import RunFolder
 from autograder.grading.custom_models import NeedsExecution
 from autograder.grading.verdict import judge
 from autograder.isolation.sandbox import Sandbox
-from autograder.records import Record, Run, Scoring, from_json
+from autograder.records import Record, Run, RunReference, Scoring, from_json
 
 T = TypeVar("T")
 
@@ -35,6 +36,10 @@ class Regraded:
     changed: bool = False
     needs_execution: str = ""
     failed: str = ""
+
+
+class _NotScored(Exception):
+    """The graders have to look at a run again."""
 
 
 @dataclass(frozen=True)
@@ -93,28 +98,36 @@ def _from_store(plan: Plan, student: str) -> Regraded | _Unscored:
         return Regraded(student, None, None, needs_execution="its record cannot be read")
     if not record.runs or is_current(plan, record):
         return Regraded(student, record.score, record.score)
-    folder, run = _counted(plan, record)
-    obstacle = _obstacle(plan, record, run)
-    if obstacle:
-        return Regraded(student, record.score, record.score, needs_execution=obstacle)
+    try:
+        return _written(plan, record, settle(plan, partial(_rejudged, plan, record)))
+    except NeedsExecution as obstacle:
+        return Regraded(student, record.score, record.score, needs_execution=str(obstacle))
+    except _NotScored:
+        return _Unscored(student, record.isolation.level)
+
+
+def _rejudged(plan: Plan, record: Record, index: int) -> Record:
+    """The record as that of one of its runs alone, from what was measured. Raises _NotScored when these graders never saw that run."""
+    folder, run = _run(plan, record, index)
     scoring = _kept(folder, plan.scoring_key)
     if scoring is None:
-        return _Unscored(student, record.isolation.level)
+        raise _NotScored
     verdict = judge(plan.specs, plan.declarations.tests, scoring, plan.profile.curves)
-    assert run is not None  # else it were an obstacle
-    judged = verdict.put_into(_of_these_graders(plan, record))
-    return _written(plan, record, with_signals(plan, judged, run, folder, scoring))
+    return with_signals(plan, verdict.put_into(_as_of(plan, record, run)), run, folder, scoring)
 
 
 def _from_graders(plan: Plan, sandbox: Sandbox, student: str) -> Regraded:
     """Models, where they have to be opened again, and graders; the notebook is not executed."""
     record = plan.store.present(plan.profile.name, plan.assignment.id, student)
     assert record is not None
-    folder, run = _counted(plan, record)
-    assert run is not None
-    try:
+
+    def graded(index: int) -> Record:
+        folder, run = _run(plan, record, index)
         with one_at_a_time(folder):  # two equal notebooks share it
-            after = grade_run(plan, _of_these_graders(plan, record), run, folder, sandbox, student_code=False)
+            return grade_run(plan, _as_of(plan, record, run), run, folder, sandbox, student_code=False)
+
+    try:
+        after = settle(plan, graded)
     except NeedsExecution as obstacle:
         return Regraded(student, record.score, record.score, needs_execution=str(obstacle))
     if after.outcome == "infra_error":
@@ -122,15 +135,23 @@ def _from_graders(plan: Plan, sandbox: Sandbox, student: str) -> Regraded:
     return _written(plan, record, replace(after, seconds=replace(after.seconds, queue=record.seconds.queue)))
 
 
-def _counted(plan: Plan, record: Record) -> tuple[RunFolder, Run | None]:
-    folder = plan.store.run(next(reference.run_key for reference in record.runs if reference.counted))
-    return folder, folder.read()
-
-
-def _obstacle(plan: Plan, record: Record, run: Run | None) -> str:
-    """Why a record cannot be made without executing the submission, or nothing."""
+def _run(plan: Plan, record: Record, index: int) -> tuple[RunFolder, Run]:
+    """The first run of a record, or one of its reruns. Raises NeedsExecution for one that is not there, or cannot be used."""
+    if index >= len(record.runs):
+        raise NeedsExecution("chance explains its miss: it runs again with another seed")
+    key = record.runs[index].run_key
+    folder = plan.store.run(key)
+    run = folder.read()
     if run is None:
-        return f"its run {record.runs[0].run_key} is no longer in the store"
+        raise NeedsExecution(f"its run {key} is no longer in the store")
+    obstacle = _obstacle(plan, run)
+    if obstacle:
+        raise NeedsExecution(obstacle)
+    return folder, run
+
+
+def _obstacle(plan: Plan, run: Run) -> str:
+    """Why a record cannot be made without executing the submission, or nothing."""
     if run.outcome == "infra_error":
         return f"the machine failed: {run.reason}"
     if run.data != plan.split.fingerprint:
@@ -152,6 +173,17 @@ def _kept(folder: RunFolder, scoring_key: str) -> Scoring | None:
 def _of_these_graders(plan: Plan, record: Record) -> Record:
     """The record as the present graders' and curves'; its execution stays what it was."""
     return replace(record, grade_key=plan.grade_key, context=f"{record.context.partition('.')[0]}.{plan.grade_key}")
+
+
+def _as_of(plan: Plan, record: Record, run: Run) -> Record:
+    """The record as these graders', and as that of one of its runs alone; nothing but that changes for the run that counted."""
+    known = _of_these_graders(plan, record)
+    counted = next(reference.run_key for reference in record.runs if reference.counted)
+    if run.run_key == counted:
+        return replace(known, runs=(RunReference(run.run_key, run.seed, True),))
+    other = plan.store.run(counted).read()
+    flags = [flag for flag in known.flags if other is None or flag not in other.flags]
+    return replace(of_run(known, run), flags=(*flags, *run.flags))
 
 
 def _written(plan: Plan, before: Record, after: Record) -> Regraded:

@@ -9,6 +9,7 @@ import click
 
 from autograder import __version__
 from autograder.cli.audit import audit
+from autograder.cli.calibrate import calibrate
 from autograder.cli.check import check
 from autograder.cli.demo import demo
 from autograder.cli.doctor import doctor
@@ -28,7 +29,7 @@ def cli() -> None:
     """Autograded deep-learning assignments: release, grade, regrade, give feedback, report."""
 
 
-for command in (check, release, doctor, grade, regrade, audit, feedback, report, isolation, demo):
+for command in (check, release, doctor, grade, regrade, audit, feedback, report, calibrate, isolation, demo):
     cli.add_command(command)
 
 

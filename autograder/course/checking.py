@@ -6,6 +6,7 @@ import ast
 from collections import Counter
 from typing import Any
 
+from autograder.course.calibration import calibration_file, read_allowed, read_calibration
 from autograder.course.handins import declared_handins
 from autograder.course.notebook import grade_cells, nbgrader_of, read_notebook
 from autograder.course.paths import CoursePaths
@@ -32,6 +33,7 @@ def check_assignment(paths: CoursePaths, assignment: Assignment, declarations: D
         *_points_problems(place, notebook, assignment),
         *_parameter_problems(place, notebook),
         *_seed_problems(place, notebook),
+        *_calibration_problems(paths, assignment),
     ]
     if isinstance(declarations, Declarations):
         problems += _cover_problems(paths, assignment, place, notebook, declarations)
@@ -98,6 +100,17 @@ def _seed_problems(place: str, notebook: dict[str, Any]) -> list[Problem]:
     if any(nbgrader_of(cell).get("locked") and "set_random_seed(seed)" in cell["source"] for cell in notebook["cells"]):
         return []
     return [Problem(place, "no locked cell sets the seed", "Write keras.utils.set_random_seed(seed) into one.")]
+
+
+def _calibration_problems(paths: CoursePaths, assignment: Assignment) -> list[Problem]:
+    solutions = paths.solutions(assignment.id)
+    try:
+        read_allowed(solutions)
+        for profile in assignment.profiles:
+            read_calibration(solutions, profile)
+    except AutograderError as error:
+        return [Problem(str(calibration_file(solutions).relative_to(paths.root)), error.message, error.cure)]
+    return []
 
 
 def _cover_problems(

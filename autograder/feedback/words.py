@@ -174,6 +174,17 @@ def test_title(name: str) -> str:
     return (in_words(re.sub(r"^test_+", "", function)) or "Check") + (f", case {case}" if case.isdecimal() else "")
 
 
+def rerun_words(record: Record) -> str:
+    """Why a notebook ran more than once, and which run the page shows; empty when it ran once."""
+    if len(record.runs) < 2 or record.score is None:
+        return ""
+    times = {2: "twice", 3: "three times"}.get(len(record.runs), f"{len(record.runs)} times")
+    return (
+        "One of your results was so close to full points that luck could decide: training starts from random numbers. So your notebook "
+        f"ran {times}, each time from other random numbers, and the best run counts. This page shows that run."
+    )
+
+
 def metric_title(name: str) -> str:
     """'val_accuracy' → 'validation accuracy'."""
     return line(re.sub(r"^val_", "validation ", name), 60).replace("_", " ")

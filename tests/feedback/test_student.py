@@ -8,7 +8,7 @@ from typing import Any, get_args
 import pytest
 
 from autograder.feedback.student import FeedbackPage, ManualGrade, render_feedback
-from autograder.records import Evidence, FirstError, Flag, GradeCell, Outcome, Usage
+from autograder.records import Evidence, FirstError, Flag, GradeCell, Outcome, RunReference, Usage
 
 from .samples import (
     HOSTILE,
@@ -50,6 +50,15 @@ def test_the_page_says_what_matters() -> None:
         "training 0.4946", "validation 0.483", "hidden examples are right", "ran for 48 s", "1.3 GiB", "(50000, 784) float32",
     ):  # fmt: skip
         assert words in text, words
+
+
+@pytest.mark.parametrize(("runs", "said"), [(1, ""), (2, "ran twice, each time"), (3, "ran three times, each time")])
+def test_a_notebook_that_ran_more_than_once_is_explained(runs: int, said: str) -> None:
+    known = record(runs=tuple(RunReference(f"run{index}", index, index == runs - 1) for index in range(runs)))
+    text = text_of(record=known)
+    assert ("luck could decide" in text) is bool(said)
+    assert said in text
+    assert "the best run counts" not in text_of(record=replace(unscored(outcome="infra_error"), runs=known.runs))
 
 
 def test_the_page_is_the_same_every_time() -> None:

@@ -1,0 +1,307 @@
+"""What the runs of right solutions say about the curves of a profile, and the file that keeps it.
+
+Each figure of a metric is that of the right solution which fares worst by it: a student may have chosen that way.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autograder.batch.reruns import RERUNS
+from autograder.course.calibration import calibration_file
+from autograder.course.stakes import Stake
+from autograder.errors import UsageError
+from autograder.files import write_atomic
+from autograder.quality.calibrating import SeedRun
+from autograder.quality.luck import (
+    ASSIGNMENTS,
+    CONFIDENCE,
+    DRAWS,
+    ENOUGH_RUNS,
+    LEAST_RUNS,
+    MOST_UNLUCKY,
+    NOT_NORMAL,
+    SHARE,
+    STUDENTS,
+    Sample,
+    after_reruns,
+    allowed_once,
+    beyond_of,
+    draw_again,
+)
+
+METHOD = (
+    f"Bounds on seeds: one-sided normal tolerance bound (non-central t). On the hidden part: bootstrap of its examples, {DRAWS:,} draws. "
+    f"Both together hold with {CONFIDENCE:.0%} (Bonferroni)."
+)
+_MOST_EPOCHS = 1_000  # a longer history was kept for each batch
+
+
+@dataclass(frozen=True)
+class SolutionFigures:
+    """One metric of one right solution. `normality`: p of Shapiro and Wilk's test; `hidden_spread`: None where it is not known.
+
+    `loses_once`, `loses_after_reruns`: upper bounds on the share of its runs that lose more than one point.
+    """
+
+    n: int
+    mean: float
+    spread: float
+    hidden_spread: float | None
+    normality: float | None
+    loses_once: float | None
+    loses_after_reruns: float | None
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class MetricFigures:
+    """One metric and its curve; the figures are those of the worst right solution, `n` the smallest number of runs.
+
+    `points` follow from the metric. `one_point_at`: where the curve takes a whole point; `one_point_limit`: where it may at most;
+    `full_at`: from where (or down to where) it gives full points; `suggested`: where it may. `noise`: as far as chance explains a miss.
+    None: too few runs, one that failed, or no more than one point at stake.
+    """
+
+    points: float
+    rises: bool
+    full_at: float
+    one_point_at: float | None
+    n: int
+    mean: float
+    spread: float
+    hidden_spread: float | None
+    normality: float | None
+    loses_once: float | None
+    loses_after_reruns: float | None
+    noise: float | None
+    one_point_limit: float | None
+    suggested: float | None
+    provisional: bool
+    solutions: dict[str, SolutionFigures]
+
+    @property
+    def tight(self) -> bool:
+        """Whether the curve takes a point from more right solutions than the target allows."""
+        if self.one_point_at is None or self.one_point_limit is None:
+            return False
+        return self.one_point_at > self.one_point_limit if self.rises else self.one_point_at < self.one_point_limit
+
+    @property
+    def normal(self) -> bool:
+        """Whether the values of every solution may be normal; the bounds rest on it."""
+        return self.normality is None or self.normality >= NOT_NORMAL
+
+
+@dataclass(frozen=True)
+class ProfileCalibration:
+    """All that is measured of one profile. `unlucky`: of 400 correct submissions at most so many lose more than a point by luck, after
+    reruns, as an expectation; None with fewer than 10 runs. `failures`: runs of right solutions that gave no result, and why.
+    """
+
+    assignment: str
+    profile: str
+    runs: int
+    metrics: dict[str, MetricFigures]
+    first_epoch: dict[str, dict[str, tuple[float, float]]]
+    epoch_cpu_s: dict[str, float]
+    unlucky: float | None
+    failures: tuple[str, ...]
+    device: str
+    versions: dict[str, str]
+
+    def as_json(self) -> dict[str, Any]:
+        """As it stands in the file, below the profile's name: figures by metric, beside what other parts of the program read."""
+        figures = {metric: asdict(each) for metric, each in self.metrics.items()}
+        whole = {
+            "runs": self.runs,
+            "device": self.device,
+            "versions": self.versions,
+            "method": METHOD,
+            "target": {"students": STUDENTS, "assignments": ASSIGNMENTS, "unlucky": MOST_UNLUCKY},
+            "unlucky": self.unlucky,
+            "failures": list(self.failures),
+            "first_epoch": self.first_epoch,
+            "epoch_cpu_s": self.epoch_cpu_s,
+            "noise": {metric: each.noise for metric, each in self.metrics.items() if each.noise is not None},
+            "one_point": {metric: each.one_point_limit for metric, each in self.metrics.items() if each.one_point_limit is not None},
+        }
+        taken = sorted(set(figures) & set(whole))
+        if taken:
+            raise UsageError(f"The metric '{taken[0]}' has a name that calibration.json uses for something else.", "Rename the metric.")
+        return {**whole, **figures}
+
+
+def calibrate(
+    assignment: str, profile: str, stakes: Sequence[Stake], runs: Sequence[SeedRun], asked: int, device: str, versions: dict[str, str]
+) -> ProfileCalibration:
+    """The calibration of one profile from its runs. `asked`: how many runs each solution was to have."""
+    graded = [run for run in runs if run.as_expected]
+    failures = [_failure(run) for run in runs if not run.as_expected]
+    at_risk = sum(stake.one_point_at is not None for stake in stakes)
+    metrics = {}
+    for stake in stakes:
+        of_metric = [run for run in graded if stake.metric in run.measured]
+        lost = [run for run in of_metric if run.measured[stake.metric] is None]
+        failures += [f"{_name(run)}: {stake.metric} is not a number" for run in lost]
+        if len(of_metric) > len(lost):
+            metrics[stake.metric] = _figures(stake, of_metric, SHARE / max(at_risk, 1), sound=not lost and len(graded) == len(runs))
+    bounds = [each.loses_after_reruns for each in metrics.values()]
+    enough = bool(bounds) and all(each.n >= LEAST_RUNS for each in metrics.values())
+    return ProfileCalibration(
+        assignment=assignment,
+        profile=profile,
+        runs=asked,
+        metrics=metrics,
+        first_epoch=_first_epochs(graded),
+        epoch_cpu_s=_epoch_cpu_s(graded),
+        unlucky=STUDENTS * sum(bound or 0.0 for bound in bounds) if enough else None,
+        failures=tuple(failures),
+        device=device,
+        versions=versions,
+    )
+
+
+def _failure(run: SeedRun) -> str:
+    error = run.record.first_error
+    said = run.record.reason or run.record.grading_reason or (f"{error.cell}: {error.name}: {error.message}" if error else "")
+    return f"{_name(run)}: {run.record.outcome}, {run.record.grading}" + (f" ({said[:300]})" if said else "")
+
+
+def _name(run: SeedRun) -> str:
+    return f"{run.variant}, seed {run.record.runs[0].seed}" if run.record.runs else run.record.student
+
+
+def _figures(stake: Stake, runs: Sequence[SeedRun], share: float, sound: bool) -> MetricFigures:
+    """`share` of the right submissions may lose a point through this curve; not `sound`: a run is missing, so bounds say too little."""
+    known = [run for run in runs if run.measured[stake.metric] is not None]
+    names = dict.fromkeys(run.variant for run in known)
+    samples = {name: _sample(stake, [run for run in known if run.variant == name]) for name in names}
+    least = min(sample.runs for sample in samples.values())
+    judged = [sample for sample in samples.values() if sound and least >= LEAST_RUNS]
+    worst = min if stake.rises else max
+    noise = worst((sample.reach(beyond_of(share)) for sample in judged), default=None)
+    solutions = {name: _of_solution(stake, sample, share, rerun=noise is not None) for name, sample in samples.items()}
+    limit = None
+    if judged and stake.one_point_at is not None:
+        once = allowed_once(share, beyond_of(share), RERUNS)
+        limit = worst(worst(sample.reach(once), *sample.values.tolist()) for sample in judged)
+    return MetricFigures(
+        points=stake.points,
+        rises=stake.rises,
+        full_at=stake.curve.full_at(),
+        one_point_at=stake.one_point_at,
+        n=least,
+        mean=worst(sample.mean for sample in samples.values()),
+        spread=max(sample.spread for sample in samples.values()),
+        hidden_spread=_largest(sample.hidden_spread for sample in samples.values()),
+        normality=min((each for sample in samples.values() if (each := sample.normality) is not None), default=None),
+        loses_once=_largest(each.loses_once for each in solutions.values()),
+        loses_after_reruns=_largest(each.loses_after_reruns for each in solutions.values()),
+        noise=noise,
+        one_point_limit=limit,
+        suggested=_suggested(stake, limit, list(samples.values())),
+        provisional=least < ENOUGH_RUNS,
+        solutions=solutions,
+    )
+
+
+def _sample(stake: Stake, runs: Sequence[SeedRun]) -> Sample:
+    """The values of one solution; with the hidden part drawn again where every run says what its examples contribute, in one way."""
+    values = np.array([run.measured[stake.metric] for run in runs], dtype=np.float64)
+    scores = [run.scores[stake.metric] for run in runs if stake.metric in run.scores]
+    if len(scores) < len(runs) or len({root for _, root in scores}) > 1:
+        return Sample(values, None, stake.rises)
+    counted = all(bool(np.isin(each, (0.0, 1.0)).all()) for each, _ in scores)
+    resolution = 1 / len(scores[0][0]) if counted else 0.0
+    return Sample(values, draw_again([each for each, _ in scores], scores[0][1]), stake.rises, resolution)
+
+
+def _of_solution(stake: Stake, sample: Sample, share: float, rerun: bool) -> SolutionFigures:
+    once = 0.0 if stake.one_point_at is None else sample.bound(stake.one_point_at) if sample.runs > 1 else None
+    after = after_reruns(once, beyond_of(share), RERUNS) if rerun and once is not None else once
+    values = tuple(sample.values.tolist())
+    return SolutionFigures(sample.runs, sample.mean, sample.spread, sample.hidden_spread, sample.normality, once, after, values)
+
+
+def _suggested(stake: Stake, limit: float | None, samples: Sequence[Sample]) -> float | None:
+    """Where the curve may give full points, its form kept, rounded in the students' favour to a digit that the spread allows."""
+    if limit is None or stake.one_point_at is None:
+        return None
+    whole = max(math.hypot(sample.spread, sample.hidden_spread or 0.0) for sample in samples)
+    step = 10.0 ** math.floor(math.log10(max(whole, 1e-4)))
+    steps = (limit + stake.curve.full_at() - stake.one_point_at) / step
+    rounded = math.floor(steps + 1e-6) if stake.rises else math.ceil(steps - 1e-6)
+    return round(rounded * step, 6)
+
+
+def _largest(values: Iterable[float | None]) -> float | None:
+    return max((value for value in values if value is not None), default=None)
+
+
+def _first_epochs(runs: Sequence[SeedRun]) -> dict[str, dict[str, tuple[float, float]]]:
+    """By history and accuracy, the lowest and the highest value after the first epoch; of losses more is not better."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for run in runs:
+        for name, history in run.histories.items():
+            for metric, values in history.items():
+                if "accuracy" in metric and values and values[0] is not None:
+                    found.setdefault(name, {}).setdefault(metric, []).append(values[0])
+    return {name: {metric: (min(values), max(values)) for metric, values in metrics.items()} for name, metrics in found.items()}
+
+
+def _epoch_cpu_s(runs: Sequence[SeedRun]) -> dict[str, float]:
+    """By history, the least CPU seconds of one epoch in any run. What a notebook used is known of all its cells together, so its
+    epochs share them evenly."""
+    found: dict[str, float] = {}
+    for run in runs:
+        epochs = {name: max((len(values) for values in history.values()), default=0) for name, history in run.histories.items()}
+        counted = {name: count for name, count in epochs.items() if 0 < count <= _MOST_EPOCHS}
+        for name in counted:
+            each = run.record.usage.student_cpu_s / sum(counted.values())
+            found[name] = min(found.get(name, math.inf), each)
+    return found
+
+
+# --- the file -----------------------------------------------------------------------------------------------------------
+
+
+def read_file(solutions: Path) -> dict[str, Any]:
+    """The calibration file as it is, empty when there is none. Raises UsageError when it is no such file."""
+    path = calibration_file(solutions)
+    try:
+        found = json.loads(path.read_bytes()) if path.is_file() else {}
+        return {**found, "profiles": {**found.get("profiles", {})}}
+    except (ValueError, TypeError, AttributeError):
+        raise UsageError(f"'{path}' is no calibration file.", "Mend it, or delete it: it is made again.") from None
+
+
+def write_file(solutions: Path, calibration: ProfileCalibration) -> Path:
+    """Puts the calibration of one profile into the file, the others stay; whole or not at all."""
+    whole = read_file(solutions)
+    whole = {"schema": 1, "assignment": calibration.assignment, **whole}
+    whole["profiles"][calibration.profile] = calibration.as_json()
+    write_atomic(calibration_file(solutions), _text(whole))
+    return calibration_file(solutions)
+
+
+def _text(value: Any) -> str:
+    """Readable JSON with figures to six significant digits, and lists of numbers on one line."""
+    text = json.dumps(_rounded(value), indent=1, ensure_ascii=False, allow_nan=False)
+    return re.sub(r"\[\s+(-?\d[^]\"]*?)\s+\]", lambda found: f"[{' '.join(found[1].split())}]", text) + "\n"
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, dict):
+        return {key: _rounded(each) for key, each in value.items()}
+    return [_rounded(each) for each in value] if isinstance(value, list | tuple) else value
