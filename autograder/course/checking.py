@@ -9,6 +9,7 @@ from typing import Any
 from autograder.course.handins import declared_handins
 from autograder.course.notebook import grade_cells, nbgrader_of, read_notebook
 from autograder.course.paths import CoursePaths
+from autograder.course.sections import section_problems
 from autograder.course.settings import Assignment
 from autograder.errors import AutograderError, Problem
 from autograder.inputs import Input
@@ -32,6 +33,7 @@ def check_assignment(paths: CoursePaths, assignment: Assignment, declarations: D
         *_points_problems(place, notebook, assignment),
         *_parameter_problems(place, notebook),
         *_seed_problems(place, notebook),
+        *section_problems(place, notebook),
     ]
     if isinstance(declarations, Declarations):
         problems += _cover_problems(paths, assignment, place, notebook, declarations)
