@@ -189,7 +189,10 @@ def _scoring(plan: Plan, run: Run, folder: RunFolder, sandbox: Sandbox, student_
     except (OSError, ValueError):
         pass
     opened = open_models(folder, run, plan.declarations.predictions, plan.split, plan.profile, sandbox, plan.backend, student_code)
-    scoring, seconds, cpu_s = score_run(folder, run, opened.folder, plan.graders, plan.split, plan.profile, plan.assignment.id, sandbox)
+    tests = [test.name for test in plan.declarations.tests]
+    scoring, seconds, cpu_s = score_run(
+        folder, run, opened.folder, plan.graders, plan.split, plan.profile, plan.assignment.id, sandbox, tests
+    )
     scoring = replace(scoring, flags=opened.flags)
     if not scoring.problems and all(test.outcome != "error" for test in scoring.tests):
         write_atomic(kept, to_json(scoring))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -51,14 +52,26 @@ def read_declarations(graders: Path, cache: Path) -> Declarations:
 
 
 def score_run(
-    folder: RunFolder, run: Run, opened: Path, graders: Path, split: SealedSplit, profile: RunProfile, assignment: str, sandbox: Sandbox
+    folder: RunFolder,
+    run: Run,
+    opened: Path,
+    graders: Path,
+    split: SealedSplit,
+    profile: RunProfile,
+    assignment: str,
+    sandbox: Sandbox,
+    tests: Sequence[str],
 ) -> tuple[Scoring, float, float]:
-    """What the graders say of one run, and its wall and CPU seconds. Raises GraderError when they cannot be run to their end."""
+    """What the graders say of one run, and its wall and CPU seconds. Raises GraderError when they cannot be run to their end.
+
+    `tests`: names of those that are run, of all that the graders have.
+    """
     began = time.monotonic()
     request = {
         "mode": "score",
         "graders": str(graders.absolute()),
         "assignment": assignment,
+        "tests": list(tests),
         "entries": [asdict(entry) for entry in run.entries],
         "asked": list(run.questions),
         "answers": [asdict(answer) for answer in folder.answers().values()],

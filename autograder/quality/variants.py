@@ -33,6 +33,7 @@ class Variant:
     outcome: str = "completed"
     demo: bool = False
     loses: dict[str, float] = field(default_factory=dict)
+    claims: tuple[str, ...] | None = None  # grade cells that a right answer earns; None: all
     cells: dict[str, str] = field(default_factory=dict)
 
 
@@ -75,9 +76,18 @@ def _read(file: Path) -> Variant:
         start=values.get("START", "source"),
         outcome=values.get("OUTCOME", "completed"),
         demo=bool(values.get("DEMO", False)),
+        claims=_claims(values.get("CLAIMS", "all")),
         loses={str(cell): float(points) for cell, points in values.get("LOSES", {}).items()},
         cells={name: source.strip("\n") for name, source in zip(parts[::2], parts[1::2], strict=True)},
     )
+
+
+def _claims(value: object) -> tuple[str, ...] | None:
+    if value == "all":
+        return None
+    if not isinstance(value, list | tuple) or not all(isinstance(each, str) for each in value):
+        raise ValueError(f"CLAIMS is {value!r}, 'all' or a list of grade ids was expected")
+    return tuple(value)
 
 
 def build_submission(paths: CoursePaths, assignment: str, variant: Variant) -> dict[str, Any]:
