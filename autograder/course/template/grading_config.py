@@ -20,7 +20,7 @@ course = Course(
                     dataset="digits",
                     epoch_limit=20,
                     limits=Limits(cell="60 s", total="2 min"),
-                    curves={"test_accuracy": Curve({0.80: 0, 0.93: 1})},
+                    curves={"test_accuracy": Curve({0.80: 0, 0.94: 1})},
                 ),
                 # For submissions. Measure what your own solution reaches before you choose a threshold.
                 "full": Profile(dataset="mnist", curves={"test_accuracy": Curve({0.85: 0, 0.93: 1})}),
