@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -12,6 +13,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from autograder.batch.store import Store
+from autograder.quality.workplace import forget_unused
 from tests.conftest import autograder, cell_of, edit_notebook
 
 ASSIGNMENT = "first_network"
@@ -174,14 +177,9 @@ def test_a_course_with_a_problem_is_not_validated(course: Path, breaks: Callable
 
 
 def test_runs_that_nobody_uses_any_more_go(course: Path) -> None:
-    from autograder.batch.store import Store
-    from autograder.quality.workplace import forget_unused
-
     store = Store(next((course / ".autograder/validated/stores/smoke").iterdir()) / "warm")
     folders = sorted((store.root / "runs").glob("[!.]*"))
     assert len(folders) > 1
-    import os
-
     old = time.time() - 8 * 24 * 3600
     os.utime(folders[0], (old, old))
     forget_unused(store)
