@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export USER ?= $(shell id -un)
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help venv demo test test-gpu lint bench lock clean
+.PHONY: help venv demo test validate test-gpu lint bench lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
@@ -44,6 +44,9 @@ lint: venv  ## ruff, mypy, import contracts
 
 test: lint  ## everything that CI runs
 	@$(BIN)/python -m pytest $(TEST_OPTIONS)
+
+validate: venv  ## the graders themselves: known answers and mutants of every assignment (also in CI)
+	@$(BIN)/autograder validate $(VALIDATE_OPTIONS)
 
 test-gpu: venv  ## on a machine with an NVIDIA GPU: train there in the sandbox, measure, write benchmarks/results/gpu.json
 	@test -e /proc/driver/nvidia/version || { echo "There is no NVIDIA driver here: make test-gpu is for machines with a GPU."; exit 2; }

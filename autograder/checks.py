@@ -21,6 +21,7 @@ from autograder._check_models import (
     expect_parameters,
     expect_units,
 )
+from autograder._check_regression import mean_absolute_error
 from autograder._check_values import (
     expect_close,
     expect_dtype,
@@ -50,4 +51,5 @@ __all__ = [
     "expect_range",
     "expect_shape",
     "expect_units",
+    "mean_absolute_error",
 ]

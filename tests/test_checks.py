@@ -29,6 +29,7 @@ from autograder.checks import (
     expect_range,
     expect_shape,
     expect_units,
+    mean_absolute_error,
 )
 from autograder.records import CompileDescription, LayerDescription, ModelDescription, WeightDescription
 
@@ -264,6 +265,25 @@ def test_predictions_that_cannot_be_measured(predictions: Any, labels: Any, word
         assert words in failure(measure, predictions, np.array(labels))
 
 
+def test_the_error_of_a_regression_takes_columns_and_rows_alike() -> None:
+    targets = np.array([1.0, 2.0, 6.0], "float32")
+    assert mean_absolute_error(np.array([[2.0], [2.0], [4.0]]), targets) == 1.0
+    assert mean_absolute_error([2.0, 2.0, 4.0], targets[:, None]) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("predictions", "words"),
+    [
+        (np.zeros((3, 2)), "(n, 1)"),
+        (np.zeros(2), "3 (one for each target)"),
+        (np.array([1, np.nan, np.inf]), "2 times NaN or infinity"),
+        ("all right", "an array of numbers"),
+    ],
+)
+def test_errors_that_cannot_be_measured(predictions: Any, words: str) -> None:
+    assert words in failure(mean_absolute_error, predictions, np.arange(3))
+
+
 # --- models -----------------------------------------------------------------------------------------------------------
 
 
@@ -426,6 +446,7 @@ ODD = [None, 3, "text", [], {}, [[1], [2, 3]], object(), np.array(["a"]), np.arr
         lambda value: expect_history(value, 1),
         lambda value: accuracy(value, np.arange(3)),
         lambda value: confusion_matrix(value, np.arange(3)),
+        lambda value: mean_absolute_error(value, np.arange(3)),
     ],
 )
 def test_odd_values_fail_as_checks_and_never_otherwise(check: Any, value: Any) -> None:

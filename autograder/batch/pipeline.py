@@ -219,8 +219,9 @@ def _scoring(plan: Plan, run: Run, folder: RunFolder, sandbox: Sandbox, student_
         pass
     memory = process_memory_mib(plan.assignment.resources)
     opened = open_models(folder, run, plan.declarations.predictions, plan.split, plan.profile, sandbox, plan.backend, student_code, memory)
+    tests = [test.name for test in plan.declarations.tests]
     scoring, seconds, cpu_s = score_run(
-        folder, run, opened.folder, plan.graders, plan.split, plan.profile, plan.assignment.id, sandbox, memory
+        folder, run, opened.folder, plan.graders, plan.split, plan.profile, plan.assignment.id, sandbox, tests, memory
     )
     scoring = replace(scoring, flags=opened.flags)
     if not scoring.problems and all(test.outcome != "error" for test in scoring.tests):

@@ -15,10 +15,12 @@ from autograder.cli.demo import demo
 from autograder.cli.doctor import doctor
 from autograder.cli.feedback import feedback
 from autograder.cli.grade import grade
+from autograder.cli.init import init
 from autograder.cli.isolation import isolation
 from autograder.cli.regrade import regrade
 from autograder.cli.release import release
 from autograder.cli.report import report
+from autograder.cli.validate import validate
 from autograder.errors import AutograderError, ConfigurationError, MachineError
 from autograder.imports import leave_out_address_grammars
 
@@ -29,7 +31,7 @@ def cli() -> None:
     """Autograded deep-learning assignments: release, grade, regrade, give feedback, report."""
 
 
-for command in (check, release, doctor, grade, regrade, audit, feedback, report, calibrate, isolation, demo):
+for command in (init, check, release, doctor, grade, regrade, audit, feedback, report, validate, calibrate, isolation, demo):
     cli.add_command(command)
 
 

@@ -14,6 +14,8 @@ from autograder.records import Record
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from autograder.quality.results import AnswerResult, Validation
+
 OUTCOMES = {
     "completed": "ran to the end",
     "cell_error": "a cell failed",
@@ -128,6 +130,27 @@ def print_records(records: Sequence[Record], title: str) -> None:
         row = (record.student, score_text(record), OUTCOMES[record.outcome], _lost(record))
         table.add_row(*(Text(cell) for cell in row))
     Console(stderr=True).print(table)
+
+
+def print_validations(found: Sequence[Validation]) -> None:
+    """What was validated, as a table, on standard error."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title="Validated", title_justify="left")
+    table.add_column("assignment", overflow="fold")
+    for name in ("refer-\nence", "blank", "alter-\nnatives", "wrong", "mutants\nnoticed", "equi-\nvalent", "time"):
+        table.add_column(name, no_wrap=True, justify="right")
+    for each in found:
+        answers = [_held(each.answers_of(kind)) for kind in ("reference", "blank", "alternative", "wrong")]
+        judged = len(each.mutants) - len(each.of("equivalent")) - len(each.of("machine"))
+        mutants = f"{len(each.of('killed'))}/{judged}" if each.mutants else "–"
+        table.add_row(each.assignment, *answers, mutants, str(len(each.of("equivalent"))), f"{each.seconds:.0f} s")
+    Console(stderr=True).print(table)
+
+
+def _held(answers: Sequence[AnswerResult]) -> str:
+    return f"{sum(answer.holds for answer in answers)}/{len(answers)}"
 
 
 def _lost(record: Record) -> str:

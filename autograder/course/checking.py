@@ -10,6 +10,7 @@ from autograder.course.calibration import calibration_file, read_allowed, read_c
 from autograder.course.handins import declared_handins
 from autograder.course.notebook import grade_cells, nbgrader_of, read_notebook
 from autograder.course.paths import CoursePaths
+from autograder.course.sections import section_problems
 from autograder.course.settings import Assignment
 from autograder.errors import AutograderError, Problem
 from autograder.inputs import Input
@@ -34,6 +35,7 @@ def check_assignment(paths: CoursePaths, assignment: Assignment, declarations: D
         *_parameter_problems(place, notebook),
         *_seed_problems(place, notebook),
         *_calibration_problems(paths, assignment),
+        *section_problems(place, notebook),
     ]
     if isinstance(declarations, Declarations):
         problems += _cover_problems(paths, assignment, place, notebook, declarations)

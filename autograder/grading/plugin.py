@@ -220,6 +220,13 @@ class Scored:
             counts = (len(found.visible), len(found.hidden))
             self.models[name] = ModelMeasures(visible, counts[0], hidden, counts[1], model.parameters, model.trainable_parameters)
 
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Only the tests that were asked for; all of them have their names by now."""
+        wanted = set(self._request["tests"])
+        known = self._declared.by_node
+        session.items[:] = [item for item in session.items if item.nodeid not in known or known[item.nodeid].name in wanted]
+
     def pytest_runtest_setup(self) -> None:
         self._measured = {}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -60,14 +60,19 @@ def score_run(
     profile: RunProfile,
     assignment: str,
     sandbox: Sandbox,
+    tests: Sequence[str],
     memory_mib: int = _MEMORY_MIB,
 ) -> tuple[Scoring, float, float]:
-    """What the graders say of one run, and its wall and CPU seconds. Raises GraderError when they cannot be run to their end."""
+    """What the graders say of one run, and its wall and CPU seconds. Raises GraderError when they cannot be run to their end.
+
+    `tests`: names of those that are run, of all that the graders have.
+    """
     began = time.monotonic()
     request = {
         "mode": "score",
         "graders": str(graders.absolute()),
         "assignment": assignment,
+        "tests": list(tests),
         "entries": [asdict(entry) for entry in run.entries],
         "asked": list(run.questions),
         "answers": [asdict(answer) for answer in folder.answers().values()],

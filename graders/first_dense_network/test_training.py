@@ -1,9 +1,12 @@
 """Section 4: the recipe to the letter, and better choices."""
 
+import math
+
+import numpy as np
 import pytest
 
 from autograder import Input
-from autograder.checks import accuracy, expect_compiled, expect_history, expect_parameters
+from autograder.checks import accuracy, expect_compiled, expect_equal, expect_history, expect_parameters, expect_shape
 
 
 @pytest.mark.grade_cell("recipe_compiled")
@@ -24,16 +27,38 @@ def test_recipe_was_trained_for_five_epochs(submission):
     expect_history(submission.history("recipe_history"), epochs=5, keys=["loss", "accuracy"], what="recipe_history")
 
 
+@pytest.mark.grade_cell("recipe_history")
+@pytest.mark.hint("fit(…, batch_size=100, epochs=5) on all prepared training images; by itself, fit takes batches of 32.")
+def test_recipe_took_batches_of_100(submission):
+    images = submission.sample("x_train_ready").shape[0]
+    expect_equal(submission.value("recipe_steps"), 5 * math.ceil(images / 100), "The number of steps of the recipe's training")
+
+
 @pytest.mark.grade_cell("best_network", weight=2)
 @pytest.mark.hint("The network stays as it is; only the way it is trained may change. build_network() makes a new one.")
 def test_best_is_the_same_network(submission):
     expect_parameters(submission.model("best"), per_layer=[7_850, 110], total=7_960)
 
 
-@pytest.mark.grade_cell("best_network")
+@pytest.mark.grade_cell("best_network", weight=0.5)
 @pytest.mark.hint("fit(…, validation_split=0.2) sets a part of the training images aside, on which choices can be compared.")
 def test_choices_were_made_on_a_validation_part(submission):
     expect_history(submission.history("best_history"), keys=["loss", "val_loss", "val_accuracy"], what="best_history")
+
+
+@pytest.mark.grade_cell("best_network", weight=0.5)
+@pytest.mark.hint("Test images that helped to choose say nothing about new ones: choose on a part of the training images.")
+@pytest.mark.predict("best", Input(shape=(784,), range=(0, 1)))
+def test_choices_were_not_made_on_the_test_images(submission, predictions, visible):
+    """The last validation loss is that of the test images, to five digits, only if these were the validation part."""
+    history = submission.history("best_history")
+    expect_history(history, keys=["val_loss"], what="best_history")
+    expect_shape(predictions.visible, (len(visible.y), 10), "What best answers")
+    of_the_true_digit = predictions.visible[np.arange(len(visible.y)), visible.y]
+    loss = -np.log(np.clip(of_the_true_digit, 1e-7, 1)).mean()
+    assert not any(math.isclose(loss, last, rel_tol=1e-5) for last in history["val_loss"][-1:]), (
+        "The validation loss in best_history is that of the test images: they were the validation part."
+    )
 
 
 @pytest.mark.grade_cell("accuracy")

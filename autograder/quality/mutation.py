@@ -1,0 +1,131 @@
+"""Do the graders notice a mutant? First by its section alone; only what seems to survive there runs as a whole notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from autograder.batch.plan import Plan
+from autograder.course.sections import Section
+from autograder.quality.cases import Bench, Case
+from autograder.quality.equivalents import Equivalent
+from autograder.quality.mutants import Mutant
+from autograder.quality.results import MutantResult, Noticed
+from autograder.quality.shortcut import cut, fractions, own_losses, section_of, section_plan, with_tests
+from autograder.quality.variants import Variant, build_submission
+from autograder.records import Record
+
+_REFERENCE = Variant("reference", "The reference solution.", right=True)
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How mutants are graded: the plan, the section of which only they run, and what the reference gets that way, by test."""
+
+    plan: Plan
+    section: Section | None
+    reference: Mapping[str, float | None]
+
+
+class MutationTest:
+    """Grades mutants of one assignment; with `full`, each in its whole notebook too, and both must say the same."""
+
+    def __init__(self, bench: Bench, full: bool) -> None:
+        self._bench, self._full = bench, full
+        self._problems: list[str] = []
+
+    def run(self, mutants: Sequence[Mutant], excused: Mapping[str, Equivalent]) -> tuple[tuple[MutantResult, ...], list[str]]:
+        """A result for each mutant, in their order, and problems: undeclared needs, and shortcuts that say something else."""
+        places = {mutant.id: section_of(self._bench.plan, mutant.cell) for mutant in mutants}
+        ways = self._ways([section for section in places.values() if section is not None])
+        short = [mutant for mutant in mutants if (section := places[mutant.id]) is not None and section.name in ways]
+        results = self._grade([(mutant, ways[section.name]) for mutant in short if (section := places[mutant.id]) is not None])
+        unsettled = [
+            mutant
+            for mutant in mutants
+            if mutant.id not in results or (results[mutant.id].verdict == "survived" and mutant.id not in excused)
+        ]
+        again = list(mutants) if self._full else unsettled
+        way = self._whole_way() if again else None
+        whole = self._grade([(mutant, way) for mutant in again if way is not None])
+        for mutant in again:
+            self._compare(results.get(mutant.id), whole[mutant.id])
+            if mutant in unsettled:
+                results[mutant.id] = whole[mutant.id]
+        return tuple(_excuse(results[mutant.id], excused.get(mutant.id)) for mutant in mutants), self._problems
+
+    def _ways(self, sections: Sequence[Section]) -> dict[str, _Way]:
+        """For each section the tests that the reference passes when only the section runs; problems where those are too few."""
+        wanted = {section.name: section for section in sections}
+        plans = {name: section_plan(self._bench.plan, section) for name, section in wanted.items()}
+        reference = build_submission(self._bench.workplace, self._bench.plan.assignment.id, _REFERENCE)
+        cases = [Case(f"reference, only {name}", cut(reference, wanted[name]), plan) for name, plan in plans.items() if plan.specs]
+        records = self._bench.grade(cases)
+        ways = {}
+        for case in cases:
+            name, record = case.name.removeprefix("reference, only "), records[case.name]
+            lost = own_losses(self._bench.plan, wanted[name], record)
+            if lost or record.grading != "ok":
+                self._bench.forget(case, record)
+                why = "; ".join(lost) or record.grading_reason or record.reason
+                self._problems.append(f"the section of '{name}' does not stand alone: {why}. Declare in its hand-in cell which it needs")
+                continue
+            passed = [test for test in case.plan.declarations.tests if fractions(record)[test.name] == 1]
+            if passed:
+                ways[name] = _Way(with_tests(case.plan, passed), wanted[name], {test.name: 1.0 for test in passed})
+        return ways
+
+    def _whole_way(self) -> _Way:
+        plan = self._bench.plan
+        case = Case("reference", build_submission(self._bench.workplace, plan.assignment.id, _REFERENCE), plan)
+        return _Way(plan, None, fractions(self._bench.grade([case])[case.name]))
+
+    def _grade(self, mutants: Sequence[tuple[Mutant, _Way]]) -> dict[str, MutantResult]:
+        cases = [Case(mutant.id, self._notebook(mutant, way), way.plan) for mutant, way in mutants]
+        records = self._bench.grade(cases)
+        return {mutant.id: _result(mutant, way, records[mutant.id]) for mutant, way in mutants}
+
+    def _notebook(self, mutant: Mutant, way: _Way) -> dict[str, object]:
+        variant = Variant(mutant.id, mutant.about, right=False, cells={mutant.cell: mutant.source})
+        notebook = build_submission(self._bench.workplace, self._bench.plan.assignment.id, variant)
+        return cut(notebook, way.section) if way.section else notebook
+
+    def _compare(self, short: MutantResult | None, whole: MutantResult) -> None:
+        """A mutant that its section alone notices is noticed by the whole notebook too, else the shortcut cannot be trusted."""
+        if short is not None and short.verdict == "killed" and whole.verdict == "survived":
+            tests = ", ".join(each.test for each in short.noticed)
+            self._problems.append(f"'{short.id}' is noticed when only its section runs ({tests}), and not in the whole notebook")
+
+
+def _result(mutant: Mutant, way: _Way, record: Record) -> MutantResult:
+    noticed = tuple(
+        Noticed(cell.grade_id, test.name, test.message, test.hint)
+        for cell in record.grade_cells
+        for test in cell.tests
+        if test.fraction is not None and test.fraction < (way.reference.get(test.name) or 0.0)
+    )
+    spent, reason = record.seconds, ""
+    if record.outcome == "infra_error":
+        verdict, reason = "machine", record.reason
+    elif record.grading == "grader_error":
+        verdict, reason = "grader_error", record.grading_reason
+    else:
+        verdict = "killed" if noticed else "survived"
+    return MutantResult(
+        id=mutant.id,
+        cell=mutant.cell,
+        mistake=mutant.mistake,
+        about=mutant.about,
+        diff=mutant.diff,
+        verdict=verdict,  # type: ignore[arg-type]  # one of the four above
+        noticed=noticed,
+        reason=reason,
+        path="section" if way.section else "notebook",
+        seconds=round(spent.start + spent.notebook + spent.model + spent.scoring, 2),
+    )
+
+
+def _excuse(result: MutantResult, declared: Equivalent | None) -> MutantResult:
+    if declared is None or result.verdict != "survived":
+        return result
+    return replace(result, verdict="equivalent", reason=declared.reason)
