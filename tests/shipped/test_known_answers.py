@@ -65,7 +65,8 @@ def test_points_add_up_and_right_answers_earn_them_all(graded: Graded, assignmen
 
 @pytest.mark.parametrize(("assignment", "name"), RIGHT)
 def test_right_answers_raise_no_flag(graded: Graded, assignment: str, name: str) -> None:
-    assert graded(assignment)[1][name].flags == ()
+    """But for the one that says what a model is made of: some of them are of a class of their own, as they may be."""
+    assert [flag for flag in graded(assignment)[1][name].flags if flag.kind != "custom_model"] == []
 
 
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)
