@@ -1,10 +1,10 @@
-"""The function that builds all networks fails: all trainings are lost; the mathematics before and a function after it count."""
+"""The function that builds all networks fails where there is a hidden layer: all trainings are lost, the mathematics count."""
 
 DEMO = True
 OUTCOME = "cell_error"
 LOSES = {
-    "networks": 3,
-    "network_counts": 3,
+    "networks": 2.5,
+    "network_counts": 2.4,
     "network_settings": 2,
     "base": 2,
     "variants_compiled": 3,
