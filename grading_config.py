@@ -59,6 +59,23 @@ course = Course(
             },
         ),
         Assignment(
+            "training_choices",
+            due="2027-03-12 23:59",
+            resources=Resources(gpus=0.25, memory_gib=4, cpu_fallback=True),
+            limits=Limits(cell="10 min", total="20 min", hand_in_mib=32),
+            audit_transforms=["transpose", "quarter_turn", "half_turn", "three_quarter_turn"],  # dense layers know no neighbours
+            profiles={
+                "smoke": Profile(
+                    dataset="digits",
+                    epoch_limit=6,
+                    limits=Limits(cell="60 s", total="120 s"),
+                    curves={"test_accuracy": Curve({0.75: 0, 0.88: 1})},
+                ),
+                # not calibrated yet
+                "full": Profile(dataset="mnist", curves={"test_accuracy": Curve({0.95: 0, 0.975: 1})}),
+            },
+        ),
+        Assignment(
             "dense_vs_convolutional",
             due="2027-03-26 23:59",
             resources=Resources(gpus=0.25, memory_gib=4, cpu_fallback=True),

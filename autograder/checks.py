@@ -10,6 +10,7 @@ asked for, also a tensor or a sample of a large hand-in. Importing this module i
 """
 
 from autograder._check_classifiers import accuracy, confusion_matrix
+from autograder._check_experiments import expect_experiment, expect_table
 from autograder._check_failed import CheckFailed
 from autograder._check_layers import expect_convolutions, expect_dropout, expect_pooling
 from autograder._check_models import (
@@ -30,6 +31,7 @@ from autograder._check_values import (
     expect_range,
     expect_shape,
 )
+from autograder._check_weights import expect_initializers, expect_regularizers
 
 __all__ = [
     "CheckFailed",
@@ -42,14 +44,18 @@ __all__ = [
     "expect_dropout",
     "expect_dtype",
     "expect_equal",
+    "expect_experiment",
     "expect_history",
+    "expect_initializers",
     "expect_layers",
     "expect_one_hot",
     "expect_output_shape",
     "expect_parameters",
     "expect_pooling",
     "expect_range",
+    "expect_regularizers",
     "expect_shape",
+    "expect_table",
     "expect_units",
     "mean_absolute_error",
 ]

@@ -1,0 +1,75 @@
+"""Section 4: the function that builds all networks, and the one that trains them."""
+
+import pytest
+
+from autograder.checks import (
+    expect_activations,
+    expect_compiled,
+    expect_dropout,
+    expect_history,
+    expect_initializers,
+    expect_layers,
+    expect_output_shape,
+    expect_parameters,
+    expect_regularizers,
+    expect_units,
+)
+
+WIDTHS = {"softmax_only": [], "one_hidden": [128], "two_hidden": [128, 128], "three_hidden": [128, 128, 128]}
+COUNTS = {
+    "softmax_only": [7_850],
+    "one_hidden": [100_480, 1_290],
+    "two_hidden": [100_480, 16_512, 1_290],
+    "three_hidden": [100_480, 16_512, 16_512, 1_290],
+    "with_dropout": [100_480, 16_512, 1_290],
+}
+
+
+@pytest.mark.grade_cell("networks")
+@pytest.mark.hint("One Dense layer with relu for each width in `hidden`, then Dense(10, activation='softmax').")
+@pytest.mark.parametrize("name", list(WIDTHS))
+def test_hidden_layers_are_those_that_were_asked_for(submission, name):
+    network, widths = submission.model(name), WIDTHS[name]
+    expect_units(network, [*widths, 10])
+    expect_activations(network, ["relu"] * len(widths) + ["softmax"])
+    expect_output_shape(network, (None, 10))
+
+
+@pytest.mark.grade_cell("networks", weight=2)
+@pytest.mark.hint("A Dropout layer after each hidden layer, none after the outputs; its rate is the argument `dropout`.")
+def test_dropout_stands_after_each_hidden_layer(submission):
+    network = submission.model("with_dropout")
+    expect_layers(network, ["Dense", "Dropout", "Dense", "Dropout", "Dense"])
+    expect_dropout(network, [0.3, 0.3])
+
+
+@pytest.mark.grade_cell("network_counts")
+@pytest.mark.hint("784 · 128 + 128 for the first hidden layer, 128 · 128 + 128 for each further one, 128 · 10 + 10 for the outputs.")
+@pytest.mark.parametrize("name", list(COUNTS))
+def test_networks_have_the_right_parameter_counts(submission, name):
+    expect_parameters(submission.model(name), per_layer=COUNTS[name], total=sum(COUNTS[name]))
+
+
+@pytest.mark.grade_cell("network_settings")
+@pytest.mark.hint("kernel_regularizer=regularizer in each hidden Dense layer, not in the last one.")
+def test_hidden_layers_are_regularised(submission):
+    expect_regularizers(submission.model("with_settings"), [(0.0001, 0.001), (0.0001, 0.001), (0, 0)])
+
+
+@pytest.mark.grade_cell("network_settings")
+@pytest.mark.hint("kernel_initializer=initializer in all Dense layers, the last one too.")
+def test_all_layers_begin_as_was_asked_for(submission):
+    expect_initializers(submission.model("with_settings"), "RandomUniform", minval=-0.05, maxval=0.05)
+
+
+@pytest.mark.grade_cell("base")
+@pytest.mark.hint("compile(optimizer=optimizer, loss='categorical_crossentropy', metrics=['accuracy']).")
+def test_train_compiles_with_what_was_asked_for(submission):
+    expect_compiled(submission.model("base"), optimizer="Adam", loss="categorical_crossentropy", metrics=["accuracy"], learning_rate=0.001)
+
+
+@pytest.mark.grade_cell("base")
+@pytest.mark.hint("fit(images, labels, batch_size=batch_size, epochs=epochs, validation_split=0.2) and return its attribute `history`.")
+def test_train_returns_four_curves(submission, profile):
+    history, epochs = submission.history("base_history"), min(10, profile.epoch_limit or 10)
+    expect_history(history, epochs, ["loss", "accuracy", "val_loss", "val_accuracy"], "base_history")

@@ -1,0 +1,67 @@
+"""Section 1: a unit, and what it lets through."""
+
+import numpy as np
+import pytest
+
+from autograder.checks import expect_close, expect_equal
+
+CHANCE = np.random.default_rng(31)
+SPREAD = CHANCE.normal(scale=3, size=(4, 5))
+SIDES = np.array([-7.5, -1.0, -0.25, 0.25, 1.0, 7.5])
+
+
+@pytest.mark.grade_cell("perceptron", weight=2)
+@pytest.mark.hint("int(np.dot(inputs, weights) + bias > 0): weigh, add up, add the bias, compare with 0.")
+@pytest.mark.ask(
+    "perceptron",
+    [
+        (np.array([2.0, -1.0, 0.5]), np.array([1.0, 3.0, 4.0]), 0.0),
+        (np.array([2.0, -1.0, 0.5]), np.array([1.0, 3.0, 4.0]), -1.5),
+        (np.array([1.0]), np.array([-2.0]), 1.0),
+        (np.array([0.0, 0.0]), np.array([5.0, 5.0]), 0.25),
+    ],
+)
+def test_perceptron_weighs_its_inputs_and_adds_the_bias(answers):
+    for (inputs, weights, bias), answer in answers:
+        expect_equal(answer, np.array(int(inputs @ weights + bias > 0)), f"perceptron of {len(inputs)} inputs with the bias {bias:g}")
+
+
+@pytest.mark.grade_cell("perceptron")
+@pytest.mark.hint("'Above 0' leaves 0 itself out: > and not >=.")
+@pytest.mark.ask("perceptron", [(np.array([1.0, 1.0]), np.array([1.0, 1.0]), -2.0)])
+def test_a_sum_of_exactly_0_is_not_above_0(answers):
+    for _, answer in answers:
+        expect_equal(answer, np.array(0), "perceptron where the sum is exactly 0")
+
+
+@pytest.mark.grade_cell("sigmoid")
+@pytest.mark.hint("1 / (1 + np.exp(-z)), with the minus sign; np.exp works on each element of an array.")
+@pytest.mark.ask("sigmoid", [(SPREAD,), (SIDES,)])
+def test_sigmoid_of_each_element(answers):
+    for z, answer in answers:
+        expect_close(answer, 1 / (1 + np.exp(-z)), "sigmoid")
+
+
+@pytest.mark.grade_cell("sigmoid_derivative")
+@pytest.mark.hint("σ'(z) = σ(z) · (1 − σ(z)): the tutorial's x is not z but σ(z), the output of the unit.")
+@pytest.mark.ask("sigmoid_derivative", [(SPREAD,), (SIDES,)])
+def test_the_slope_of_the_sigmoid_is_a_function_of_z(answers):
+    for z, answer in answers:
+        output = 1 / (1 + np.exp(-z))
+        expect_close(answer, output * (1 - output), "sigmoid_derivative")
+
+
+@pytest.mark.grade_cell("relu")
+@pytest.mark.hint("np.maximum(z, 0) compares each element with 0.")
+@pytest.mark.ask("relu", [(SPREAD,), (SIDES,)])
+def test_relu_of_each_element(answers):
+    for z, answer in answers:
+        expect_close(answer, np.maximum(z, 0), "relu")
+
+
+@pytest.mark.grade_cell("relu")
+@pytest.mark.hint("1 above 0, and 0 elsewhere, at 0 itself too: (z > 0) as numbers.")
+@pytest.mark.ask("relu_derivative", [(SPREAD,), (np.array([-1.0, 0.0, 1e-9]),)])
+def test_the_slope_of_relu_is_0_or_1(answers):
+    for z, answer in answers:
+        expect_equal(answer, (z > 0).astype(float), "relu_derivative")

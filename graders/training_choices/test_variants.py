@@ -1,0 +1,129 @@
+"""Section 5: six ways to train one network; their table agrees with their histories, and with what the networks can do."""
+
+from math import sqrt
+
+import pytest
+
+from autograder import Input
+from autograder.checks import (
+    accuracy,
+    expect_close,
+    expect_compiled,
+    expect_dropout,
+    expect_equal,
+    expect_history,
+    expect_parameters,
+    expect_table,
+)
+
+PIXELS = Input(shape=(784,), range=(0, 1))
+OPTIMIZERS = {
+    "softmax_sgd": ("SGD", 0.01),
+    "hidden_sgd": ("SGD", 0.01),
+    "dropout_sgd": ("SGD", 0.01),
+    "dropout_sgd_long": ("SGD", 0.01),
+    "dropout_rmsprop": ("RMSprop", 0.001),
+    "dropout_adam": ("Adam", 0.001),
+}
+TWENTY = ["hidden_sgd", "dropout_sgd", "dropout_rmsprop", "dropout_adam"]
+ALL = list(OPTIMIZERS)
+KEYS = ["loss", "accuracy", "val_loss", "val_accuracy"]
+FRACTION = (0, 1)
+
+
+def curves(history, what):
+    """Metric → floats, at least one, of a history in which Keras' short names are allowed too."""
+    expect_history(history, keys=KEYS, what=what)
+    named = {metric.replace("acc", "accuracy") if metric.endswith("acc") else metric: values for metric, values in history.items()}
+    assert all(named[key] for key in KEYS), f"{what} has no epoch."
+    return {key: [float(value) for value in named[key]] for key in KEYS}
+
+
+def results_of(submission):
+    """Variant → its four curves, of all six."""
+    results = submission.value("variant_results")
+    assert isinstance(results, dict), f"variant_results is a {type(results).__name__}, a dictionary from variant to history was expected."
+    missing = [name for name in ALL if name not in results]
+    assert not missing, f"variant_results has no '{missing[0]}'; its keys are the names of the variants."
+    return {name: curves(results[name], f"variant_results['{name}']") for name in ALL}
+
+
+def table_of(submission):
+    """Variant → row, all six."""
+    table = submission.value("variant_table")
+    expect_table(table, ALL, {"epochs": (1, 100_000), "training": FRACTION, "validation": FRACTION}, "variant_table")
+    return table
+
+
+@pytest.mark.grade_cell("variants_compiled", weight=2)
+@pytest.mark.hint("The optimizers by their names, 'sgd', 'rmsprop' and 'adam', so that each has its default rate.")
+def test_each_variant_has_its_optimizer(submission):
+    for name, (optimizer, rate) in OPTIMIZERS.items():
+        expect_compiled(submission.model(name), optimizer, "categorical_crossentropy", ["accuracy"], rate)
+
+
+@pytest.mark.grade_cell("variants_compiled")
+@pytest.mark.hint("softmax_sgd has no hidden layer; the last four have dropout=0.3, hidden_sgd has none.")
+def test_each_variant_is_the_right_network(submission):
+    for name in ALL:
+        expect_parameters(submission.model(name), total=7_850 if name == "softmax_sgd" else 118_282)
+        expect_dropout(submission.model(name), [0.3, 0.3] if name.startswith("dropout") else [])
+
+
+@pytest.mark.grade_cell("variant_results")
+@pytest.mark.hint("epochs = min(20, epoch_limit) for the four variants that were published with 20 epochs.")
+def test_four_variants_were_trained_equally_long(submission, profile):
+    results = results_of(submission)
+    for name in TWENTY:
+        expect_history(results[name], epochs=min(20, profile.epoch_limit or 20), what=f"variant_results['{name}']")
+
+
+@pytest.mark.grade_cell("variant_results")
+@pytest.mark.hint("Each variant a network of its own, given to train only once; then its loss falls, and Adam's falls fastest.")
+def test_the_losses_fall_as_they_should(submission):
+    results = results_of(submission)
+    for name in ALL:
+        loss = results[name]["loss"]
+        assert len(loss) == 1 or loss[-1] < loss[0], f"The training loss of {name} does not fall, from {loss[0]:.3f} to {loss[-1]:.3f}."
+    slow, fast = results["dropout_sgd"]["loss"][-1], results["dropout_adam"]["loss"][-1]
+    assert fast < slow, f"The loss of dropout_adam ends at {fast:.3f}, that of dropout_sgd at {slow:.3f}: is one in the other's place?"
+
+
+@pytest.mark.grade_cell("variant_table")
+@pytest.mark.hint("The last number of 'accuracy' and of 'val_accuracy', as fractions, and the number of epochs, from variant_results.")
+def test_the_table_says_what_the_histories_say(submission):
+    results, table = results_of(submission), table_of(submission)
+    for name in ALL:
+        row, history = table[name], results[name]
+        expect_equal(row["epochs"], len(history["loss"]), f"variant_table['{name}']['epochs']")
+        expect_close(row["training"], history["accuracy"][-1], f"variant_table['{name}']['training']", tolerance=6e-4)
+        expect_close(row["validation"], history["val_accuracy"][-1], f"variant_table['{name}']['validation']", tolerance=6e-4)
+
+
+@pytest.mark.grade_cell("variant_table")
+@pytest.mark.hint(
+    "Hand in the network that was trained, and its own row; a network that was built anew since then has forgotten everything."
+)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.predict(name, PIXELS)) for name in ALL])
+def test_the_network_can_do_what_its_row_says(submission, predictions, hidden, name):
+    claimed, found = table_of(submission)[name]["validation"], accuracy(predictions.hidden, hidden.y)
+    middle = (claimed + found) / 2
+    chance = 4 * sqrt(2 * middle * (1 - middle) / len(hidden.y))  # four deviations of the difference of two accuracies
+    assert abs(claimed - found) <= 0.03 + chance, (
+        f"variant_table says {claimed:.3f} for {name}, but the network that was handed in gets {found:.3f} of new images right."
+    )
+
+
+@pytest.mark.grade_cell("dropout_training")
+@pytest.mark.hint("dropout_adam.evaluate(…) of the first four fifths of the prepared training images gives (loss, accuracy).")
+@pytest.mark.predict("dropout_adam", PIXELS)
+def test_evaluated_training_accuracy_is_above_the_reported_one(submission, predictions, hidden):
+    evaluated, reported = submission.value("evaluated_training"), results_of(submission)["dropout_adam"]["accuracy"][-1]
+    expect_table({"dropout_adam": {"accuracy": evaluated}}, ["dropout_adam"], {"accuracy": FRACTION}, "evaluated_training")
+    found = accuracy(predictions.hidden, hidden.y)
+    assert evaluated > reported, (
+        f"evaluated_training is {evaluated:.4f}, not above the {reported:.4f} that came while training: dropout is off in evaluate."
+    )
+    assert evaluated > found - 0.02, (
+        f"evaluated_training is {evaluated:.4f}, but the network gets {found:.4f} of new images right; images that it learnt are no harder."
+    )

@@ -1,0 +1,43 @@
+"""A network inside a network, and a training loop of one's own for the last one: every point must come out."""
+
+CLAIMS = "all"
+
+# %% write_build_network
+def build_network(hidden=(128, 128), dropout=0.0, regularizer=None, initializer="glorot_uniform"):
+    keras.utils.set_random_seed(seed)
+    layers = []
+    for units in hidden:
+        layers.append(keras.layers.Dense(units, activation="relu", kernel_initializer=initializer, kernel_regularizer=regularizer))
+        if dropout > 0:
+            layers.append(keras.layers.Dropout(dropout))
+    body = [keras.Sequential([keras.Input(shape=(784,)), *layers])] if layers else []
+    return keras.Sequential([keras.Input(shape=(784,)), *body, keras.layers.Dense(10, activation="softmax", kernel_initializer=initializer)])
+
+# %% train_best
+import tensorflow as tf
+
+best = build_network(hidden=(128,))
+adam = keras.optimizers.Adam(0.003)
+learnt_from = int(0.8 * len(x_train_ready))
+
+
+@tf.function
+def step(images, labels):
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(keras.losses.categorical_crossentropy(labels, best(images, training=True)))
+    adam.apply_gradients(zip(tape.gradient(loss, best.trainable_variables), best.trainable_variables))
+    return loss
+
+
+best_history = {"loss": [], "val_loss": [], "val_accuracy": []}
+order = np.random.default_rng(seed)
+for epoch in range(min(20, epoch_limit)):
+    shuffled = order.permutation(learnt_from)
+    losses = [float(step(x_train_ready[rows], y_train_ready[rows])) for rows in np.array_split(shuffled, learnt_from // 50)]
+    answers = keras.ops.convert_to_numpy(best(x_train_ready[learnt_from:]))
+    best_history["loss"].append(np.mean(losses))
+    best_history["val_loss"].append(categorical_crossentropy(y_train_ready[learnt_from:], answers))
+    best_history["val_accuracy"].append((answers.argmax(axis=1) == y_train[learnt_from:]).mean())
+
+# %% test_best
+test_accuracy = np.mean(keras.ops.convert_to_numpy(best(x_test_ready)).argmax(axis=1) == y_test)
