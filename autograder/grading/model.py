@@ -65,14 +65,26 @@ def _answer(model: Any, description: ModelDescription, wanted: dict[str, Any], i
     shape, span = tuple(wanted["shape"]), wanted["range"]
     taken = Input(shape, tuple(span) if span else None)
     try:
-        batch = _batch_size(description, shape, wanted["small"])
-        predicted = {part: _predict(model, taken, arrays, batch) for part, arrays in images.items()}
+        few, many = (_batch_size(description, shape, small) for small in (True, False))
+        predicted = _predict_parts(model, taken, images, [few] if wanted["small"] else [many, few])
     except Refused as refusal:
         writer.send("unpredicted", key=key, reason=f"The model '{name}' cannot predict: {refusal}.")
     except Exception as error:  # as above
         writer.send("unpredicted", key=key, reason=f"The model '{name}' cannot predict: {_short(error)}")
     else:
         _send(predicted, key, writer)
+
+
+def _predict_parts(model: Any, taken: Input, images: dict[str, Any], batches: list[int]) -> dict[str, np.ndarray[Any, Any]]:
+    """Predictions by part, with the first size of batches for which nothing goes wrong. Raises Refused, or what the last one raised."""
+    try:
+        return {part: _predict(model, taken, arrays, batches[0]) for part, arrays in images.items()}
+    except Refused:
+        raise
+    except Exception:  # often for memory, which every backend says in its own way
+        if len(batches) == 1:
+            raise
+    return _predict_parts(model, taken, images, batches[1:])
 
 
 def _send(predicted: dict[str, np.ndarray[Any, Any]], key: str, writer: FrameWriter) -> None:

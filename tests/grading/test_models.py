@@ -18,9 +18,11 @@ from autograder.data.sealed import sealed_split
 from autograder.description import describe
 from autograder.errors import MachineError
 from autograder.execution.rundir import RunFolder
+from autograder.grading import model as model_process
 from autograder.grading.model import _batch_size
 from autograder.grading.models import _Opening, _Said, open_models
 from autograder.handin import _write_model
+from autograder.inputs import Input
 from autograder.isolation.sandbox import Ended, Sandbox
 from autograder.records import HandinEntry, Isolation, ModelDescription, Prediction, Run, Seconds, Usage, from_json
 from tests.conftest import SAMPLES
@@ -170,6 +172,23 @@ def test_a_model_that_ends_the_process_when_it_is_opened_again_keeps_its_descrip
     opening.open_all(["bomb", "last"])
     assert [names for names, _ in given] == [["bomb", "last"], ["bomb", "last"], ["last"]]
     assert (opening.refusals, sorted(opening.unpredicted)) == ({}, sorted((FIRST, SECOND)))
+
+
+def test_images_that_are_too_many_at_a_time_are_predicted_with_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+
+    def predict(model: Any, wanted: Input, images: Any, batch: int) -> Any:
+        tried.append(batch)
+        if batch > 64:
+            raise MemoryError
+        return images
+
+    monkeypatch.setattr(model_process, "_predict", predict)
+    images = {"hidden": np.zeros(3), "visible": np.ones(3)}
+    assert model_process._predict_parts(None, Input((784,)), images, [2_000, 64]) == images
+    assert tried == [2_000, 64, 64]
+    with pytest.raises(MemoryError):
+        model_process._predict_parts(None, Input((784,)), images, [2_000])
 
 
 @pytest.mark.parametrize(("small", "expected"), [(False, 186), (True, 23)])
