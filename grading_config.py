@@ -39,7 +39,7 @@ course = Course(
                     dataset="digits",
                     epoch_limit=8,
                     limits=Limits(cell="60 s", total="120 s"),
-                    curves={"test_accuracy": Curve({0.80: 0, 0.93: 1}), "contest_accuracy": Curve({0.93: 0, 0.97: 1})},
+                    curves={"test_accuracy": Curve({0.80: 0, 0.92: 1}), "contest_accuracy": Curve({0.90: 0, 0.945: 1})},
                 ),
                 # Not calibrated yet: from what the tutorial claims of its networks (docs/course.md).
                 "full": Profile(

@@ -16,7 +16,7 @@ def test_a_contest_needs_a_metric_and_a_pseudonym(tiny: Path) -> None:
     with_contest(tiny, "tets_accuracy")
     done = autograder(tiny, "check")
     assert done.returncode == 1
-    assert "no grader awards the metric 'tets_accuracy'. Did you mean 'test_accuracy'?" in done.stdout.replace("\n", " ")
+    assert "no grader awards the metric 'tets_accuracy'\n  → Did you mean 'test_accuracy'?" in done.stdout
     assert "no locked cell hands in 'pseudonym'" in done.stdout
 
 

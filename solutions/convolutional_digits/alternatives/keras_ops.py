@@ -46,7 +46,7 @@ simple = build_simple()
 
 # %% write_train
 def train(network, epochs, callbacks=()):
-    network.compile("rmsprop", "categorical_crossentropy", ["accuracy"])
+    network.compile("rmsprop", "categorical_crossentropy", metrics=["accuracy"])
     network.optimizer.learning_rate = 1e-3
     return network.fit(
         keras.ops.convert_to_tensor(x_few), y_few, batch_size=50, epochs=epochs, validation_data=(x_validation, y_validation), callbacks=[*callbacks], verbose=0

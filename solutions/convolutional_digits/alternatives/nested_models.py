@@ -58,10 +58,9 @@ best = build_best()
 # %% train_networks
 simple_memory = RightAnswers(x_test_ready, y_test)
 regularised_memory = RightAnswers(x_test_ready, y_test)
-histories = {}
-for name, trained, memory in (("simple", build_simple(), simple_memory), ("regularised", build_regularised(100), regularised_memory)):
+trained_simple, trained_regularised, histories = build_simple(), build_regularised(100), {}
+for name, trained, memory in (("simple", trained_simple, simple_memory), ("regularised", trained_regularised, regularised_memory)):
     histories[name] = train(trained, epochs, [memory]).history
-trained_regularised = trained
 simple_history, regularised_history = histories.values()
 
 # %% write_reading
