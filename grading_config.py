@@ -44,7 +44,7 @@ course = Course(
                 # Not calibrated yet: from what the tutorial claims of its networks (docs/course.md).
                 "full": Profile(
                     dataset="mnist",
-                    curves={"test_accuracy": Curve({0.95: 0, 0.98: 1}), "contest_accuracy": Curve({0.98: 0, 0.995: 1})},
+                    curves={"test_accuracy": Curve({0.95: 0, 0.98: 1}), "contest_accuracy": Curve({0.98: 0, 0.99: 1})},
                 ),
             },
         ),
