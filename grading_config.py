@@ -41,10 +41,10 @@ course = Course(
                     limits=Limits(cell="60 s", total="120 s"),
                     curves={"test_accuracy": Curve({0.80: 0, 0.92: 1}), "contest_accuracy": Curve({0.90: 0, 0.945: 1})},
                 ),
-                # Not calibrated yet: from what the tutorial claims of its networks (docs/course.md).
+                # Not calibrated yet: one run on MNIST gave 0.9917 (docs/course.md).
                 "full": Profile(
                     dataset="mnist",
-                    curves={"test_accuracy": Curve({0.95: 0, 0.98: 1}), "contest_accuracy": Curve({0.98: 0, 0.99: 1})},
+                    curves={"test_accuracy": Curve({0.95: 0, 0.98: 1}), "contest_accuracy": Curve({0.98: 0, 0.988: 1})},
                 ),
             },
         ),

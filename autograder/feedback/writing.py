@@ -22,7 +22,7 @@ from autograder.feedback.mistakes import Images, read_images
 from autograder.feedback.report import ReportPage, render_report, render_similar, similar_address
 from autograder.feedback.student import FeedbackPage, ManualGrade, render_feedback
 from autograder.feedback.summary import newest
-from autograder.feedback.words import in_words, metric_title
+from autograder.feedback.words import in_words
 from autograder.files import write_atomic
 from autograder.gradebook.writing import read_manual_scores
 from autograder.grading.audit import Audit
@@ -111,7 +111,7 @@ def _write_leaderboard(page: ReportPage, path: Path) -> None:
     if board is None or page.contest is None:
         path.unlink(missing_ok=True)  # of an assignment that had a contest
     else:
-        title, metric = in_words(page.assignment), metric_title(page.contest)
+        title, metric = in_words(page.assignment), in_words(page.contest)
         write_atomic(path, render_leaderboard(board, title, page.course_title, page.generated_at, metric))
 
 
