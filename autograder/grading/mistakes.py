@@ -8,7 +8,7 @@ import numpy as np
 
 from autograder.records import Mistake, Mistakes
 
-# So many are shown to a student (docs/instructors.md).
+# So many are shown to a student (docs/students.md).
 MOST = 25
 
 
