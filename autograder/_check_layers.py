@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from autograder._check_failed import fail, many, show
 from autograder._check_models import Indexed, _described, _expect_count, _named
@@ -98,5 +98,5 @@ def _many(number: Any, noun: str) -> str:
     return many(number, noun) if isinstance(number, int) else f"{show(number)} {noun}s"
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
