@@ -231,6 +231,24 @@ class ModelMeasures:
 
 
 @dataclass(frozen=True)
+class Mistake:
+    """One misclassified example: its position among the visible ones, its true class, and the one that the model gave."""
+
+    index: int
+    true: int
+    predicted: int
+
+
+@dataclass(frozen=True)
+class Mistakes:
+    """How many of so many visible examples a classifier gets wrong, and at most 25 of these, the surest mistake first."""
+
+    count: int
+    examples: int
+    surest: tuple[Mistake, ...]
+
+
+@dataclass(frozen=True)
 class Scoring:
     """All that S says of one run, before any points: kept, so that a changed curve needs no S. `flags`: how its models were opened."""
 
@@ -239,6 +257,7 @@ class Scoring:
     confusions: dict[str, tuple[tuple[int, ...], ...]] = field(default_factory=dict)
     models: dict[str, ModelMeasures] = field(default_factory=dict)
     flags: tuple[Flag, ...] = ()
+    mistakes: dict[str, Mistakes] = field(default_factory=dict)
 
 
 # --- what an execution leaves -----------------------------------------------------------------------------------------
@@ -347,10 +366,11 @@ class GradeCell:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What feedback draws beside a record: training curves by hand-in name, confusion matrices (rows: true digit) by model."""
+    """What feedback draws beside a record: training curves by hand-in name; confusion matrices (rows: true digit) and mistakes by model."""
 
     histories: dict[str, dict[str, tuple[float | None, ...]]] = field(default_factory=dict)
     confusions: dict[str, tuple[tuple[int, ...], ...]] = field(default_factory=dict)
+    mistakes: dict[str, Mistakes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

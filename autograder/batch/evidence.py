@@ -15,13 +15,14 @@ _HISTORY_BYTES = 1_000_000
 
 
 def evidence_of(store: Store, record: Record) -> Evidence:
-    """Training curves and confusion matrices of a record; what is missing or malformed is left out."""
+    """Training curves, confusion matrices and mistakes of a record; what is missing or malformed is left out."""
     counted = next((run.run_key for run in record.runs if run.counted), None)
     folder = store.run(counted) if counted else None
     run = folder.read() if folder else None
     if folder is None or run is None:
         return Evidence()
-    return Evidence(histories_of(folder, run), _confusions(folder, record))
+    scoring = _scoring(folder, record)
+    return Evidence(histories_of(folder, run), scoring.confusions, scoring.mistakes)
 
 
 def histories_of(folder: RunFolder, run: Run) -> dict[str, dict[str, tuple[float | None, ...]]]:
@@ -41,8 +42,8 @@ def _number(value: Any) -> float | None:
     return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
-def _confusions(folder: RunFolder, record: Record) -> dict[str, tuple[tuple[int, ...], ...]]:
+def _scoring(folder: RunFolder, record: Record) -> Scoring:
     try:
-        return from_json(Scoring, folder.scores(record.grade_key.partition(".")[0]).read_bytes()).confusions
+        return from_json(Scoring, folder.scores(record.grade_key.partition(".")[0]).read_bytes())
     except (OSError, ValueError):
-        return {}
+        return Scoring(())

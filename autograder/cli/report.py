@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from autograder.cli.options import Common, common_options
+
+if TYPE_CHECKING:
+    from autograder.batch.contest import DecisionStore
+    from autograder.records import Record
 
 
 @click.command()
 @click.argument("assignment")
 @click.option("--gradebook", metavar="URL", help="Gradebook with the manual grades (default: the course's).")
+@click.option("--admit", metavar="ID", multiple=True, help="Contest: show this student on the leaderboard whatever the audit says.")
+@click.option("--withhold", metavar="ID", multiple=True, help="Contest: do not show this student's submission.")
 @common_options
-def report(common: Common, assignment: str, gradebook: str | None) -> None:
-    """Write the report of ASSIGNMENT from its records: reports/<assignment>.html."""
+def report(common: Common, assignment: str, gradebook: str | None, admit: tuple[str, ...], withhold: tuple[str, ...]) -> None:
+    """Write the report of ASSIGNMENT from its records: reports/<assignment>.html, and beside it a contest's leaderboard.
+
+    --admit and --withhold are remembered for the submission that the student has now.
+    """
     from autograder.batch.audit import audit_store
+    from autograder.batch.contest import decision_store
     from autograder.batch.plan import store_of
     from autograder.batch.store import choose_students
     from autograder.course.profile import find_assignment, resolve_profile
@@ -22,7 +34,23 @@ def report(common: Common, assignment: str, gradebook: str | None) -> None:
     profile = resolve_profile(common.course, find_assignment(common.course, assignment), common.profile)
     store = store_of(common.course, common.paths, common.store)
     records = list(store.latest(profile.name, assignment, choose_students(store, profile.name, assignment, ())))
+    if admit or withhold:
+        _decide(common, assignment, decision_store(store, profile.name, assignment), records, admit, withhold)
     audits = audit_store(store).of_records(records)
     page = write_report(common.course, common.paths, assignment, profile, store, records, gradebook or common.paths.gradebook_url, audits)
     common.write_json(str(page))
     common.say(f"Report: {page}")
+
+
+def _decide(
+    common: Common, assignment: str, decisions: DecisionStore, records: list[Record], admit: tuple[str, ...], withhold: tuple[str, ...]
+) -> None:
+    from autograder.course.profile import find_assignment
+    from autograder.errors import UsageError
+
+    if find_assignment(common.course, assignment).contest is None:
+        raise UsageError(f"'{assignment}' has no contest.", "Write Assignment(…, contest='…'), or leave --admit and --withhold out.")
+    both = sorted(set(admit) & set(withhold))
+    if both:
+        raise UsageError(f"{', '.join(both)} cannot be admitted and withheld at once.", "Name each student with one of the two.")
+    decisions.decide(records, admit, withhold)

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import Any
 
 from autograder.course.calibration import calibration_file, read_allowed, read_calibration
+from autograder.course.contest import contest_problems
 from autograder.course.handins import declared_handins
 from autograder.course.notebook import grade_cells, nbgrader_of, read_notebook
 from autograder.course.paths import CoursePaths
@@ -41,6 +42,7 @@ def check_assignment(paths: CoursePaths, assignment: Assignment, declarations: D
         problems += _cover_problems(paths, assignment, place, notebook, declarations)
         problems += _handin_problems(paths, assignment, notebook, declarations)
         problems += _curve_problems(assignment, declarations)
+        problems += contest_problems(assignment, declared_handins(notebook), declarations)
     return problems
 
 

@@ -232,6 +232,7 @@ class Assignment(Setting):
     """One assignment, which is one notebook: `source_assignments/<id>/<id>.ipynb`. `files`: what else students may hand in.
 
     `backend`: of Keras, instead of the course's. `audit_transforms`: what an audit may do to all images alike without doing harm here.
+    `contest`: the metric, the higher the better, by which those who hand in a `pseudonym` stand on a leaderboard.
     """
 
     id: str
@@ -243,6 +244,7 @@ class Assignment(Setting):
     limits: Limits = field(default_factory=Limits)
     backend: str | None = None
     audit_transforms: list[str] = field(default_factory=list)
+    contest: str | None = None
 
     def problems(self) -> list[Problem]:
         return [*_bad_id(self), *_bad_due(self), *_bad_patterns(self), *_bad_backend(self), *_bad_transforms(self)]

@@ -9,12 +9,14 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
+from autograder.batch.contest import Entry
 from autograder.course.settings import Curve
 from autograder.feedback import summary
 from autograder.feedback.audits import audit_view
 from autograder.feedback.charts import histogram
 from autograder.feedback.clean import line
 from autograder.feedback.difficulty import difficulties, metric_views
+from autograder.feedback.leaderboard import Leaderboard, leaderboard, leaderboard_address
 from autograder.feedback.pages import percent, render_page
 from autograder.feedback.student import ManualGrade
 from autograder.feedback.words import NOTHING_TO_READ, in_words
@@ -29,7 +31,7 @@ class ReportPage:
 
     Of several records of a student the newest is shown; `manual` by student, then grade id; `curves` by metric, of the
     profile; `due` with its time zone; who has `pass_fraction` of the automatic points has passed; `similar` pairs are listed;
-    `audits` of these records.
+    `audits` of these records; `contest` is the metric of the leaderboard, if there is one, and `entries` are its students.
     """
 
     course_title: str
@@ -43,6 +45,13 @@ class ReportPage:
     pass_fraction: float = 0.5
     similar: Similarity = field(default_factory=Similarity)
     audits: Sequence[Audit] = ()
+    contest: str | None = None
+    entries: Sequence[Entry] = ()
+
+    @property
+    def board(self) -> Leaderboard | None:
+        """The contest's places; None for an assignment without one."""
+        return leaderboard(self.entries) if self.contest else None
 
 
 @dataclass(frozen=True)
@@ -86,6 +95,8 @@ def render_report(page: ReportPage) -> str:
         memory=max((record.usage.peak_memory_mib for record in records), default=0.0),
         rows=rows,
         similar_page=similar_address(page.assignment),
+        board=page.board,
+        board_page=leaderboard_address(page.assignment),
     )
 
 

@@ -14,6 +14,7 @@ from autograder.feedback.clean import line, paragraph
 from autograder.feedback.evidence import history_views, matrix_views
 from autograder.feedback.explained import Explanation, explain_first_failure
 from autograder.feedback.metrics import MetricBar, metric_bar
+from autograder.feedback.mistakes import Images, mistake_views
 from autograder.feedback.pages import percent, render_page
 from autograder.feedback.words import (
     NOTHING_TO_READ,
@@ -43,7 +44,8 @@ class FeedbackPage:
     """All that a student's page is made of.
 
     `notebook` is the executed one, as nbformat 4 JSON, or None; `manual` by grade id; `curves` by metric, of the record's
-    profile; `after_due` says whether the tests of that visibility may be shown; `due` is the date as the page should write it.
+    profile; `after_due` says whether the tests of that visibility may be shown; `due` is the date as the page should write it;
+    `images` are the visible ones, to which the evidence's mistakes refer.
     """
 
     record: Record
@@ -55,6 +57,7 @@ class FeedbackPage:
     after_due: bool = False
     due: str | None = None
     timezone: str = "UTC"
+    images: Images | None = None
 
 
 @dataclass(frozen=True)
@@ -131,6 +134,7 @@ def render_feedback(page: FeedbackPage) -> str:
         grades=grades,
         histories=history_views(page.evidence.histories),
         matrices=matrix_views(page.evidence.confusions),
+        mistakes=mistake_views(page.evidence.mistakes, page.images),
         cells=cells,
     )
 

@@ -7,15 +7,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from autograder.batch.contest import Entry, contest_entries, decision_store
 from autograder.batch.evidence import evidence_of
 from autograder.batch.store import Store
 from autograder.course.notebook import read_notebook
 from autograder.course.paths import CoursePaths
 from autograder.course.profile import RunProfile, due_time, find_assignment
 from autograder.course.settings import Course
+from autograder.data.sealed import SealedSplit
 from autograder.errors import UsageError
+from autograder.execution.rundir import RunFolder
+from autograder.feedback.leaderboard import leaderboard_address, render_leaderboard
+from autograder.feedback.mistakes import Images, read_images
 from autograder.feedback.report import ReportPage, render_report, render_similar, similar_address
 from autograder.feedback.student import FeedbackPage, ManualGrade, render_feedback
+from autograder.feedback.summary import newest
+from autograder.feedback.words import in_words
 from autograder.files import write_atomic
 from autograder.gradebook.writing import read_manual_scores
 from autograder.grading.audit import Audit
@@ -41,10 +48,17 @@ def write_feedback(
             after_due=due is not None and datetime.now(UTC) > due,
             due=due.strftime("%d %B %Y, %H:%M") if due else None,
             timezone=course.timezone,
+            images=_visible_images(paths, store.run(counted)) if counted else None,
         )
         pages.append(paths.feedback(record.student, assignment))
         write_atomic(pages[-1], render_feedback(page))
     return pages
+
+
+def _visible_images(paths: CoursePaths, folder: RunFolder) -> Images | None:
+    """The visible images of the split that a run saw."""
+    run = folder.read()
+    return read_images(SealedSplit(run.data, paths.state / "data" / run.data).student / "x_test.npy") if run else None
 
 
 def write_report(
@@ -57,7 +71,7 @@ def write_report(
     gradebook_url: str,
     audits: Sequence[Audit] = (),
 ) -> Path:
-    """Writes the page for instructors, beside it one with similar submissions if there are any, and returns the first one's path."""
+    """Writes the page for instructors and returns its path; beside it similar submissions and the leaderboard, if there are any."""
     page = ReportPage(
         course_title=course.title,
         assignment=assignment,
@@ -69,6 +83,8 @@ def write_report(
         due=due_of(course, assignment),
         similar=_similarity(paths, assignment, store, records),
         audits=audits,
+        contest=find_assignment(course, assignment).contest,
+        entries=_entries(course, assignment, profile, store, records, audits),
     )
     path = paths.report(assignment)
     similar = path.with_name(similar_address(assignment))
@@ -76,8 +92,27 @@ def write_report(
         write_atomic(similar, render_similar(page))
     else:
         similar.unlink(missing_ok=True)  # of an earlier report
+    _write_leaderboard(page, path.with_name(leaderboard_address(assignment)))
     write_atomic(path, render_report(page))
     return path
+
+
+def _entries(
+    course: Course, assignment: str, profile: RunProfile, store: Store, records: Sequence[Record], audits: Sequence[Audit]
+) -> list[Entry]:
+    metric = find_assignment(course, assignment).contest
+    if metric is None:
+        return []
+    return contest_entries(store, newest(records), metric, audits, decision_store(store, profile.name, assignment).read())
+
+
+def _write_leaderboard(page: ReportPage, path: Path) -> None:
+    board = page.board
+    if board is None or page.contest is None:
+        path.unlink(missing_ok=True)  # of an assignment that had a contest
+    else:
+        title, metric = in_words(page.assignment), in_words(page.contest)
+        write_atomic(path, render_leaderboard(board, title, page.course_title, page.generated_at, metric))
 
 
 def _similarity(paths: CoursePaths, assignment: str, store: Store, records: Sequence[Record]) -> Similarity:

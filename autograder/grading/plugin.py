@@ -23,8 +23,9 @@ from autograder.grading.fixtures import (
     Submission,
     read_predictions,
 )
+from autograder.grading.mistakes import find_mistakes
 from autograder.inputs import Input
-from autograder.records import Answer, DeclaredTest, HandinEntry, ModelMeasures, Prediction, Question, ScoredTest
+from autograder.records import Answer, DeclaredTest, HandinEntry, Mistakes, ModelMeasures, Prediction, Question, ScoredTest
 
 MARKS = {
     "grade_cell": "grade_cell(grade_id, weight=1): the cell that the test scores",
@@ -137,6 +138,7 @@ class Scored:
         self.results: dict[str, ScoredTest] = {}
         self.confusions: dict[str, tuple[tuple[int, ...], ...]] = {}
         self.models: dict[str, ModelMeasures] = {}
+        self.mistakes: dict[str, Mistakes] = {}
         self._measured: dict[str, float | None] = {}
         self._opened = Path(request["opened"])
         self._submission = Submission(
@@ -182,6 +184,9 @@ class Scored:
         found = read_predictions(self._opened, prediction.key, prediction.model, self._submission)
         self._note_confusion(prediction.model, found.hidden)
         self._note_model(prediction.model, found)
+        mistakes = find_mistakes(found.visible, self._part("visible").y)
+        if mistakes is not None:
+            self.mistakes[prediction.model] = mistakes
         return found
 
     @pytest.fixture

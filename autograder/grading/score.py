@@ -53,7 +53,11 @@ def _score(request: dict[str, Any]) -> Scoring:
     scored = Scored(request, declared)
     status = _pytest(request, [], [declared, scored])
     return Scoring(
-        tuple(scored.results.values()), tuple(declared.problems or _usage_problem(status, declared)), scored.confusions, scored.models
+        tuple(scored.results.values()),
+        tuple(declared.problems or _usage_problem(status, declared)),
+        scored.confusions,
+        scored.models,
+        mistakes=scored.mistakes,
     )
 
 

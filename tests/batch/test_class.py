@@ -5,13 +5,18 @@ One bad submission never touches another's result: every student's record is che
 
 from __future__ import annotations
 
+import base64
+import io
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from autograder.course.loading import load_course
 from autograder.quality.variants import Variant, build_submission
@@ -253,3 +258,20 @@ def test_feedback_and_report_are_written_for_everybody(graded: tuple[Path, dict[
         assert "test_double_of_negative" not in page
     report = (root / "reports/tiny.html").read_text()
     assert all(student in report for student in records)
+
+
+def test_feedback_shows_misclassified_images_of_the_visible_part_alone(graded: tuple[Path, dict[str, Record], Any]) -> None:
+    root, records, _ = graded
+    assert autograder(root, "feedback", "tiny").returncode == 0
+    (data,) = root.glob(".autograder/data/*/student")
+    known = {image.tobytes(): int(label) for image, label in zip(np.load(data / "x_test.npy"), np.load(data / "y_test.npy"), strict=True)}
+    shown = 0
+    for student in records:
+        page = (root / "feedback" / student / "tiny/tiny.html").read_text()
+        pictures = re.findall(r'src="data:image/png;base64,([^"]+)" alt="An image of a (\d)"', page)
+        assert len(pictures) <= 25
+        for picture, label in pictures:
+            image = 255 - np.asarray(Image.open(io.BytesIO(base64.b64decode(picture))))
+            assert known[image.tobytes()] == int(label)
+        shown += len(pictures)
+    assert shown

@@ -205,7 +205,7 @@ def read(html: str) -> Read:
         assert not name.startswith("on"), (tag, name)
         if name in ("href", "src", "xlink:href", "srcset", "action", "data", "background"):
             inside = value.startswith(("#", "data:image/png;base64,", "data:image/jpeg;base64,", "../feedback/"))
-            assert inside or re.fullmatch(r"[\w%-]+(\.similar)?\.html(#[\w-]+)?", value), (tag, name, value)
+            assert inside or re.fullmatch(r"[\w%-]+(\.(similar|leaderboard))?\.html(#[\w-]+)?", value), (tag, name, value)
         if name == "style":
             assert "url(" not in value.replace("url(#", ""), value
     assert found.tags.count("style") == 1

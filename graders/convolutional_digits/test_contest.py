@@ -1,0 +1,55 @@
+"""Section 7: moved images, and the contest."""
+
+import numpy as np
+import pytest
+
+from autograder import Input
+from autograder.checks import accuracy, expect_dtype, expect_equal, expect_history
+
+IMAGES = Input(shape=(28, 28, 1), range=(0, 1))
+FULL = np.random.default_rng(58).integers(1, 256, (2, 5, 4), dtype="uint8")
+
+
+def moved(images, down, right):
+    """Images moved by so many pixels, 0 where nothing was."""
+    height, width = images.shape[1:]
+    empty = np.pad(images, ((0, 0), (height, height), (width, width)))
+    top, left = height - np.clip(down, -height, height), width - np.clip(right, -width, width)
+    return empty[:, top : top + height, left : left + width]
+
+
+@pytest.mark.grade_cell("shifted_images", weight=2)
+@pytest.mark.hint("np.roll brings back at one side what leaves at the other. Copy what stays into np.zeros_like(images).")
+@pytest.mark.ask("shift", [(FULL, 1, 0), (FULL, 0, 2), (FULL, -2, 0), (FULL, 0, -1), (FULL, 2, -3)])
+def test_what_leaves_is_lost_and_what_comes_in_is_empty(answers):
+    for (images, down, right), answer in answers:
+        expect_equal(answer, moved(images, down, right), f"shift by {down} down and {right} to the right")
+
+
+@pytest.mark.grade_cell("shifted_images")
+@pytest.mark.hint("A slice like [:-down] is empty for 0. Shape and dtype stay as they are.")
+@pytest.mark.ask("shift", [(FULL, 0, 0)])
+def test_images_that_are_not_moved_stay_as_they_are(answers):
+    for (images, _, _), answer in answers:
+        expect_equal(answer, images, "shift by 0 and 0")
+        expect_dtype(answer, "uint8", "shift by 0 and 0")
+
+
+@pytest.mark.grade_cell("accuracy")
+@pytest.mark.hint("validation_data=(x_validation, y_validation) shows what your choices are worth, without the test images.")
+def test_choices_were_made_on_a_validation_part(submission):
+    expect_history(submission.history("contest_history"), keys=["loss", "val_accuracy"], what="contest_history")
+
+
+@pytest.mark.grade_cell("accuracy", weight=9)
+@pytest.mark.hint("Begin with build_best() and all of x_fit; as long as the validation loss falls, more epochs help.")
+@pytest.mark.predict("contest", IMAGES)
+def test_accuracy_on_hidden_digits(predictions, hidden, award):
+    award("test_accuracy", accuracy(predictions.hidden, hidden.y))
+
+
+@pytest.mark.grade_cell("contest_points")
+@pytest.mark.hint("Moved copies of the training images, a smaller learning rate for the last epochs, more filters, less or more dropout.")
+@pytest.mark.predict("contest", IMAGES)
+def test_the_contest_is_won_by_going_on(predictions, hidden, award):
+    award("contest_accuracy", accuracy(predictions.hidden, hidden.y))

@@ -1,0 +1,92 @@
+"""Section 5: how much too good a number is that helped to choose."""
+
+import numpy as np
+import pytest
+
+from autograder import Input
+from autograder.checks import expect_close, expect_equal, expect_shape
+
+CHANCE = np.random.default_rng(55)
+CANDIDATES = CHANCE.random((30, 60)) < 0.8
+FEW = CHANCE.random((6, 40)) < 0.7
+TIED = np.array([[1, 0, 1, 0], [1, 0, 0, 1], [0, 1, 1, 1]], dtype=bool)
+REPEATS = 300
+
+
+def winner_of(right, chosen_on):
+    """(row, accuracy on the images that chose, accuracy on the others) of the best candidate."""
+    winner = int(right[:, chosen_on].mean(axis=1).argmax())
+    return winner, float(right[winner, chosen_on].mean()), float(right[winner, ~chosen_on].mean())
+
+
+def drawn(right, size, repeats):
+    """Differences (repeats,) between the winner's two accuracies, each from another draw."""
+    chance, differences = np.random.default_rng(56), np.empty(repeats)
+    for index in range(repeats):
+        chosen_on = np.zeros(right.shape[1], dtype=bool)
+        chosen_on[chance.permutation(right.shape[1])[:size]] = True
+        _, reported, honest = winner_of(right, chosen_on)
+        differences[index] = reported - honest
+    return differences
+
+
+def expect_mean(answer, differences, repeats, what):
+    """Both are means of random draws: they may differ by six standard deviations of their difference."""
+    allowed = 6 * differences.std() * np.sqrt(1 / repeats + 1 / len(differences)) + 1e-6
+    assert isinstance(answer, int | float), f"{what} is no number: return the mean of all differences, as a float."
+    assert -1 <= answer <= 1, f"{what} is a difference of two accuracies, between -1 and 1; {answer:.4g} came."
+    expected = differences.mean()
+    assert abs(answer - expected) <= allowed, f"{what} is {answer:.4f}, {expected:.4f} ± {allowed:.4f} expected."
+
+
+def expect_candidates(right, visible):
+    """One row for each candidate, one column for each test image."""
+    expect_shape(right, (None, len(visible.y)), "right")
+    assert len(right), "right has no rows: were the two memories among the callbacks?"
+
+
+@pytest.mark.grade_cell("choice", weight=2)
+@pytest.mark.hint("right[:, chosen_on] keeps the images that choose, right[winner, ~chosen_on] the others of the winner.")
+@pytest.mark.ask("choose", [(FEW, np.arange(40) < 10), (CANDIDATES, np.arange(60) % 3 == 0)])
+def test_some_images_choose_and_the_others_judge(answers):
+    for (right, chosen_on), answer in answers:
+        expect_close(answer, winner_of(right, chosen_on), "choose")
+
+
+@pytest.mark.grade_cell("choice")
+@pytest.mark.hint("Of several candidates with the same accuracy the first one wins, as argmax does it.")
+@pytest.mark.ask("choose", [(TIED, np.array([True, False, True, False])), (TIED, np.array([True, False, False, False]))])
+def test_of_equal_candidates_the_first_one_wins(answers):
+    for (right, chosen_on), answer in answers:
+        expect_close(answer, winner_of(right, chosen_on), "choose, where several candidates are equal,")
+
+
+@pytest.mark.grade_cell("optimism")
+@pytest.mark.hint("Mean of (accuracy on the images that chose − accuracy on all the others); a new draw without repeats each time.")
+@pytest.mark.ask("measure_optimism", [(CANDIDATES, 10, REPEATS), (CANDIDATES, 30, REPEATS)])
+def test_optimism_is_the_mean_difference_over_many_draws(answers):
+    for (right, size, repeats), answer in answers:
+        expect_mean(answer, drawn(right, size, 2_000), repeats, f"The optimism for {size} of {right.shape[1]} images")
+
+
+@pytest.mark.grade_cell("optimism")
+@pytest.mark.hint("Both memories belong into the callbacks of their training; x_test_ready and y_test were given to them.")
+@pytest.mark.predict("trained_regularised", Input(shape=(28, 28, 1), range=(0, 1)))
+def test_the_last_candidate_is_the_trained_network(submission, predictions, visible):
+    right = submission.array("right")
+    expect_candidates(right, visible)
+    expect_shape(predictions.visible, (len(visible.y), 10), "The output for all test images")
+    agreement = float((right[-1] == (predictions.visible.argmax(axis=1) == visible.y)).mean())
+    assert agreement >= 0.99, f"The last row of right agrees with trained_regularised in {agreement:.0%} of the test images only."
+
+
+@pytest.mark.grade_cell("optimism")
+@pytest.mark.hint("optimism = [measure_optimism(right, size, 200) for size in sizes]: a number for each size, from your own candidates.")
+def test_the_measurements_follow_from_the_candidates(submission, visible):
+    right, sizes, optimism = submission.array("right"), submission.value("sizes"), submission.value("optimism")
+    expect_candidates(right, visible)
+    expect_equal(sizes, [10, 20, 50, 100, right.shape[1] // 2], "sizes")
+    assert isinstance(optimism, list), f"optimism is no list of {len(sizes)} numbers."
+    expect_equal(len(optimism), len(sizes), "The number of measurements in optimism")
+    for size, measured in zip(sizes, optimism, strict=True):
+        expect_mean(measured, drawn(right, size, 400), 200, f"The optimism for {size} images")

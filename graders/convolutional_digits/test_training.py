@@ -1,0 +1,140 @@
+"""Section 4: the recipe, what overfitting looks like in numbers, and when dropout acts."""
+
+import math
+
+import numpy as np
+import pytest
+
+from autograder import Input
+from autograder.checks import accuracy, expect_close, expect_compiled, expect_equal, expect_history, expect_shape
+
+IMAGES = Input(shape=(28, 28, 1), range=(0, 1))
+KEYS = ["loss", "accuracy", "val_loss", "val_accuracy"]
+LOSSES = [[0.9, 0.5, 0.4, 0.6], [0.3, 0.4, 0.5], [1.0, 0.25, 0.5, 0.25], [0.7]]
+ACCURACIES = [([0.5, 1.0], [0.75, 0.875]), ([0.9, 0.95, 1.0], [0.9, 0.9, 0.85])]
+HISTORIES = ["simple_history", "regularised_history"]
+
+
+def curve(submission, name, metric):
+    """One curve of a handed-in history; Keras keeps the name by which the metric was asked for."""
+    history = submission.history(name)
+    expect_history(history, keys=KEYS, what=name)
+    values = history[metric] if metric in history else history[metric.replace("accuracy", "acc")]
+    assert values, f"{name}['{metric}'] is empty."
+    return np.array(values)
+
+
+@pytest.mark.grade_cell("compiled_as_asked")
+@pytest.mark.hint("keras.optimizers.RMSprop(learning_rate=0.001), in the compile(…) of train.")
+def test_networks_are_trained_with_rmsprop(submission):
+    expect_compiled(submission.model("trained_regularised"), optimizer="RMSprop", learning_rate=0.001)
+
+
+@pytest.mark.grade_cell("compiled_as_asked")
+@pytest.mark.hint("The labels are one-hot, so the loss is categorical_crossentropy; metrics=['accuracy'] is a list.")
+def test_networks_are_compiled_with_loss_and_accuracy(submission):
+    expect_compiled(submission.model("trained_regularised"), loss="categorical_crossentropy", metrics=["accuracy"])
+
+
+@pytest.mark.grade_cell("histories")
+@pytest.mark.hint("train hands `epochs` on to fit and returns what fit returns; validation_data adds the curves of the validation part.")
+@pytest.mark.parametrize("name", HISTORIES)
+def test_trainings_have_ten_epochs_and_a_validation_part(submission, profile, name):
+    expect_history(submission.history(name), epochs=min(10, profile.epoch_limit or 10), keys=KEYS, what=name)
+
+
+@pytest.mark.grade_cell("histories")
+@pytest.mark.hint("fit(x_few, y_few, batch_size=50, …) takes as many steps in each epoch as there are fifties of images.")
+def test_an_epoch_goes_through_the_few_images_in_batches_of_fifty(submission):
+    images, steps = fact(submission, "images", int), fact(submission, "steps", list)
+    expect_equal(len(steps), 2, "The number of trainings in training_facts")
+    for name, got in zip(("simple", "regularised"), steps, strict=True):
+        wanted = -(-images // 50)
+        reason = "batch_size=50, and x_few to learn from?" if got else "was its memory among the callbacks?"
+        assert got == wanted, f"In an epoch of {name} there were {got} steps, {wanted} expected: {reason}"
+
+
+@pytest.mark.grade_cell("histories", weight=2)
+@pytest.mark.hint("validation_data=(x_validation, y_validation): neither the images that are learnt nor the test images.")
+@pytest.mark.predict("trained_regularised", IMAGES)
+def test_the_validation_part_is_used_for_validation(submission, predictions, visible):
+    noted, right = curve(submission, "regularised_history", "val_loss")[-1], fact(submission, "validation_loss", float)
+    test = math.isclose(noted, loss_of(predictions.visible, visible.y), rel_tol=1e-3)
+    reason = "it is that of the test images." if test else "was it measured on other images?"
+    assert math.isclose(noted, right, rel_tol=1e-3, abs_tol=1e-6), (
+        f"The last validation loss in regularised_history is {noted:.4f}, on the validation part it is {right:.4f}: {reason}"
+    )
+
+
+def loss_of(probabilities, labels):
+    """Mean cross-entropy of probabilities (n, 10) for digits (n,)."""
+    expect_shape(probabilities, (len(labels), 10), "The output for all test images")
+    return float(-np.log(probabilities[np.arange(len(labels)), labels].clip(1e-7, 1)).mean())
+
+
+def fact(submission, name, kind):
+    """What the locked cell below the trainings found out, as long as nobody has used its name for something else."""
+    facts = submission.value("training_facts")
+    assert isinstance(facts, dict), "training_facts is not what its locked cell makes: choose another name for your own variable."
+    assert isinstance(facts.get(name), kind), "training_facts is not what its locked cell makes: choose another name for your own variable."
+    return facts[name]
+
+
+@pytest.mark.grade_cell("histories", weight=2)
+@pytest.mark.hint("trained_regularised is the network that train has trained, and regularised_history what train returned for it.")
+@pytest.mark.predict("trained_regularised", IMAGES)
+def test_the_history_belongs_to_the_trained_network(submission, predictions, hidden):
+    reached, noted = accuracy(predictions.hidden, hidden.y), curve(submission, "regularised_history", "val_accuracy")[-1]
+    assert reached >= 0.7, f"trained_regularised gets {reached:.0%} of new images right: was it trained, and with the right labels?"
+    assert abs(reached - noted) <= 0.12, (
+        f"The last validation accuracy in regularised_history is {noted:.3f}, but on new images trained_regularised reaches {reached:.3f}."
+    )
+
+
+@pytest.mark.grade_cell("curves")
+@pytest.mark.hint("np.argmin counts from 0, epochs are counted from 1; of several equal ones argmin finds the first.")
+@pytest.mark.ask("lowest_epoch", [(losses,) for losses in LOSSES])
+def test_the_epoch_of_the_lowest_loss_is_found(answers):
+    for losses, answer in answers:
+        expect_equal(answer, losses.index(min(losses)) + 1, f"lowest_epoch({losses})")
+
+
+@pytest.mark.grade_cell("curves")
+@pytest.mark.hint("Training minus validation, for each epoch: positive where the network does better on what it has learnt from.")
+@pytest.mark.ask("gaps", ACCURACIES)
+def test_gaps_are_training_minus_validation(answers):
+    for (training, validation), answer in answers:
+        expect_close(answer, np.subtract(training, validation), "gaps")
+
+
+@pytest.mark.grade_cell("curves")
+@pytest.mark.hint("Apply lowest_epoch and gaps to both histories; the gap is the one after the last epoch.")
+@pytest.mark.parametrize("name", ["simple", "regularised"])
+def test_the_reading_follows_from_the_curves(submission, name):
+    gap = curve(submission, f"{name}_history", "accuracy")[-1] - curve(submission, f"{name}_history", "val_accuracy")[-1]
+    epoch = int(curve(submission, f"{name}_history", "val_loss").argmin()) + 1
+    expect_close(submission.value("reading"), {name: {"epoch": epoch, "gap": float(gap)}}, "reading", tolerance=1e-4)
+
+
+@pytest.mark.grade_cell("dropout_acts")
+@pytest.mark.hint("Call the network twice with training=False; without dropout the same images give the same answers.")
+def test_predictions_do_not_vary(submission):
+    largest = difference(submission, "predicting")
+    assert 0 <= largest <= 1e-4, f"differences['predicting'] is {largest:.4g}, but without training=True two answers are the same."
+
+
+@pytest.mark.grade_cell("dropout_acts")
+@pytest.mark.hint("Call the network twice with training=True; each time other units are dropped, and the answers differ.")
+def test_answers_vary_in_training(submission):
+    largest = difference(submission, "training")
+    assert 1e-3 <= largest <= 1, (
+        f"differences['training'] is {largest:.4g}: with dropout, probabilities differ by more than 0.001, at most by 1."
+    )
+
+
+def difference(submission, way):
+    """One of the two numbers in `differences`."""
+    differences = submission.value("differences")
+    assert isinstance(differences, dict), "differences is no dictionary with two numbers."
+    assert isinstance(differences.get(way), float | int), f"differences['{way}'] is no number: the largest of all absolute differences."
+    return min(differences[way], 1e6)

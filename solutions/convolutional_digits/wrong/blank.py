@@ -1,0 +1,30 @@
+"""The student version, handed in untouched: nothing is earned. Execution goes on to the last cell all the same."""
+
+DEMO = True
+START = "release"
+OUTCOME = "cell_error"
+LOSES = {
+    "conv_output_size": 3,
+    "conv_parameters": 3,
+    "max_pooling": 4,
+    "mean_pooling": 3,
+    "image_layout": 4,
+    "prepared_images": 4,
+    "simple_network": 4,
+    "single_output": 2,
+    "regularised_network": 3,
+    "variants": 4,
+    "two_convolutions": 4,
+    "best_network": 4,
+    "compiled_as_asked": 3,
+    "histories": 3,
+    "curves": 4,
+    "dropout_acts": 2,
+    "choice": 4,
+    "optimism": 4,
+    "mistakes_found": 3,
+    "mistakes_counted": 3,
+    "shifted_images": 3,
+    "accuracy": 10,
+    "contest_points": 4,
+}

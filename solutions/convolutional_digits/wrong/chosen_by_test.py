@@ -1,0 +1,20 @@
+"""The tutorial's vice: the test images serve as validation part. All else is right, and the notebook has nothing to complain of."""
+
+DEMO = True
+LOSES = {"histories": 0.86}
+
+# %% write_train
+def train(network, epochs, callbacks=()):
+    network.compile(optimizer=keras.optimizers.RMSprop(learning_rate=0.001), loss="categorical_crossentropy", metrics=["accuracy"])
+    return network.fit(
+        x_few,
+        y_few,
+        batch_size=50,
+        epochs=epochs,
+        validation_data=(x_test_ready, y_test_ready),
+        callbacks=list(callbacks),
+        verbose=0,
+    )
+
+# %% write_pseudonym
+pseudonym = "<b>Robert'); DROP TABLE students;--</b>"
