@@ -32,9 +32,11 @@ def demo(common: Common, assignment: str | None, into: str, jobs: int | None) ->
     from autograder.cli.release import release_one
     from autograder.course.loading import load_course
     from autograder.errors import UsageError
+    from autograder.execution.environment import require_safe_keras
     from autograder.feedback.writing import write_feedback, write_report
     from autograder.intake.collect import find_submissions
 
+    require_safe_keras()  # before anything is done, not only before a sandbox is opened
     began = time.monotonic()
     folder = Path(into)
     _copy_course(common, folder)

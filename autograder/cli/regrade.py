@@ -32,7 +32,9 @@ def regrade(
     from autograder.batch.store import choose_students
     from autograder.cli.display import open_counter
     from autograder.cli.grade import finish, publish
+    from autograder.execution.environment import require_safe_keras
 
+    require_safe_keras()  # before anything is done, not only before a sandbox is opened
     store = store_of(common.course, common.paths, common.store)
     plan = make_plan(common.course, common.paths, assignment, common.profile, store, common.data, True, common.say)
     chosen = choose_students(store, plan.profile.name, assignment, students)

@@ -1,6 +1,29 @@
 """The trained convolutional network is a class of the student's own: its predictions earn all that they can, its layers cannot be looked at."""
 
-CLAIMS = "all but training"
+CLAIMS = [
+    "image_shape",
+    "prepared_images",
+    "other_images",
+    "one_hot_labels",
+    "dense_layers",
+    "dense_parameters",
+    "convolution_parameters",
+    "flat_length",
+    "convolution_multiplications",
+    "convolutional_layers",
+    "convolutional_parameters",
+    "compile_settings",
+    "own_optimizer",
+    "steps_per_epoch",
+    "evaluation",
+    "dense_accuracy",
+    "convolutional_accuracy",
+    "agreement",
+    "number_of_fits",
+    "search_table",
+    "winner",
+    "adadelta",
+]
 LOSES = {"training": 2}
 
 # %% train_both

@@ -1,7 +1,7 @@
 """`one_hidden` as a class of one's own: its architecture cannot be graded, its accuracy and its part of the experiments can."""
 
 OUTCOME = "cell_error"
-CLAIMS = "softmax_accuracy, one_hidden_accuracy, two_hidden_accuracy, dropout_runs"
+CLAIMS = ["softmax_accuracy", "one_hidden_accuracy", "two_hidden_accuracy", "dropout_runs"]
 LOSES = {"one_hidden_network": 4, "recipe_compiled": 1.33, "comparison": 1}
 
 # %% write_build_one_hidden
