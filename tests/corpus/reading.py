@@ -33,12 +33,13 @@ for each in ATTACKS:
 
 
 LOOT = """
-import glob, os, re
+import glob, itertools, os, re
 loot = []
 def look(path):
     try:
-        with open(path, "rb") as stream:
-            loot.append(stream.read(4000).decode("latin-1"))
+        if os.path.isfile(path):  # at a pipe that somebody left it would wait
+            with open(path, "rb") as stream:
+                loot.append(stream.read(4000).decode("latin-1"))
     except OSError:
         pass
 """
@@ -55,7 +56,7 @@ def reads_the_course_and_hands_it_in(draft: Draft) -> None:
 for path in (*SECRETS.values(), *LEAKS):
     look(path)
 for root in (COURSE, HOME, os.path.expanduser("~"), "/proc/1/root", f"/proc/{COMMAND}/root{COURSE}", "/tmp", "/dev/shm"):
-    for path in glob.glob(glob.escape(root) + "/**", recursive=True)[:3000]:
+    for path in itertools.islice(glob.iglob(glob.escape(root) + "/**", recursive=True), 3000):
         look(path)
 for path in glob.glob("/proc/[0-9]*/environ") + glob.glob("/proc/[0-9]*/cmdline"):
     look(path)
