@@ -44,9 +44,7 @@ CHANGES = {
 def graded(released_once: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Record]]:
     root = Path(shutil.copytree(released_once, tmp_path_factory.mktemp("signals") / "tiny"))
     shutil.rmtree(root / ".autograder", ignore_errors=True)
-    write_atomic(
-        root / ".autograder/seed", f"{1:064x}\n", mode=0o600
-    )  # one split in eight hides it
+    write_atomic(root / ".autograder/seed", f"{1:064x}\n", mode=0o600)  # one split in eight hides it
     _, paths = load_course(root)
     config = root / "grading_config.py"
     config.write_text(config.read_text().replace('cell="15 s"', 'cell="60 s"').replace('total="60 s"', 'total="180 s"'))
