@@ -87,9 +87,15 @@ def takes_all_inodes(draft: Draft) -> None:
     draft.answer("write_double", "for index in range(300_000):\n    open(f'empty{index}', 'w').close()")
 
 
-@entry(outcome=("output_exceeded", "memory_exceeded"), keeps=DATA_ONLY, cold=True)
+@entry(outcome="output_exceeded", keeps=DATA_ONLY, flags=("output_cut",))
 def prints_without_end(draft: Draft) -> None:
-    """Prints lines without end: ended at its limit, or at that of memory where its process keeps what is not read yet; little is kept."""
+    """Prints lines without end: ended at its limit, little is kept, and the collector stays small."""
+    draft.answer("write_double", "while True:\n    print('x' * 100_000)")
+
+
+@entry(outcome=("output_exceeded", "memory_exceeded"), keeps=DATA_ONLY, cold=True)
+def prints_without_end_in_a_cold_process(draft: Draft) -> None:
+    """As above, where a process of its own imports counts to its memory: what it has not sent yet may reach that limit first."""
     draft.answer("write_double", "while True:\n    print('x' * 100_000)")
 
 
