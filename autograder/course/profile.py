@@ -24,6 +24,7 @@ class RunLimits:
     disk_mib: int = 1024
     literal_bytes: int = 20 * 1024
     cell_output_bytes: int = 100_000
+    cell_pictures_bytes: int = 500_000
     total_output_bytes: int = 2_000_000
     received_output_bytes: int = 64 * _MIB
 

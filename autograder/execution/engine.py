@@ -284,7 +284,7 @@ class CourseClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill 
     def _update_display_id(self, display_id: str, msg: dict[str, Any]) -> None:
         size = len(json.dumps(msg["content"], default=str))
         self.session.budget.received += size
-        if size <= self.session.budget.per_cell and is_displayable(msg["content"]):
+        if size <= self.session.budget.pictures_per_cell and is_displayable(msg["content"]):
             super()._update_display_id(display_id, msg)
 
 

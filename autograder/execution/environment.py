@@ -51,6 +51,7 @@ _PRELOAD = (
     "autograder.description",
     "autograder.data.answering",
     "autograder.execution.engine",
+    "autograder.execution.flood",
     "autograder.execution.kernel",
     "autograder.execution.lending",
 )

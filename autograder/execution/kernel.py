@@ -31,8 +31,8 @@ def main() -> None:
     os.environ["AUTOGRADER_HANDIN"] = str(Path.cwd() / "handin")
     os.chdir("submission")
     # No history: it would start a thread and a database in every kernel.
-    lending = "--IPKernelApp.extensions=autograder.execution.lending"
-    launch_new_instance(["-f", str(connection), "--HistoryManager.enabled=False", lending])
+    extensions = [f"--IPKernelApp.extensions=autograder.execution.{name}" for name in ("lending", "flood")]
+    launch_new_instance(["-f", str(connection), "--HistoryManager.enabled=False", *extensions])
     sys.exit(0)
 
 

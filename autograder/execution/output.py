@@ -41,23 +41,28 @@ class OutputBudget:
     """Counts what the cells keep and what has arrived; all in bytes of UTF-8."""
 
     per_cell: int
+    pictures_per_cell: int
     in_total: int
     received_limit: int
     received: int = 0
     kept: dict[int, int] = field(default_factory=dict)
+    pictures: dict[int, int] = field(default_factory=dict)
     cut: set[int] = field(default_factory=set)
 
     def exceeded(self) -> bool:
         """Whether so much arrived that the run must end."""
         return self.received > self.received_limit
 
-    def room(self, cell: int) -> int:
-        """Bytes that the cell may still keep."""
-        return max(0, min(self.per_cell - self.kept.get(cell, 0), self.in_total - sum(self.kept.values())))
+    def room(self, cell: int, picture: bool = False) -> int:
+        """Bytes that the cell may still keep: an honest figure is larger than any text that somebody will read."""
+        limit, used = (self.pictures_per_cell, self.pictures) if picture else (self.per_cell, self.kept)
+        in_total = sum(self.kept.values()) + sum(self.pictures.values())
+        return max(0, min(limit - used.get(cell, 0), self.in_total - in_total))
 
     def forget(self, cell: int) -> None:
         """The cell cleared its output."""
         self.kept.pop(cell, None)
+        self.pictures.pop(cell, None)
         self.cut.discard(cell)
 
     def add_stream(self, cell: int, outputs: list[Any], name: str, text: str) -> None:
@@ -88,15 +93,18 @@ class OutputBudget:
             return True
         if cell in self.cut:
             return False
-        if size > self.room(cell):
+        picture = _has_picture(output)
+        if size > self.room(cell, picture):
             outputs.append({"output_type": "stream", "name": "stdout", "text": self._cut_line(cell)})
             return False
-        self.kept[cell] = self.kept.get(cell, 0) + size
+        used = self.pictures if picture else self.kept
+        used[cell] = used.get(cell, 0) + size
         return True
 
     def _cut_line(self, cell: int) -> str:
         self.cut.add(cell)
-        return f"\n[output cut here: {self.per_cell // 1000} KB per cell and {self.in_total // 1_000_000} MB in all are kept]\n"
+        text, pictures, in_total = self.per_cell // 1000, self.pictures_per_cell // 1000, self.in_total // 1_000_000
+        return f"\n[output cut here: {text} KB of text and {pictures} KB of pictures per cell and {in_total} MB in all are kept]\n"
 
 
 def is_displayable(content: Any) -> bool:
@@ -105,6 +113,11 @@ def is_displayable(content: Any) -> bool:
     if not isinstance(data, dict) or not isinstance(content.get("metadata", {}), dict):
         return False
     return all(isinstance(kind, str) and (isinstance(value, str) or kind.endswith("json")) for kind, value in data.items())
+
+
+def _has_picture(output: dict[str, Any]) -> bool:
+    data = output.get("data")
+    return isinstance(data, dict) and any(str(kind).startswith("image/") for kind in data)
 
 
 def shorten_error(output: dict[str, Any], limit: int = 10_000) -> dict[str, Any]:

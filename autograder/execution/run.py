@@ -151,6 +151,7 @@ def _command(execution: Execution) -> Command:
             "AUTOGRADER_ANSWERS": profile.answers or "",
             "AUTOGRADER_HANDIN_BYTES": str(profile.limits.hand_in_bytes),
             "AUTOGRADER_SAMPLE_LIMIT": str(profile.sample_limit or ""),
+            "AUTOGRADER_OUTPUT_LIMIT": str(profile.limits.received_output_bytes),
             **slot_environment(slot, execution.backend),
         },
         caps=Caps(

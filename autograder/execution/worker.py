@@ -70,7 +70,12 @@ def main() -> None:
         work=work,
         cell_s=limits["cell_s"],
         total_s=limits["total_s"],
-        budget=OutputBudget(limits["cell_output_bytes"], limits["total_output_bytes"], limits["received_output_bytes"]),
+        budget=OutputBudget(
+            per_cell=limits["cell_output_bytes"],
+            pictures_per_cell=limits["cell_pictures_bytes"],
+            in_total=limits["total_output_bytes"],
+            received_limit=limits["received_output_bytes"],
+        ),
         on_started=lambda: writer.send("started", seconds=time.monotonic() - began),
         on_cell=lambda index, count: writer.send("cell", index=index, count=count),
         on_cells_done=cells_done,

@@ -32,7 +32,7 @@ def test_a_long_output_before_a_progress_bar_is_not_searched_again_and_again() -
 
 def test_a_keras_progress_bar_becomes_one_line() -> None:
     outputs: list[Any] = []
-    budget = OutputBudget(per_cell=500, in_total=10_000, received_limit=10**9)
+    budget = OutputBudget(per_cell=500, pictures_per_cell=500, in_total=10_000, received_limit=10**9)
     width = 0
     for step in range(1, 400):
         bar = f"{step}/399 ━━━━ accuracy: 0.5"
@@ -44,7 +44,7 @@ def test_a_keras_progress_bar_becomes_one_line() -> None:
 
 def test_text_is_cut_inside_the_message_with_a_line_saying_so() -> None:
     outputs: list[Any] = []
-    budget = OutputBudget(per_cell=1_000, in_total=1_500, received_limit=10**9)
+    budget = OutputBudget(per_cell=1_000, pictures_per_cell=1_000, in_total=1_500, received_limit=10**9)
     for cell in range(3):
         for _ in range(10):
             budget.add_stream(cell, outputs, "stdout", "é" * 300)
@@ -54,7 +54,7 @@ def test_text_is_cut_inside_the_message_with_a_line_saying_so() -> None:
 
 
 def test_a_flood_is_noticed_however_it_comes() -> None:
-    budget = OutputBudget(per_cell=100, in_total=200, received_limit=10_000)
+    budget = OutputBudget(per_cell=100, pictures_per_cell=100, in_total=200, received_limit=10_000)
     outputs: list[Any] = []
     for _ in range(300):
         budget.admit(0, outputs, {"data": {"text/html": "x" * 50}})
@@ -62,9 +62,20 @@ def test_a_flood_is_noticed_however_it_comes() -> None:
     assert len(outputs) == 1
 
 
+def test_a_figure_is_kept_where_as_much_text_is_cut() -> None:
+    outputs: list[Any] = []
+    budget = OutputBudget(per_cell=100, pictures_per_cell=1_000, in_total=2_000, received_limit=10**9)
+    figure = {"output_type": "display_data", "data": {"image/png": "x" * 600, "text/plain": "<Figure>"}}
+    assert budget.admit(0, outputs, figure)
+    budget.add_stream(0, outputs, "stdout", "text beside it")
+    assert budget.cut == set()
+    assert not budget.admit(0, outputs, figure)
+    assert budget.cut == {0}
+
+
 def test_cleared_output_makes_room_again() -> None:
     outputs: list[Any] = []
-    budget = OutputBudget(per_cell=100, in_total=1_000, received_limit=10**9)
+    budget = OutputBudget(per_cell=100, pictures_per_cell=100, in_total=1_000, received_limit=10**9)
     budget.add_stream(0, outputs, "stdout", "x" * 200)
     budget.forget(0)
     outputs.clear()
