@@ -289,6 +289,7 @@ class Usage:
     """What a submission used. CPU and wall time in seconds; wall, `cpu_s` and peak are those of the notebook's processes.
 
     `student_cpu_s` is the CPU time of the notebook's own cells alone, `hand_in_cpu_s` that of the locked cells that hand in.
+    `waited_s`: how long the cells' process was ready to run and had no core, which its time limits do not count.
     """
 
     wall_s: float = 0.0
@@ -299,6 +300,12 @@ class Usage:
     hand_in_cpu_s: float = 0.0
     model_cpu_s: float = 0.0
     scoring_cpu_s: float = 0.0
+    waited_s: float = 0.0
+
+    @property
+    def fell_back(self) -> bool:
+        """Whether a GPU was asked for and the CPU used; `gpu` then says "none (fell back to the CPU)"."""
+        return (self.gpu or "").startswith("none")
 
 
 @dataclass(frozen=True)

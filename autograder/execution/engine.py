@@ -21,6 +21,7 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine
 
+from autograder.execution.clock import CoreClock, Limit
 from autograder.execution.companion import CompanionKernel
 from autograder.execution.output import OutputBudget, is_displayable, shorten_error
 from autograder.execution.questions import ANSWER_BYTES
@@ -28,6 +29,7 @@ from autograder.files import read_bounded
 
 _START_S = 120
 _INTERRUPT_S = 5
+_LOOK_S = 1.0
 _NO_MEMORY = ("MemoryError", "_ArrayMemoryError", "ResourceExhaustedError", "OutOfMemoryError")
 
 
@@ -51,6 +53,7 @@ class Session:
     kernel_cpu_s: float = 0.0
     hand_in_cpu_s: float = 0.0
     notebook_s: float = 0.0
+    waited_s: float = 0.0
     ended_in: int | None = None  # the cell in which the kernel ended, or the number of cells when it ended after them
 
     def failed(self, cell: str, name: str, message: str) -> None:
@@ -79,7 +82,6 @@ class CourseClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill 
     def __init__(self, nb_man: Any, session: Session) -> None:
         super().__init__(nb_man, allow_errors=True, raise_on_iopub_timeout=False, store_widget_state=False, coalesce_streams=False)
         self.session = session
-        self._ends = 0.0
         self._interrupted = False
         self._ending: asyncio.Future[None] | None = None
         self.clear_before_next_output: bool = False
@@ -93,7 +95,7 @@ class CourseClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill 
             self.kc = self.km.client()
             self.kc.start_channels(hb=False, stdin=False)  # so `input()` fails at once, instead of waiting until the limit
             await asyncio.wait_for(self._ready(), _START_S)
-            self._process = psutil.Process(self.km.pid)
+            self._process, self._clock = psutil.Process(self.km.pid), CoreClock(self.km.pid)
             await self._run_cells()
             questions = self.session.on_cells_done()
             self.session.answers = [await self._ask(question) for question in questions]
@@ -116,7 +118,7 @@ class CourseClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill 
 
     async def _run_cells(self) -> None:
         started, before = time.monotonic(), self._cpu_s()
-        self._ends = started + self.session.total_s
+        self._total = self._clock.limit(self.session.total_s)
         self.session.on_started()
         self.reset_execution_trackers()
         try:
@@ -133,11 +135,12 @@ class CourseClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill 
             self.session.ended_in = index
         else:
             self.session.ended_in = None if await self._alive() else len(self.nb.cells)
-        self.session.notebook_s = time.monotonic() - started
+        self._total.left()
+        self.session.notebook_s, self.session.waited_s = time.monotonic() - started, self._total.waited_s
 
     async def _run_cell(self, cell: Any, index: int) -> None:
         name = cell.metadata.get("nbgrader", {}).get("grade_id") or f"cell {index + 1}"
-        self._interrupted = False
+        self._interrupted, self._cell = False, self._clock.limit(self.session.cell_s)
         guard = asyncio.ensure_future(self._guard())
         self.nb_man.cell_start(cell, index)
         try:
@@ -168,32 +171,32 @@ class CourseClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill 
 
     async def _guard(self) -> None:
         """Interrupts the running cell at its limit, kills the kernel when that has no effect or the total limit is reached."""
-        left = self._ends - time.monotonic()
-        await asyncio.sleep(max(0.0, min(self.session.cell_s, left)))
+        await _passed(self._cell, self._total)
         self._interrupted = True
-        if self.session.cell_s < left:
+        if not self._total.reached:
             await self.km.interrupt_kernel()
-            await asyncio.sleep(min(_INTERRUPT_S, max(0.0, self._ends - time.monotonic())))
+            await _passed(self._clock.limit(_INTERRUPT_S), self._total)
         await self._kill()
 
     def _note_timeout(self, cell: str) -> None:
         self.session.timed_out.append(cell)
-        self.session.ended(
-            "timed_out", cell, "TimeLimit", f"The cell was interrupted after {self.session.cell_s:g} s, the limit for one cell."
-        )
+        self.session.ended("timed_out", cell, "TimeLimit", f"The cell was interrupted after {self._cell.told('the limit for one cell')}")
 
     def _note_death(self, cell: str) -> None:
         session = self.session
         if session.budget.exceeded():
             limit = session.budget.received_limit // 2**20
             session.ended("output_exceeded", cell, "OutputLimit", f"The notebook was ended here: it wrote more than {limit} MiB of output.")
-        elif self._interrupted and time.monotonic() >= self._ends:
+        elif self._interrupted and self._total.reached:
             session.timed_out.append(cell)
-            session.ended("timed_out", cell, "TimeLimit", f"The notebook was ended here: {session.total_s:g} s is the limit for all of it.")
+            told = self._total.told("the limit for all of it")
+            session.ended("timed_out", cell, "TimeLimit", f"The notebook was ended here after {told}")
         elif self._interrupted:
             session.timed_out.append(cell)
-            message = f"The notebook was ended here: the cell did not stop when it was interrupted after {session.cell_s:g} s."
-            session.ended("timed_out", cell, "TimeLimit", message)
+            told = self._cell.told("the limit for one cell")
+            session.ended(
+                "timed_out", cell, "TimeLimit", f"The notebook was ended here: the cell did not stop when it was interrupted after {told}"
+            )
         else:
             session.ended("kernel_died", cell, "KernelDied", "The Python process ended in this cell.")
 
@@ -208,21 +211,20 @@ class CourseClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill 
         request.write_text(json.dumps(question), encoding="utf-8")
         code = f"__import__('autograder.execution.questions', fromlist=['answer']).answer({str(request)!r}, {str(reply)!r})"
         message = self.kc.execute(code, silent=True, store_history=False, allow_stdin=False)
-        if not await self._replied(message, question["seconds"]):
+        if not await self._replied(message, self._clock.limit(question["seconds"])):
             if not await self._alive():
                 return {"question": question["id"], "reason": f"{question['function']} ended the whole notebook"}
             await self.km.interrupt_kernel()
-            if not await self._replied(message, _INTERRUPT_S):
+            if not await self._replied(message, self._clock.limit(_INTERRUPT_S)):
                 await self._kill()
             return {"question": question["id"], "reason": f"{question['function']} did not return within {question['seconds']:g} s"}
         return {"question": question["id"], **_read_answer(reply)}
 
-    async def _replied(self, message: str, seconds: float) -> bool:
+    async def _replied(self, message: str, limit: Limit) -> bool:
         """Whether the kernel answers this message in time; its death is no answer."""
-        ends = time.monotonic() + seconds
-        while (left := ends - time.monotonic()) > 0:
+        while left := limit.left():
             try:
-                reply = await self.kc.get_shell_msg(timeout=min(left, 1.0))
+                reply = await self.kc.get_shell_msg(timeout=min(left, _LOOK_S))
             except Exception:  # an empty queue, or a message that is none: look whether there is a kernel at all
                 if not await self._alive():
                     return False
@@ -286,6 +288,12 @@ class CourseClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill 
         self.session.budget.received += size
         if size <= self.session.budget.pictures_per_cell and is_displayable(msg["content"]):
             super()._update_display_id(display_id, msg)
+
+
+async def _passed(*limits: Limit) -> None:
+    """Until one of them is reached."""
+    while left := min([limit.left() for limit in limits]):
+        await asyncio.sleep(min(left, _LOOK_S))
 
 
 def _hands_in(cell: Any) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 from autograder import wire
 from autograder.course.profile import RunProfile
 from autograder.errors import MachineError
+from autograder.execution.clock import CEILING
 from autograder.execution.devices import Slot, may_fork_warm, slot_environment
 from autograder.execution.environment import font_files, notebook_server, versions
 from autograder.execution.received import Received, answers_of, ended_in, entries_of, flags_of, number, take
@@ -157,7 +158,7 @@ def _command(execution: Execution) -> Command:
         caps=Caps(
             memory_mib=slot.memory_mib,
             disk_mib=profile.limits.disk_mib,
-            cpu_s=int(profile.limits.total_s + _START_S) * (os.cpu_count() or 1),  # the clock on the wall comes first
+            cpu_s=int(CEILING * profile.limits.total_s + _START_S) * (os.cpu_count() or 1),  # the clock on the wall comes first
         ),
         cold=may_fork_warm(slot, execution.backend),
     )
@@ -174,7 +175,7 @@ def _converse(process: Process, execution: Execution, received: Received, on_cel
     """Sends the request, reads until the answers are there, the stream ends, or a limit is reached."""
     limits = execution.profile.limits
     asked_s = sum(question.seconds + 10 for question in execution.questions)
-    deadline = time.monotonic() + _START_S + limits.total_s + asked_s + _GRACE_S
+    deadline = time.monotonic() + _START_S + CEILING * (limits.total_s + asked_s) + _GRACE_S
     total = (
         limits.hand_in_bytes
         + limits.submission_bytes
@@ -201,8 +202,8 @@ def _converse(process: Process, execution: Execution, received: Received, on_cel
 def _conclude(execution: Execution, once: _Once, isolation: Isolation, run_key: str) -> Run:
     received, ended = once.received, once.ended
     outcome, reason, error = _outcome(execution, received, once.process, ended)
-    usage = Usage(once.wall_s, ended.cpu_s, 0.0, ended.peak_mib, execution.slot.describe())
     found = received.result or {}
+    usage = Usage(once.wall_s, ended.cpu_s, 0.0, ended.peak_mib, execution.slot.describe(), waited_s=number(found.get("waited_s")))
     entries = entries_of(received)
     return Run(
         run_key=run_key,

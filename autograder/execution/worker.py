@@ -61,7 +61,7 @@ def main() -> None:
         result: dict[str, Any] = {"outcome": session.outcome, "reason": session.reason, "timed_out": session.timed_out}
         result["first_error"], result["ended_in"] = session.first_error, session.ended_in
         result["student_cpu_s"], result["hand_in_cpu_s"] = session.kernel_cpu_s - session.hand_in_cpu_s, session.hand_in_cpu_s
-        writer.send("result", **result, notebook_s=session.notebook_s, cut=sorted(session.budget.cut))
+        writer.send("result", **result, notebook_s=session.notebook_s, waited_s=session.waited_s, cut=sorted(session.budget.cut))
         questions: list[dict[str, Any]] = caller.receive(work)
         return questions
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -74,9 +77,50 @@ def test_the_whole_notebook_has_a_limit_of_its_own(run: Runner) -> None:
     result, folder = run("a = 1\nprint('first')", "while True:\n    pass", "print('never')", cell_s=60, total_s=3)
     assert result.outcome == "timed_out"
     assert result.first_error is not None
-    assert "3 s is the limit for all of it" in result.first_error.message
+    assert "after 3 s, the limit for all of it" in result.first_error.message
     assert outputs(folder)[0] == "first\n"
     assert outputs(folder)[2] == ""
+
+
+@pytest.fixture
+def busy_core() -> Iterator[int]:
+    """A core that three processes of somebody else's would like to have all the time."""
+    core = min(os.sched_getaffinity(0))
+    endless = [sys.executable, "-c", f"import os\nos.sched_setaffinity(0, {{{core}}})\nprint(flush=True)\nwhile True: pass"]
+    others = [subprocess.Popen(endless, stdout=subprocess.PIPE, start_new_session=True) for _ in range(3)]
+    try:
+        for other in others:
+            assert other.stdout is not None
+            other.stdout.readline()
+        yield core
+    finally:
+        for other in others:
+            other.kill()
+            other.communicate()
+
+
+@pytest.mark.parametrize("limits", [{"cell_s": 3}, {"total_s": 3}], ids=["cell", "total"])
+def test_waiting_for_a_core_is_not_the_students_time(run: Runner, busy_core: int, limits: dict[str, int]) -> None:
+    passes_the_limit_on_the_wall = f"import os, time\nos.sched_setaffinity(0, {{{busy_core}}})\nends = time.monotonic() + 5\n"
+    result, folder = run(passes_the_limit_on_the_wall + "while time.monotonic() < ends:\n    pass\nprint('done')", **limits)
+    assert result.outcome == "completed", result.reason
+    assert outputs(folder) == ["done\n"]
+    assert result.usage.waited_s > 1  # or 5 s had been more than 3
+
+
+def test_a_question_too_may_wait_for_a_core(run: Runner, busy_core: int) -> None:
+    work = "    ends = time.monotonic() + 5\n    while time.monotonic() < ends:\n        pass\n    return n\nhand_in(functions=['f'])"
+    code = f"import os, time\nfrom autograder.student import hand_in\nos.sched_setaffinity(0, {{{busy_core}}})\ndef f(n):\n{work}"
+    _, folder = run(code, questions=(Question("q", "f", (1,), 3.0),))
+    assert folder.answers()["q"].value == 1
+
+
+def test_threads_that_wait_for_each_other_gain_three_times_the_limit_and_no_more(run: Runner) -> None:
+    code = "import hashlib, os, threading\nos.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\ndef work():\n"
+    code += "    while True:\n        hashlib.sha256(bytes(1_000_000)).digest()\n"  # which other threads may run beside
+    result, _ = run(code + "for _ in range(20):\n    threading.Thread(target=work).start()\nwork()", cell_s=1)
+    assert result.outcome == "timed_out"
+    assert "after 3 s, 3 times the limit for one cell" in result.reason
 
 
 def test_outputs_are_kept_up_to_the_limit_and_progress_bars_collapse(run: Runner) -> None:
