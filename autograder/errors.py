@@ -39,6 +39,12 @@ class Problem:
         return f"{self.place}: {self.message}" + (f"\n  → {self.cure}" if self.cure else "")
 
 
+def sentence(text: str) -> str:
+    """The text with a full stop at its end, unless it ends as a sentence already."""
+    text = text.rstrip()
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
 class ConfigurationError(AutograderError):
     """The course cannot be used as it is; carries every problem found, not just the first."""
 

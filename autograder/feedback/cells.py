@@ -84,6 +84,16 @@ def is_locked(cell: dict[str, Any]) -> bool:
     return bool(about.get("locked")) and not about.get("solution")
 
 
+def first_heading(notebook: dict[str, Any] | None) -> str:
+    """The notebook's own title: the first heading that the instructor wrote; empty without any."""
+    texts = (
+        joined(cell.get("source"))
+        for cell in raw_cells(notebook)
+        if cell.get("cell_type") == "markdown" and not _nbgrader(cell).get("solution")
+    )
+    return next((words for text in texts for words in _headings_of(text)), "")
+
+
 def headings(notebook: dict[str, Any] | None) -> dict[str, str]:
     """For each grade id the nearest markdown heading above its cell, or in it."""
     titles: dict[str, str] = {}

@@ -88,6 +88,7 @@ def render_report(page: ReportPage) -> str:
         tests=difficulties(records),
         metrics=metric_views(records, page.curves),
         outcomes=summary.outcomes(records),
+        without_gpu=sum(record.usage.fell_back for record in records),
         flags=summary.flags(records),
         audit=audit_view(page.audits),
         parts_of_time=summary.parts(records),

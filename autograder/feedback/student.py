@@ -9,7 +9,7 @@ from typing import Any
 
 from autograder.course.settings import Curve
 from autograder.feedback.advice import further_findings
-from autograder.feedback.cells import NotebookCell, Output, headings, notebook_cells
+from autograder.feedback.cells import NotebookCell, Output, first_heading, headings, notebook_cells
 from autograder.feedback.clean import line, paragraph
 from autograder.feedback.evidence import history_views, matrix_views
 from autograder.feedback.explained import Explanation, explain_first_failure
@@ -120,7 +120,7 @@ def render_feedback(page: FeedbackPage) -> str:
         "student.html",
         page=page,
         record=record,
-        title=in_words(record.assignment),
+        title=first_heading(page.notebook) or in_words(record.assignment),
         student=line(record.student),
         submitted=clock(record.submitted_at, page.timezone),
         share=percent(record.score or 0.0, record.max_score),

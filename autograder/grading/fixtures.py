@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograder import wire
+from autograder.errors import sentence
 from autograder.records import Answer, HandinEntry, ModelDescription, Question, from_json
 
 _SAMPLE_BYTES = 64 * 2**20
@@ -187,7 +188,7 @@ class Answers:
         if answer is None:
             raise HandinProblem(f"{question.function} could not be called: the notebook had ended before.")
         if answer.reason is not None:
-            raise HandinProblem(f"No answer from {question.function}: {answer.reason}.")
+            raise HandinProblem(sentence(f"No answer from {question.function}: {answer.reason}"))
         try:
             return wire.decode(answer.value)
         except Exception:  # as above

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from autograder.course.profile import RunProfile
 from autograder.data.sealed import SealedSplit
-from autograder.errors import MachineError
+from autograder.errors import MachineError, sentence
 from autograder.execution.devices import Slot, may_fork_warm, slot_environment
 from autograder.execution.environment import code_digest, server_kind, versions
 from autograder.execution.rundir import RunFolder
@@ -275,7 +275,7 @@ class _Opening:
             )
             self.cpu_s += answer.cpu_s
             if answer.file is None:
-                self.unpredicted[prediction.key] = f"The predictions of '{prediction.model}' cannot be graded: {answer.reason}."
+                self.unpredicted[prediction.key] = sentence(f"The predictions of '{prediction.model}' cannot be graded: {answer.reason}")
                 continue
             shutil.copyfile(answer.file, self.target / f"{prediction.key}.npz")
             unsteady = f"; for {answer.differing} images its answers were not always the same" if answer.differing else ""

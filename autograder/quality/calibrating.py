@@ -88,8 +88,8 @@ def run_all(
 
 def device_of(plan: Plan, runs: Sequence[SeedRun]) -> str:
     """What the runs were executed on: the GPUs, and the threads of each run."""
-    used = [run.record.usage.gpu or "CPU" for run in runs if run.record.runs]
-    devices = dict.fromkeys("CPU" if each.startswith("none") else each for each in used)  # "none (fell back to the CPU)"
+    used = [run.record.usage for run in runs if run.record.runs]
+    devices = dict.fromkeys("CPU" if each.fell_back else each.gpu or "CPU" for each in used)
     threads = max(1, int(plan.assignment.resources.cpus))
     return f"{' and '.join(devices) or 'CPU'}, {threads} thread{'s' if threads > 1 else ''}"
 

@@ -12,7 +12,7 @@ from autograder.feedback.report import feedback_address, render_report, render_s
 from autograder.feedback.student import ManualGrade
 from autograder.feedback.summary import lateness, newest
 from autograder.quality.similarity import Pair, Row, Similarity
-from autograder.records import Flag, GradeCell
+from autograder.records import Flag, GradeCell, Usage
 
 from .samples import HOSTILE, batch, read, record, report, result, unscored
 
@@ -42,6 +42,13 @@ def test_one_unscored_record() -> None:
     assert "The machine could not process some submissions." in text
     assert "no space left" in text
     assert "– median" in text
+
+
+def test_a_gpu_that_was_not_there_is_told_to_the_instructor() -> None:
+    fallen = replace(record(), usage=Usage(48.2, gpu="none (fell back to the CPU)"))
+    text = read(render_report(report(fallen))).text
+    assert "1 was to run on a GPU and ran on the CPU instead: the machine had no GPU that fits." in text
+    assert "ran on the CPU" not in read(render_report(report(record()))).text
 
 
 def test_four_hundred_students() -> None:

@@ -52,6 +52,30 @@ def test_the_page_says_what_matters() -> None:
         assert words in text, words
 
 
+@pytest.mark.parametrize(
+    ("first", "title"),
+    [
+        (markdown("Before you start\n\n# What a *hidden* layer buys\n\n## Data"), "What a hidden layer buys"),
+        (markdown("# My own title", solution=True, grade_id="words"), "First dense network"),
+        (code("# no heading"), "First dense network"),
+    ],
+    ids=["the instructor's", "the student's", "none"],
+)
+def test_the_title_is_that_of_the_notebook(first: dict[str, Any], title: str) -> None:
+    html = render_feedback(page(notebook=notebook(first, code("x = 1"))))
+    assert f"<h1>{title}</h1>" in html
+    assert f"<title>{title} · feedback for ada</title>" in html
+
+
+@pytest.mark.parametrize(
+    ("gpu", "said"), [("NVIDIA H100, 0.25", "of memory, on NVIDIA H100, 0.25."), ("none (fell back to the CPU)", "of memory.")]
+)
+def test_only_a_gpu_that_was_used_is_named(gpu: str, said: str) -> None:
+    text = text_of(record=record(usage=Usage(48.2, 81.0, 74.5, 1320.0, gpu)))
+    assert said in text
+    assert "fell back" not in text
+
+
 @pytest.mark.parametrize(("runs", "said"), [(1, ""), (2, "ran twice, each time"), (3, "ran three times, each time")])
 def test_a_notebook_that_ran_more_than_once_is_explained(runs: int, said: str) -> None:
     known = record(runs=tuple(RunReference(f"run{index}", index, index == runs - 1) for index in range(runs)))

@@ -123,5 +123,12 @@ def test_answers_come_in_order_and_a_missing_one_fails_when_it_is_reached() -> N
     answers = {"q0": Answer("q0", value=1), "q1": Answer("q1", reason="f did not return within 5 s")}
     given = iter(Answers(questions, answers))
     assert next(given) == (0, 1)
-    with pytest.raises(HandinProblem, match="No answer from f: f did not return within 5 s"):
+    with pytest.raises(HandinProblem, match=r"No answer from f: f did not return within 5 s\.$"):
+        next(given)
+
+
+def test_a_reason_that_is_a_sentence_already_ends_with_one_full_stop() -> None:
+    untouched = "f raised NotImplementedError: Write your code in place of these two lines, then run the cell again."
+    given = iter(Answers([Question("q", "f", (1,), 5.0)], {"q": Answer("q", reason=untouched)}))
+    with pytest.raises(HandinProblem, match=r"run the cell again\.$"):
         next(given)
