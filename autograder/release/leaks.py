@@ -27,7 +27,8 @@ from pathlib import Path
 from typing import Any
 
 from autograder.errors import Problem
-from autograder.release.secrets import LabelFinder, Secrets
+from autograder.release.labels import LabelFinder
+from autograder.release.secrets import Secrets
 
 MARKERS = tuple(f"{edge} {kind}" for kind in ("SOLUTION", "HIDDEN TESTS", "MARK SCHEME") for edge in ("BEGIN", "END"))
 
@@ -86,12 +87,12 @@ def find_leaks(source_notebook: dict[str, Any], release_folder: Path, secrets: S
     """Solution lines, markers and outputs of `source_notebook` (JSON) in the files below `release_folder`, and of the instructor's files
     and labels in `secrets`."""
     secrets = secrets or Secrets()
-    index, labels = _index(source_notebook, secrets), LabelFinder.of(secrets.labels)
+    index, labels = _index(source_notebook, secrets), LabelFinder.of(secrets.labels, secrets.shown)
     files = [path for path in sorted(release_folder.rglob("*")) if path.is_file()]
     texts = [text for path in files for text in _texts(path, release_folder)]
     leaks = [problem for text in texts for problem in _leaks(text, index)]
     leaks += [_label_leak(text.place) for text in texts if labels.in_text(text.content)]
-    leaks += [_label_leak(path.relative_to(release_folder).as_posix()) for path in files if labels.in_bytes(path.read_bytes())]
+    leaks += [_label_leak(place) for path in files for place, data in _contents(path, release_folder) if labels.in_bytes(data)]
     return leaks + [problem for path in sorted(release_folder.rglob("*.ipynb")) for problem in _outputs(path, release_folder)]
 
 
@@ -183,17 +184,24 @@ def _leaks(text: _Text, index: _Index) -> Iterator[Problem]:
 
 def _texts(path: Path, folder: Path) -> Iterator[_Text]:
     """Every string of a notebook or JSON file, the whole text of any other; of a zip file that of each file in it."""
+    for place, data in _contents(path, folder):
+        yield from _texts_in(place, data)
+
+
+def _contents(path: Path, folder: Path) -> Iterator[tuple[str, bytes]]:
+    """The bytes of a file and where they stand; of a zip file (an npz is one) those of each file in it too."""
     place = path.relative_to(folder).as_posix()
-    yield from _texts_in(place, path.read_bytes())
+    yield place, path.read_bytes()
     if not zipfile.is_zipfile(path):
         return
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist()[:_MOST_MEMBERS]:
             try:
                 with archive.open(member) as stream:
-                    yield from _texts_in(f"{place}, {member.filename}", stream.read(_MOST_BYTES))
+                    data = stream.read(_MOST_BYTES)
             except (OSError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error):
                 continue  # encrypted or damaged: students cannot read it either
+            yield f"{place}, {member.filename}", data
 
 
 def _texts_in(place: str, data: bytes) -> Iterator[_Text]:

@@ -1,22 +1,19 @@
 """What instructors have beside the source and students must not get: graders, known answers, labels.
 
 A line of a grader or of `solutions/` counts when it has 25 characters or more, white space left out; shorter ones count as
-three in a row. Labels count as a run of forty, as text or as the numbers in a file.
+three in a row.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from autograder.course.paths import CoursePaths
 
 _MOST_BYTES = 5_000_000  # of one file; text that people wrote is shorter
-_RUN = 40
-_STEP = 500
-_LABEL_TYPES = ("u1", "<i4", "<i8", "<f4", "<f8")
 
 
 @dataclass(frozen=True)
@@ -29,10 +26,11 @@ class SecretFile:
 
 @dataclass(frozen=True)
 class Secrets:
-    """All that the release is compared with. `labels` are arrays of whole numbers, one for each data set."""
+    """All that the release is compared with. `labels` (hidden) and those `shown` are whole numbers, one tuple for each file."""
 
     files: tuple[SecretFile, ...] = ()
     labels: tuple[tuple[int, ...], ...] = ()
+    shown: tuple[tuple[int, ...], ...] = ()
 
 
 def read_secrets(paths: CoursePaths, assignment: str) -> Secrets:
@@ -40,7 +38,8 @@ def read_secrets(paths: CoursePaths, assignment: str) -> Secrets:
     folders = (paths.graders(assignment), paths.solutions(assignment))
     files = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
     read = [SecretFile(path.relative_to(paths.root).as_posix(), tuple(_texts(path))) for path in files]
-    return Secrets(tuple(each for each in read if each.texts), tuple(_labels(paths.state / "data")))
+    hidden, shown = (tuple(_labels(paths.state / "data", files)) for files in ("*/hidden/y.npy", "*/student/y_*.npy"))
+    return Secrets(tuple(each for each in read if each.texts), hidden, shown)
 
 
 def _texts(path: Path) -> Iterator[str]:
@@ -57,44 +56,13 @@ def _texts(path: Path) -> Iterator[str]:
         yield text
 
 
-def _labels(data: Path) -> Iterator[tuple[int, ...]]:
+def _labels(data: Path, files: str) -> Iterator[tuple[int, ...]]:
     import numpy as np
 
-    for path in sorted(data.glob("*/hidden/y.npy")):
+    for path in sorted(data.glob(files)):
         try:
             found = np.load(path, allow_pickle=False)
         except (OSError, ValueError):  # not a finished split
             continue
         if found.ndim == 1 and found.dtype.kind in "biuf" and np.array_equal(found, found.astype(np.int64)):
             yield tuple(int(each) for each in found)
-
-
-@dataclass(frozen=True)
-class LabelFinder:
-    """Finds runs of labels in text and bytes."""
-
-    digits: frozenset[str]
-    arrays: tuple[bytes, ...]
-
-    @classmethod
-    def of(cls, labels: Sequence[tuple[int, ...]]) -> LabelFinder:
-        import numpy as np
-
-        digits = {text[at : at + _RUN] for each in labels if (text := "".join(map(str, each))) for at in range(len(text) - _RUN + 1)}
-        starts = [each[at : at + _RUN] for each in labels for at in range(0, max(1, len(each) - _RUN), _STEP)]
-        runs = [run for run in starts if len(run) == _RUN and len(set(run)) > 1]
-        return cls(
-            frozenset(each for each in digits if len(set(each)) > 1),
-            tuple(np.array(run).astype(kind).tobytes() for run in runs for kind in _LABEL_TYPES),
-        )
-
-    def in_text(self, text: str) -> bool:
-        """Whether forty labels stand there one after the other, whatever separates them."""
-        if not self.digits:
-            return False
-        found = "".join(filter(str.isdigit, text))
-        return any(found[at : at + _RUN] in self.digits for at in range(len(found) - _RUN + 1))
-
-    def in_bytes(self, data: bytes) -> bool:
-        """Whether a stretch of a label array stands there, as NumPy writes it."""
-        return any(each in data for each in self.arrays)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import json
+import pickle
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -205,30 +206,79 @@ def test_a_zip_file_is_looked_into(tmp_path: Path) -> None:
 
 
 LABELS = np.random.default_rng(3).integers(0, 10, 2_000)
+VISIBLE = np.random.default_rng(4).integers(0, 10, 2_000)
+ONE_HOT = np.eye(10, dtype=np.float32)[LABELS]
+
+
+def split_of(root: Path, hidden: Any, visible: Any = VISIBLE) -> None:
+    """A finished split in the state of the course that `secret_leaks` makes."""
+    folder = root / "course/.autograder/data/0123"
+    for name, labels in (("hidden/y.npy", hidden), ("student/y_train.npy", visible)):
+        (folder / name).parent.mkdir(parents=True)
+        np.save(folder / name, labels)
+
+
+def npy(array: Any) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array)
+    return stream.getvalue()
+
+
+def npz(save: Any, **arrays: Any) -> bytes:
+    stream = io.BytesIO()
+    save(stream, **arrays)
+    return stream.getvalue()
+
+
+TYPES = ("i1", "<i2", ">i2", "<u4", ">i4", "<i8", ">u8", "<f2", ">f2", "<f4", ">f4", "<f8", ">f8", "<U1", "S1")
+LEAKS = {
+    "list": ", ".join(map(str, LABELS[700:760])).encode(),
+    "lines": "\n".join(f"{label:.1f}"[0] for label in LABELS).encode(),
+    "floats as text": "\n".join(f"{label:.1f}" for label in LABELS[:50]).encode(),
+    "as NumPy writes text": "\n".join(f"{label:.18e}" for label in LABELS[3:50]).encode(),
+    "table": "\n".join(f"{index},{label}" for index, label in enumerate(LABELS[:60])).encode(),
+    "bytes": LABELS.astype(np.uint8).tobytes(),
+    "behind something": b"x" * 13 + LABELS[1:60].astype(">i4").tobytes(),
+    "pickle": pickle.dumps(LABELS[100:200].tolist()),
+    "slice": npy(LABELS[1:400]),
+    "table of two columns": npy(np.stack([np.arange(2_000), LABELS], axis=1)),
+    "one-hot": npy(ONE_HOT[1:100]),
+    "columns first": npy(np.asfortranarray(ONE_HOT[:100])),
+    "every row": npy(LABELS[:1_200].reshape(30, 40)),
+    "npz": npz(np.savez, y=LABELS[5:90].astype(np.int16)),
+    "compressed npz": npz(np.savez_compressed, x=np.zeros(3), y=LABELS.astype(np.int32)),
+} | {f"npy of {kind}": npy(LABELS[7:70].astype(kind)) for kind in TYPES}
+
+
+@pytest.mark.parametrize("content", LEAKS.values(), ids=LEAKS)
+def test_labels_of_the_hidden_images_are_found(tmp_path: Path, content: bytes) -> None:
+    split_of(tmp_path, LABELS)
+    unfinished = tmp_path / "course/.autograder/data/4567/hidden/y.npy"
+    unfinished.parent.mkdir(parents=True)
+    unfinished.write_bytes(b"unfinished")
+    problems = {problem.split("\n")[0].split(":")[0].split(",")[0]: problem for problem in secret_leaks(tmp_path, content)}
+    assert list(problems) == ["notes.txt"]
+    assert "labels of the hidden images stand here" in problems["notes.txt"]
 
 
 @pytest.mark.parametrize(
     "content",
     [
-        ", ".join(map(str, LABELS[700:760])).encode(),
-        "\n".join(f"{label:.1f}"[0] for label in LABELS).encode(),
-        LABELS.astype(np.uint8).tobytes(),
-        LABELS.astype(np.float32).tobytes(),
+        npy(VISIBLE),
+        npy(VISIBLE.astype(np.float32)),
+        npz(np.savez_compressed, y=VISIBLE, x=np.zeros((50, 28, 28), np.uint8)),
+        str(VISIBLE.tolist()).encode(),
+        npy(LABELS[:39]),
+        npy(np.random.default_rng(5).integers(0, 10, 5_000).astype(np.int16)),
+        np.random.default_rng(6).bytes(300_000),
+        npy(np.array(["words", "and more"])),
+        npy(np.zeros(0)),
+        npy(np.float64(3)),
+        npy(LABELS)[:100],
+        b"0" * 1_000 + str(LABELS[:30].tolist()).encode(),
     ],
-    ids=["list", "lines", "bytes", "floats"],
+    ids=["npy", "floats", "npz", "list", "39", "others", "noise", "words", "none", "one", "cut off", "zeros"],
 )
-def test_labels_of_the_hidden_images_are_found(tmp_path: Path, content: bytes) -> None:
-    hidden = tmp_path / "course/.autograder/data/0123/hidden"
-    hidden.mkdir(parents=True)
-    np.save(hidden / "y.npy", LABELS)
-    (hidden.parent.parent / "4567/hidden").mkdir(parents=True)
-    (hidden.parent.parent / "4567/hidden/y.npy").write_bytes(b"unfinished")
-    problems = secret_leaks(tmp_path, content)
-    assert [problem.split("\n")[0] for problem in problems] == ["notes.txt: labels of the hidden images stand here"]
-
-
-def test_other_numbers_are_no_labels(tmp_path: Path) -> None:
-    hidden = tmp_path / "course/.autograder/data/0123/hidden"
-    hidden.mkdir(parents=True)
-    np.save(hidden / "y.npy", np.concatenate([LABELS, np.zeros(100, int)]))
-    assert secret_leaks(tmp_path, b"0" * 1_000 + str(LABELS[:30].tolist()).encode()) == []
+def test_other_numbers_are_no_labels(tmp_path: Path, content: bytes) -> None:
+    split_of(tmp_path, np.concatenate([LABELS, VISIBLE[300:400], np.zeros(100, int)]))  # a part that is visible as well
+    assert secret_leaks(tmp_path, content) == []
