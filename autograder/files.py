@@ -10,9 +10,11 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
+
+PARTIAL = ".partial-"  # how the name of a scratch folder begins that is renamed when it is complete
 
 
 def write_atomic(path: Path, content: str | bytes, mode: int = 0o644) -> None:
@@ -34,29 +36,38 @@ def write_atomic(path: Path, content: str | bytes, mode: int = 0o644) -> None:
 
 @contextmanager
 def scratch_folder(parent: Path, prefix: str) -> Iterator[Path]:
-    """A folder below `parent` that is gone afterwards; one that a killed process left is removed by the next call.
+    """A folder below `parent` that is gone afterwards, if it was not renamed; one that a killed process left is removed by the next call.
 
-    Whoever uses a folder holds a lock on it, which ends with the process.
+    Whoever uses a folder holds a lock on it, which ends with the process. Where folders cannot be locked (NFS) nothing is removed.
     """
     parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        with _locked(parent):  # a folder is made and locked before anybody else looks for abandoned ones
+        with _locked(parent, needed=False):  # a folder is made and locked before anybody else looks for abandoned ones
             for left in parent.glob(f"{prefix}*"):
                 _remove_abandoned(left)
             folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
-            stack.enter_context(_locked(folder))
+            stack.enter_context(_locked(folder, needed=False))
         try:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def remove_abandoned(folder: Path, *patterns: str) -> None:
+    """Removes the scratch folders below `folder`, found by these glob patterns, that killed processes left; those in use stay."""
+    with suppress(OSError):
+        for left in [each for pattern in patterns for each in folder.glob(pattern)]:
+            with _locked(left.parent):
+                _remove_abandoned(left)
+
+
 @contextmanager
-def _locked(folder: Path, wait: bool = True) -> Iterator[None]:
-    """Raises BlockingIOError when it is locked already and there is no waiting."""
+def _locked(folder: Path, wait: bool = True, needed: bool = True) -> Iterator[None]:
+    """Raises BlockingIOError when it is locked already and there is no waiting, OSError when a lock is needed and cannot be had."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        with nullcontext() if needed else suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         yield
     finally:
         os.close(descriptor)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from autograder.data.seed import read_seed
 from autograder.errors import GraderError, UsageError
 from autograder.execution.devices import require_backend
 from autograder.execution.environment import code_digest, font_cache, notebook_server, require_safe_keras, versions
-from autograder.files import digest, digest_files
+from autograder.files import PARTIAL, digest, digest_files, remove_abandoned, scratch_folder
 from autograder.grading.models import model_server
 from autograder.grading.scoring import read_declarations, score_server
 from autograder.isolation.choice import choose_sandbox
@@ -71,9 +71,12 @@ class Plan:
 
 
 def store_of(course: Course, paths: CoursePaths, named: Path | None) -> Store:
-    """The store: `--store`, else AUTOGRADER_STORE, else the course's, else `.autograder/`."""
+    """The store: `--store`, else AUTOGRADER_STORE, else the course's, else `.autograder/`. What killed commands left in it is removed."""
     chosen = named or os.environ.get("AUTOGRADER_STORE") or course.store
-    return Store((paths.root / chosen).absolute() if chosen else paths.state)
+    store = Store((paths.root / chosen).absolute() if chosen else paths.state)
+    for root in dict.fromkeys((store.root, paths.state)):
+        remove_abandoned(root, f"*/{PARTIAL}*", f"*/runs/{PARTIAL}*", f"runs/*/models/{PARTIAL}*", f"*/runs/*/models/{PARTIAL}*")
+    return store
 
 
 def make_plan(
@@ -152,15 +155,12 @@ def _copy_of(graders: Path, copies: Path) -> Path:
         raise GraderError(f"The graders' folder '{graders}' does not exist.", "Write at least one test_*.py there.")
     copy = copies / digest_files(graders)
     if not copy.is_dir():
-        copies.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(dir=copies, prefix=".partial-"))
-        shutil.copytree(graders, partial, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", ".*"))
-        for path in (partial, *partial.rglob("*")):  # the scorer has a uid of its own; the folder above keeps others out
-            path.chmod(0o755 if path.is_dir() else 0o644)
-        try:
-            partial.rename(copy)
-        except OSError:  # another command was faster
-            shutil.rmtree(partial)
+        with scratch_folder(copies, PARTIAL) as partial:
+            shutil.copytree(graders, partial, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+            for path in (partial, *partial.rglob("*")):  # the scorer has a uid of its own; the folder above keeps others out
+                path.chmod(0o755 if path.is_dir() else 0o644)
+            with suppress(OSError):  # another command was faster
+                partial.rename(copy)
     return copy
 
 

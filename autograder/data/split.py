@@ -9,7 +9,6 @@ import hashlib
 import json
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from autograder.course.loading import load_course
 from autograder.course.settings import Dataset
 from autograder.errors import AutograderError, UsageError
+from autograder.files import PARTIAL, scratch_folder
 
 
 def main() -> int:
@@ -81,8 +81,18 @@ def _write(folder: Path, images: NDArray[Any], labels: NDArray[Any], *parts: NDA
 
 def write_split(folder: Path, files: dict[str, dict[str, NDArray[Any]]], texts: dict[str, str]) -> None:
     """Writes arrays by folder and name, and `texts` beside them; the split appears as a whole (by a rename)."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".partial-"))
+    with scratch_folder(folder.parent, PARTIAL) as partial:
+        _fill(partial, files, texts)
+        if folder.exists():  # another process was faster, or an earlier one was killed half-way
+            shutil.rmtree(folder, ignore_errors=True)
+        try:
+            partial.rename(folder)
+        except OSError:
+            if not (folder / "complete").is_file():
+                raise
+
+
+def _fill(partial: Path, files: dict[str, dict[str, NDArray[Any]]], texts: dict[str, str]) -> None:
     for name, text in texts.items():
         (partial / name).write_text(text, encoding="utf-8")
     for name, arrays in files.items():
@@ -92,14 +102,6 @@ def write_split(folder: Path, files: dict[str, dict[str, NDArray[Any]]], texts: 
             (partial / name / f"{key}.npy").chmod(0o644)  # jobs in sandboxes have other uids; `partial` itself keeps others out
     (partial / "student").chmod(0o755)
     (partial / "complete").touch()
-    if folder.exists():  # another process was faster, or an earlier one was killed half-way
-        shutil.rmtree(folder, ignore_errors=True)
-    try:
-        partial.rename(folder)
-    except OSError:
-        shutil.rmtree(partial)
-        if not (folder / "complete").is_file():
-            raise
 
 
 if __name__ == "__main__":

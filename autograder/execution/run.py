@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -22,7 +21,7 @@ from autograder.execution.environment import font_files, notebook_server, versio
 from autograder.execution.received import Received, answers_of, ended_in, entries_of, flags_of, number, take
 from autograder.execution.replay import left_to_ask, replay_of
 from autograder.execution.rundir import RunFolder
-from autograder.files import write_atomic
+from autograder.files import PARTIAL, scratch_folder, write_atomic
 from autograder.handin import MANIFEST
 from autograder.isolation.channel import ChannelError, ChannelTimeout
 from autograder.isolation.sandbox import Caps, Command, Ended, Process, Sandbox
@@ -261,16 +260,12 @@ def _keep(target: RunFolder, run: Run, received: Received) -> None:
 
     Only files that a hand-in may have are kept, and the manifest as it was understood, not as it came.
     """
-    partial = Path(tempfile.mkdtemp(dir=target.path.parent, prefix=".partial-"))
-    try:
+    with scratch_folder(target.path.parent, PARTIAL) as partial:
         _fill(RunFolder(partial), run, received)
         os.chmod(partial, 0o755)
         if target.path.exists():
             shutil.rmtree(target.path)
         partial.rename(target.path)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
 
 
 def _fill(folder: RunFolder, run: Run, received: Received) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -20,7 +19,7 @@ from autograder.errors import MachineError, sentence
 from autograder.execution.devices import Slot, may_fork_warm, slot_environment
 from autograder.execution.environment import code_digest, server_kind, versions
 from autograder.execution.rundir import RunFolder
-from autograder.files import digest, digest_files, write_atomic
+from autograder.files import PARTIAL, digest, digest_files, scratch_folder, write_atomic
 from autograder.grading.custom_models import predict_custom
 from autograder.isolation.channel import ChannelError, ChannelTimeout, Frame
 from autograder.isolation.sandbox import Caps, Command, Ended, Process, Sandbox
@@ -74,10 +73,8 @@ def open_models(
     if (target / "refusals.json").is_file():
         return OpenedModels(target, 0.0, flags=_kept_flags(target))
     began = time.monotonic()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(dir=target.parent, prefix=".partial-"))
-    opening = _Opening(folder, predictions, split, profile, sandbox, backend, partial, min(_MEMORY_MIB, memory_mib))
-    try:
+    with scratch_folder(target.parent, PARTIAL) as partial:
+        opening = _Opening(folder, predictions, split, profile, sandbox, backend, partial, min(_MEMORY_MIB, memory_mib))
         opening.open_all([entry.name for entry in run.entries if entry.kind == "model"])
         opening.ask_custom_models(student_code)
         write_atomic(partial / "unpredicted.json", json.dumps(opening.unpredicted))
@@ -85,9 +82,6 @@ def open_models(
         write_atomic(partial / "refusals.json", json.dumps(opening.refusals))
         shutil.rmtree(target, ignore_errors=True)
         partial.rename(target)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
     return OpenedModels(target, time.monotonic() - began, opening.cpu_s, tuple(opening.flags))
 
 

@@ -14,6 +14,7 @@ from autograder.errors import SubmissionError
 from autograder.records import Flag
 
 NOTEBOOK_BYTES = 100 * 2**20
+_WIDE_BYTES = 20 * 2**20  # to leave outputs out it is decoded and encoded whole, which takes four times its size
 CURE = "Open it in JupyterLab, save it, and submit it again. If it does not open there, submit an earlier copy."
 
 _MOST_PARTS = 2_000_000  # lists, objects, strings; a notebook of 20 MB with pages of printed text has 400,000
@@ -49,7 +50,7 @@ def read_json(data: bytes, limit: int) -> tuple[dict[str, Any], list[Flag]]:
 
 
 def size_without_outputs(data: bytes) -> int:
-    """Bytes of a notebook file as they are counted against its limit. Raises SubmissionError for too many parts."""
+    """Bytes of a notebook file as they are counted against its limit. Raises SubmissionError for too many parts, or UTF-16 too large."""
     return len(_without_outputs(_single_bytes(data, [])))
 
 
@@ -58,6 +59,12 @@ def _single_bytes(data: bytes, flags: list[Flag]) -> bytes:
     encoding = json.detect_encoding(data)
     if encoding.startswith("utf-8"):
         return data
+    if len(data) > _WIDE_BYTES:
+        raise SubmissionError(
+            "rejected",
+            f"The notebook has {len(data) / 2**20:.0f} MiB and is written as {encoding}, of which at most {_WIDE_BYTES // 2**20} are read.",
+            "Open it in JupyterLab and save it, which writes UTF-8, then submit it again.",
+        )
     flags.append(_encoded(encoding))
     return data.decode(encoding, "replace").encode("utf-8", "replace")
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -45,7 +46,7 @@ def test_what_is_no_notebook_says_so(data: bytes, reason: str) -> None:
     assert caught.value.outcome == ("rejected" if "cells" in reason else "unreadable")
 
 
-SMALL = {"nbformat": 4, "cells": [{"cell_type": "markdown", "source": "Größe → 5"}]}
+SMALL: dict[str, Any] = {"nbformat": 4, "cells": [{"cell_type": "markdown", "source": "Größe → 5"}]}
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
@@ -53,6 +54,16 @@ def test_every_unicode_encoding_is_read(encoding: str) -> None:
     parsed = parse_notebook(json.dumps(SMALL, ensure_ascii=False).encode(encoding))
     assert [cell.source for cell in parsed.cells] == ["Größe → 5"]
     assert [flag.kind for flag in parsed.flags] == ([] if encoding.startswith("utf-8") else ["odd_encoding"])
+
+
+def test_what_would_have_to_be_decoded_whole_has_a_limit_of_its_own() -> None:
+    output = {"output_type": "stream", "name": "stdout", "text": "x" * 11 * 2**20}
+    large = json.dumps({**SMALL, "cells": [*SMALL["cells"], {"cell_type": "code", "source": "x = 1", "outputs": [output]}]})
+    assert len(parse_notebook(large.encode()).cells) == 2
+    with pytest.raises(SubmissionError, match="The notebook has 22 MiB and is written as utf-16, of which at most 20 are read") as caught:
+        parse_notebook(large.encode("utf-16"))
+    assert caught.value.outcome == "rejected"
+    assert "save it, which writes UTF-8" in caught.value.cure
 
 
 def test_text_of_an_old_editor_is_read_as_what_it_is() -> None:
