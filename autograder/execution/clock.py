@@ -58,7 +58,8 @@ class Limit:
     def told(self, of: str) -> str:
         """The time that a reached limit lasted, `of` what it is the limit: "60 s, the limit for one cell." and what was not counted."""
         if self.lasted_s >= CEILING * self.seconds:
-            return f"{CEILING * self.seconds:g} s, {CEILING} times {of}: more is not allowed, however busy the machine is."
+            most = f"{self.seconds:g} s, {of}, may become {CEILING} times as much on a busy machine, and no more."
+            return f"{CEILING * self.seconds:g} s on the wall: {most}"
         more = f" Another {self.waited_s:.0f} s, in which it waited for a processor core, were not counted."
         return f"{self.seconds:g} s, {of}.{more if self.waited_s >= _WORTH_TELLING_S else ''}"
 

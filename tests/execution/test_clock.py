@@ -69,7 +69,7 @@ def test_a_limit_lasts_three_times_as_long_at_most(machine: Machine) -> None:
     assert after(machine, limit, 30, **many) == 0
     assert limit.waited_s == 30
     assert limit.told("the limit for all of it") == (
-        "30 s, 3 times the limit for all of it: more is not allowed, however busy the machine is."
+        "30 s on the wall: 10 s, the limit for all of it, may become 3 times as much on a busy machine, and no more."
     )
 
 
