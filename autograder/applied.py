@@ -12,7 +12,7 @@ _MOST = 20_000  # a model within a model that is applied again and again has as 
 
 @dataclass(frozen=True)
 class Applied:
-    """A layer or operation at one place of a model. `config`: an operation's, in the words of the layer that is the same; None for a layer."""
+    """A layer or operation at one place. `config`: an operation's, in the words of the layer that is the same; None for a layer."""
 
     what: Any
     kind: str
