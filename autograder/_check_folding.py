@@ -7,7 +7,11 @@ from dataclasses import replace
 
 from autograder.records import LayerDescription, ModelDescription
 
-_AS_LAYERS = {"ReLU": "relu", "Softmax": "softmax"}  # by themselves, with their defaults, the same as these activations
+# By themselves, with their defaults, the same as these activations: layers, and operations such as `keras.ops.relu(h)`.
+_AS_LAYERS = {
+    "ReLU": "relu", "Softmax": "softmax", "Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Silu": "silu", "Selu": "selu",
+    "Softplus": "softplus", "Softsign": "softsign",
+}  # fmt: skip
 
 
 def folded(model: ModelDescription, keep: Collection[str] = ()) -> ModelDescription:

@@ -12,6 +12,7 @@ from autograder._check_folding import folded
 from autograder.records import LayerDescription, ModelDescription
 
 Indexed = tuple[int, LayerDescription]
+_MOST_SHOWN = 60
 
 
 def _described(model: Any) -> ModelDescription:
@@ -49,11 +50,22 @@ def _units(layer: LayerDescription) -> Any:
 def expect_layers(model: Any, kinds: Sequence[str], besides: Sequence[str] = ()) -> None:
     """The classes of all layers in order: input layers left out, nested models flattened, activations as layers of their own folded.
 
-    Layers of the kinds in `besides` may stand anywhere.
+    A layer counts as often as it is applied, and may be applied more than once only if it has no weights. An operation such as `h + x`
+    counts as a layer of its name: Add. Layers of the kinds in `besides` may stand anywhere.
     """
-    got = [layer.kind for layer in folded(_described(model), keep=(*kinds, *besides)).layers if layer.kind not in besides]
+    layers = [layer for layer in folded(_described(model), keep=(*kinds, *besides)).layers if layer.kind not in besides]
+    got, shared = [layer.kind for layer in layers], [layer for layer in layers if layer.calls > 1 and layer.weights]
     if got != list(kinds):
-        fail("The model", f"has the layers {', '.join(got) or 'none'}", ", ".join(kinds), _layers_reason(got, list(kinds)))
+        reasons = [_layers_reason(got, list(kinds)), *(f"'{layer.name}' is applied {layer.calls:,} times" for layer in shared)]
+        fail("The model", f"has the layers {_shown(got)}", _shown(kinds), "; ".join(reasons))
+    if shared:
+        again = f"is applied {shared[0].calls:,} times with the same weights"
+        fail(f"Layer '{shared[0].name}'", again, "once", "make a layer of its own for each place")
+
+
+def _shown(kinds: Sequence[str]) -> str:
+    more = len(kinds) - _MOST_SHOWN
+    return (", ".join(kinds[:_MOST_SHOWN]) or "none") + (f" and {more:,} more" if more > 0 else "")
 
 
 def _layers_reason(got: list[str], kinds: list[str]) -> str:

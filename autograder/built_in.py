@@ -31,7 +31,11 @@ _INITIALIZERS = frozenset(
 )
 # What `h + x`, `2 * h` and `keras.activations.relu(h)` become in a functional model: they have no weights.
 _OPERATIONS = {
-    "keras.src.ops.numpy": frozenset({"Add", "Divide", "Maximum", "Minimum", "Multiply", "Negative", "Subtract", "Tanh", "TrueDivide"}),
+    "keras.src.ops.numpy": frozenset(
+        """
+        Add Divide ExpandDims Maximum Minimum Multiply Negative Reshape Squeeze Subtract Tanh TrueDivide
+        """.split()  # noqa: SIM905  # as above
+    ),
     "keras.src.ops.nn": frozenset(
         """
         Elu Gelu HardSigmoid LeakyRelu LogSoftmax Relu Relu6 Selu Sigmoid Silu Softmax Softplus Softsign
@@ -119,9 +123,15 @@ class _Walk:
 def _takes_no_arrays(operation: dict[str, Any]) -> bool:
     """Whether an operation is given tensors and single numbers: a list of numbers is an array to it, and so would be a weight."""
     given, nodes = operation.get("config"), operation.get("inbound_nodes")
+    if isinstance(given, dict) and _is_shape(given.get("newshape")):  # of Reshape
+        given = {key: value for key, value in given.items() if key != "newshape"}
     values = list(given.values()) if isinstance(given, dict) else [given]
     for node in nodes if isinstance(nodes, list) else [None]:
         if not (isinstance(node, dict) and isinstance(node.get("args"), list) and isinstance(node.get("kwargs"), dict)):
             return False  # Keras reads older forms too
         values += [*node["args"], *node["kwargs"].values()]
     return not any(isinstance(each, list) or (isinstance(each, dict) and each.get("class_name") != "__keras_tensor__") for each in values)
+
+
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, list) and len(value) < _DEPTH and all(isinstance(side, int) for side in value)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 
+from autograder.applied import Applied, applied
 from autograder.own_classes import in_keras_names
 from autograder.records import CompileDescription, LayerDescription, ModelDescription, WeightDescription
 
 
 def describe(model: Any, compiled: CompileDescription | None = None) -> ModelDescription:
-    """Layers in the order of `model.layers`, nested models flattened, input layers left out.
+    """Layers in the order in which they are applied, nested models flattened, input layers left out, operations such as `h + x` among them.
 
-    Raises ValueError when the model is not built, since an unbuilt one has no shapes and no parameters.
+    Raises ValueError when the model is not built, since an unbuilt one has no shapes and no parameters, or has far too many layers.
     """
     if not getattr(model, "built", False):
         raise ValueError("the model has no input shape yet: begin it with keras.Input(shape=…)")
@@ -20,7 +22,7 @@ def describe(model: Any, compiled: CompileDescription | None = None) -> ModelDes
         kind=_kind(model),
         input_shape=_shape(getattr(model, "input_shape", None)),
         output_shape=_shape(getattr(model, "output_shape", None)),
-        layers=tuple(_describe_layer(layer) for layer in _flat_layers(model)),
+        layers=_describe_layers(applied(model)),
         compiled=compiled,
     )
 
@@ -36,33 +38,31 @@ def _kind(model: Any) -> str:
     return str(type(model).__name__)
 
 
-def _flat_layers(model: Any) -> list[Any]:
-    flat: list[Any] = []
-    for layer in model.layers:
-        if type(layer).__name__ == "InputLayer":
-            continue
-        flat.extend(_flat_layers(layer) if hasattr(layer, "layers") and hasattr(layer, "summary") else [layer])
-    return flat
+def _describe_layers(found: list[Applied]) -> tuple[LayerDescription, ...]:
+    calls = Counter(id(each.what) for each in found)
+    seen: set[int] = set()
+    layers = []
+    for each in found:
+        again = id(each.what) in seen
+        seen.add(id(each.what))
+        layers.append(_describe_layer(each, calls[id(each.what)], again))
+    return tuple(layers)
 
 
-def _describe_layer(layer: Any) -> LayerDescription:
+def _describe_layer(found: Applied, calls: int, again: bool) -> LayerDescription:
+    layer = found.what
+    config = in_keras_names(_plain(layer.get_config()), layer) if found.config is None else found.config
+    weights = [] if again else getattr(layer, "weights", [])
     return LayerDescription(
         name=str(layer.name),
-        kind=type(layer).__name__,
-        config=in_keras_names(_plain(layer.get_config()), layer),
+        kind=found.kind,
+        config=config,
         weights=tuple(
-            WeightDescription(str(weight.name), tuple(int(side) for side in weight.shape), bool(weight.trainable))
-            for weight in layer.weights
+            WeightDescription(str(weight.name), tuple(int(side) for side in weight.shape), bool(weight.trainable)) for weight in weights
         ),
-        output_shape=_output_shape(layer),
+        output_shape=_shape(found.output_shape),
+        calls=calls,
     )
-
-
-def _output_shape(layer: Any) -> tuple[int | None, ...] | None:
-    try:
-        return _shape(layer.output.shape)
-    except (AttributeError, ValueError):  # never called, or called more than once
-        return None
 
 
 def _shape(shape: Any) -> tuple[int | None, ...] | None:

@@ -79,13 +79,17 @@ class WeightDescription:
 
 @dataclass(frozen=True)
 class LayerDescription:
-    """One layer of a flattened model. Shapes have None for the batch axis; `config` holds Keras' own keys."""
+    """One layer of a flattened model. Shapes have None for the batch axis; `config` holds Keras' own keys.
+
+    `calls`: how often the layer is applied. It stands in the list each time, and its weights the first time only.
+    """
 
     name: str
     kind: str
     config: dict[str, Any]
     weights: tuple[WeightDescription, ...]
     output_shape: tuple[int | None, ...] | None
+    calls: int = 1
 
     @property
     def parameters(self) -> int:
@@ -113,7 +117,10 @@ class CompileDescription:
 
 @dataclass(frozen=True)
 class ModelDescription:
-    """What graders see of a model: its layers in order, nested models flattened, never a Keras object."""
+    """What graders see of a model: its layers in order, nested models flattened, never a Keras object.
+
+    An operation between layers, such as `h + x`, is a layer without weights here.
+    """
 
     kind: str
     input_shape: tuple[int | None, ...] | None

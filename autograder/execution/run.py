@@ -228,6 +228,8 @@ _OUTCOMES = ("completed", "cell_error", "timed_out", "kernel_died", "output_exce
 def _outcome(execution: Execution, received: Received, process: Process, ended: Ended) -> tuple[Any, str, FirstError | None]:
     """(outcome, reason, first error); without a result from A it is the limit's fault, or the machine's."""
     memory = f"The notebook needed more than {execution.slot.memory_mib:,} MiB of memory."
+    if ended.machine_out_of_memory and (received.result or {}).get("outcome") != "completed":
+        return "infra_error", "The machine had no memory left, and its kernel killed a process of the notebook.", None
     if received.result is None:
         if ended.out_of_memory:
             return "memory_exceeded", memory, None

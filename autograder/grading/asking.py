@@ -24,8 +24,9 @@ OTHER_SHAPES = "its answers do not always have the same shape"
 _SENTENCES = (SEVERAL_OUTPUTS, NO_NUMBERS, NO_ROWS, TOO_MANY_NUMBERS)
 _BATCHES = (500, 187)
 _REPEATED = 0.1
-_TOLERANCE = 0.01  # of the largest number of an answer: what half precision loses when it sums in another order
-_BLOCK = 2**18  # numbers that are compared at a time: 1,000 for each of 20,000 images, twice, would take the command's memory
+_TOLERANCE = 0.01  # what half precision loses when it sums in another order
+_QUANTILES = (0.005, 0.1, 0.9, 0.995)
+_BLOCK = 2**16  # numbers that are compared at a time: 1,000 for each of 20,000 images, twice, would take the command's memory
 _STEADY = 0.005  # a step function may fall on either side of its step, when sums differ in the last digit
 
 
@@ -92,11 +93,11 @@ def settle(
     settled = room((count, *answers[0].shape[1:]), np.float32)
     for part in _blocks(count, rows):
         settled[part] = answers[0][first[part]]
-    unsteady = np.zeros(count, bool)
+    unsteady, scale = np.zeros(count, bool), _Scale.of(settled)
     for order, given in zip(orders, answers, strict=True):
         for part in _blocks(len(given), rows):
             asked = order.rows[part]
-            unsteady[asked[_differ(given[part], settled[asked])]] = True
+            unsteady[asked[_differ(given[part], settled[asked], scale)]] = True
     differing = int(unsteady.sum())
     if differing > _STEADY * count:
         raise NoPredictions(
@@ -110,8 +111,36 @@ def _blocks(length: int, rows: int) -> Iterator[slice]:
     return (slice(start, min(start + rows, length)) for start in range(0, length, rows))
 
 
-def _differ(given: NDArray[np.float32], first: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which rows are another answer than the first one."""
-    apart = np.abs(given - first).reshape(len(given), -1).max(axis=1)
-    largest = np.abs(first).reshape(len(first), -1).max(axis=1)
-    return np.asarray(apart > _TOLERANCE * largest)
+@dataclass(frozen=True)
+class _Scale:
+    """How far the numbers in each place of an answer lie apart from image to image.
+
+    `wide`: all but the outermost images, `narrow`: only the middle ones; `usual`: `wide` in a place as it usually is.
+    Numbers that are large in one place, or the same for all images, or large for a few images only, say nothing of the others.
+    """
+
+    wide: NDArray[np.float64]
+    narrow: NDArray[np.float64]
+    usual: float
+
+    @classmethod
+    def of(cls, settled: NDArray[np.float32]) -> _Scale:
+        """`settled`: answers (n, …)."""
+        flat = settled.reshape(len(settled), -1)
+        found = [np.quantile(flat[:, part].astype(np.float64), _QUANTILES, axis=0) for part in _blocks(flat.shape[1], _columns(flat))]
+        lowest, low, high, highest = np.concatenate(found, axis=1)
+        wide = highest - lowest
+        return cls(wide, high - low, float(np.quantile(wide, 0.5, method="lower")))
+
+
+def _columns(flat: NDArray[np.float32]) -> int:
+    return max(1, _BLOCK // max(1, len(flat)))
+
+
+def _differ(given: NDArray[np.float32], first: NDArray[np.float32], scale: _Scale) -> NDArray[np.bool_]:
+    """Which rows are another answer than the first one: in a number, or in which of their numbers is the largest."""
+    now, then = (each.reshape(len(each), -1).astype(np.float64) for each in (given, first))
+    apart = np.abs(now - then) > _TOLERANCE * np.maximum(np.abs(then), np.maximum(scale.wide, scale.usual))
+    rows, top, other = np.arange(len(then)), then.argmax(axis=1), now.argmax(axis=1)
+    tie = _TOLERANCE * np.minimum(np.abs(then[rows, top]), scale.narrow[top])
+    return np.asarray(apart.any(axis=1) | (then[rows, top] - then[rows, other] > tie))

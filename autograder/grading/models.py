@@ -279,6 +279,8 @@ class _Opening:
 
 def _own_fault(said: _Said, ended: Ended, memory_mib: int) -> str:
     """Why the model that was just being opened is why B ended, or nothing: then it is the machine."""
+    if ended.machine_out_of_memory:
+        return ""
     if ended.out_of_memory:
         return f"it needs more than {memory_mib:,} MiB of memory"
     if _is_slow(ended):

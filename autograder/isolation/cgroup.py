@@ -27,6 +27,7 @@ _PREFIX = "autograder-"
 _CONTROLLERS = ("memory", "pids")
 _PATIENCE_SECONDS = 30.0  # a killed process that holds a graphics card, or waits for a disk, takes its time
 _POLL_SECONDS = 0.002
+_HUGE_PAGE = 2 << 20  # what may have been asked for and not given
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,15 @@ class Hierarchy:
 
 
 class Usage(NamedTuple):
-    """What a group's processes have used together. `peak_bytes` is None before Linux 5.19 with version 2, which did not count it."""
+    """What a group's processes have used together. `peak_bytes` is None before Linux 5.19 with version 2, which did not count it.
+
+    `oom_kills`: processes that the kernel killed for memory; `at_limit`: whether the group has reached its own limit. Without that, it was
+    the machine, or a group above, that had no memory left, and the kernel took a process from this one.
+    """
 
     peak_bytes: int | None
     oom_kills: int
+    at_limit: bool = True
 
 
 def find() -> tuple[Hierarchy | None, str]:
@@ -106,12 +112,18 @@ class Cgroup:
         """What has been used so far; until `remove`. Raises OSError."""
         if self._version == 1:
             peak = int(_read(self._memory / "memory.max_usage_in_bytes"))
-            return Usage(peak, _field(self._memory / "memory.oom_control", "oom_kill"))
+            return Usage(peak, _field(self._memory / "memory.oom_control", "oom_kill"), self._was_full(peak))
         try:
             counted: int | None = int(_read(self._memory / "memory.peak"))
         except FileNotFoundError:
             counted = None
-        return Usage(counted, _field(self._memory / "memory.events", "oom_kill"))
+        events = self._memory / "memory.events"
+        return Usage(counted, _field(events, "oom_kill"), _field(events, "oom") > 0)  # `oom` counts at the group whose limit it was
+
+    def _was_full(self, peak: int) -> bool:
+        """Version 1: its counters of failures stay at 0 on some kernels, and count swap in a file of their own; so the peak says it too."""
+        failed = [path for name in ("", "memsw.") if (path := self._memory / f"memory.{name}failcnt").exists()]
+        return any(int(_read(path)) for path in failed) or peak > int(_read(self._memory / "memory.limit_in_bytes")) - _HUGE_PAGE
 
     def kill(self) -> None:
         """Ends every process in the group, and returns when none is left; nothing can be started in it afterwards.

@@ -137,7 +137,13 @@ class Process:
             return ended
         with contextlib.suppress(OSError):
             measured = self._started.group.usage()
-            ended = replace(ended, peak_mib=(measured.peak_bytes or 0) / 2**20 or ended.peak_mib, out_of_memory=measured.oom_kills > 0)
+            killed = measured.oom_kills > 0
+            ended = replace(
+                ended,
+                peak_mib=(measured.peak_bytes or 0) / 2**20 or ended.peak_mib,
+                out_of_memory=killed and measured.at_limit,
+                machine_out_of_memory=killed and not measured.at_limit,
+            )
         return ended
 
     def _clean_up(self) -> None:
@@ -165,12 +171,13 @@ class Process:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a job ended, what it used (CPU seconds, peak memory in MiB), and whether it was killed for its memory."""
+    """How a job ended, what it used (CPU seconds, peak memory in MiB), and whether it was killed for its memory, or for the machine's."""
 
     exit: int
     cpu_s: float
     peak_mib: float
     out_of_memory: bool = False
+    machine_out_of_memory: bool = False
 
     @property
     def killed(self) -> bool:

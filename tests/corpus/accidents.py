@@ -159,6 +159,21 @@ def shadowed_hand_in(draft: Draft) -> None:
 
 
 @entry("models")
+def activation_written_as_a_function(draft: Draft) -> None:
+    """A functional model whose softmax is called like a function: the same network, all points."""
+    draft.answer(
+        "train",
+        """
+        images = x_train.reshape(-1, 784) / 255.0
+        given = keras.Input((784,))
+        model = keras.Model(given, keras.activations.softmax(keras.layers.Dense(10)(given)))
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        history = model.fit(images, y_train, epochs=min(5, epoch_limit), verbose=0)
+        """,
+    )
+
+
+@entry("models")
 def shadowed_input(draft: Draft) -> None:
     """`from keras import Input`, as in most tutorials, before a locked cell that says `Input(shape=…, range=…)`: still handed in."""
     draft.add("from keras import Input")

@@ -57,6 +57,21 @@ def architecture_described_by_a_patched_method(draft: Draft) -> None:
     draft.add("model.summary()", after="train")
 
 
+@entry("models", loses=("layers",), says="there is a Multiply too many")
+def operation_between_the_layers(draft: Draft) -> None:
+    """Squares of the pixels go in beside the pixels: the layers and their counts are the right ones, the network is another one."""
+    draft.answer(
+        "train",
+        """
+        images = x_train.reshape(-1, 784) / 255.0
+        given = keras.Input((784,))
+        model = keras.Model(given, keras.layers.Dense(10, activation="softmax")(given + given * given))
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        history = model.fit(images, y_train, epochs=min(5, epoch_limit), verbose=0)
+        """,
+    )
+
+
 @entry("models", loses=("accuracy",))
 def accuracy_claimed_by_a_patched_evaluate(draft: Draft) -> None:
     """An untrained model whose `evaluate` and `predict` are perfect: nobody asks these."""

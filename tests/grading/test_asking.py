@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
@@ -68,6 +69,76 @@ def test_more_than_a_few_other_answers_are_refused() -> None:
     other[:6] = 1 - other[:6]
     with pytest.raises(NoPredictions, match="other answers when asked again, for 6 of 1,000 images"):
         settle(1_000, orders, [answered(orders)[0], answered(orders, other)[1]])
+
+
+def other_answers(answers: NDArray[np.float32], others: NDArray[np.float32]) -> int:
+    """For how many of 1,000 images the second process is said to have answered otherwise; 1,000 when it is refused."""
+    orders = secret_orders(1_000)
+    try:
+        return settle(1_000, orders, [answered(orders, answers)[0], answered(orders, others)[1]])[1]
+    except NoPredictions:
+        return 1_000
+
+
+def softmax(logits: NDArray[np.float64]) -> NDArray[np.float32]:
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return (odds / odds.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+RANDOM = np.random.default_rng(2)
+OTHERS = RANDOM.random((1_000, 10)).astype(np.float32)  # what a model that plays dice answers instead of TRUE
+
+
+def beside(huge: NDArray[Any], answers: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.concatenate([np.broadcast_to(huge, (1_000, huge.shape[-1])), answers], axis=1).astype(np.float32)
+
+
+def some_far_out(answers: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Four images have answers of another size."""
+    changed = answers.copy()
+    changed[:4] *= 1e6
+    return changed
+
+
+DICE = {
+    "a huge constant column": (beside(np.array([-1e6]), TRUE), beside(np.array([-1e6]), OTHERS)),
+    "many huge constant columns": (beside(np.full(90, -1e6), TRUE), beside(np.full(90, -1e6), OTHERS)),
+    "a huge column that changes": (beside(-1e6 * (1 + TRUE[:, :1]), TRUE), beside(-1e6 * (1 + TRUE[:, :1]), OTHERS)),
+    "mostly huge columns that change": (beside(-1e6 * (1 + TRUE), TRUE[:, :5]), beside(-1e6 * (1 + TRUE), OTHERS[:, :5])),
+    "all shifted": (TRUE + np.float32(1e6), OTHERS + np.float32(1e6)),
+    "a few images far out": (some_far_out(TRUE), some_far_out(np.concatenate([TRUE[:4], OTHERS[4:]]))),
+    "two numbers of different size": (beside(-1e6 * (1 + TRUE[:, :1]), TRUE[:, :1]), beside(-1e6 * (1 + TRUE[:, :1]), OTHERS[:, :1])),
+    "the largest float there is": (beside(np.float32(-3e38) * (TRUE[:, :1] > 0.5), TRUE), beside(-3e38 * (TRUE[:, :1] > 0.5), OTHERS)),
+}
+
+
+@pytest.mark.parametrize(("answers", "others"), DICE.values(), ids=DICE)
+def test_large_numbers_beside_an_answer_do_not_hide_that_it_changes(answers: NDArray[np.float32], others: NDArray[np.float32]) -> None:
+    assert other_answers(answers, others) == 1_000
+
+
+LOGITS = RANDOM.normal(0, 4, (1_000, 10))
+HONEST = {
+    "probabilities": softmax(LOGITS),
+    "a hundred classes": softmax(RANDOM.normal(0, 4, (1_000, 100))),
+    "a class that never comes": softmax(LOGITS - 40 * (np.arange(10) == 9)),
+    "logits": LOGITS.astype(np.float32),
+    "saturated": (1 / (1 + np.exp(-20 * LOGITS))).astype(np.float32),
+    "one number far from 0": (1_000 + LOGITS[:, :1]).astype(np.float32),
+    "always the same": np.broadcast_to(np.float32(0.1), (1_000, 10)),
+    "an unit that is dead": np.where(np.arange(10) == 3, 0, LOGITS).astype(np.float32),
+    "probabilities that were not trained": softmax(0.1 * LOGITS),
+}
+
+
+@pytest.mark.parametrize("answers", HONEST.values(), ids=HONEST)
+@pytest.mark.parametrize(("noise", "allowed"), [(4e-6, 0), (2e-3, 5)], ids=["float32", "bfloat16"])
+def test_sums_in_another_order_are_no_other_answer(answers: NDArray[np.float32], noise: float, allowed: int) -> None:
+    """Relative noise of a number, as of different batches."""
+    noisy = answers * (1 + noise * np.random.default_rng(3).uniform(-1, 1, answers.shape).astype(np.float32))
+    if (answers == answers[0]).all():
+        noisy = answers  # where nothing depends on the image there is nothing to sum
+    assert other_answers(answers, noisy) <= allowed
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

@@ -207,6 +207,7 @@ def test_no_more_images_are_predicted_at_a_time_than_there_is_room_for_what_the_
     ("said", "ended", "stopped"),
     [
         (_Said("bomb"), Ended(-9, 1.0, 10.0), False),  # killed by whoever runs the machine
+        (_Said("bomb"), Ended(-9, 239.0, 10.0, machine_out_of_memory=True), False),
         (_Said("bomb"), Ended(1, 1.0, 10.0), False),
         (_Said(""), Ended(-11, 1.0, 10.0), False),
         (_Said("another"), Ended(-11, 1.0, 10.0), False),

@@ -65,6 +65,7 @@ def test_more_memory_than_allowed_is_killed_and_counted(group: Cgroup) -> None:
     assert end_of(member_of(group, lambda: bytearray(b"x") * (64 * MIB))) == -signal.SIGKILL
     used = group.usage()
     assert used.oom_kills == 1
+    assert used.at_limit
     assert used.peak_bytes is None or 40 * MIB < used.peak_bytes <= 48 * MIB
 
 
@@ -72,7 +73,40 @@ def test_what_is_allowed_is_not_killed(group: Cgroup) -> None:
     assert end_of(member_of(group, lambda: bytearray(b"x") * (16 * MIB))) == 0
     used = group.usage()
     assert used.oom_kills == 0
+    assert not used.at_limit
     assert used.peak_bytes is None or 16 * MIB <= used.peak_bytes < 40 * MIB
+
+
+FILES = {
+    "killed at its own limit": (2, {"memory.events": "low 0\nhigh 0\nmax 37\noom 1\noom_kill 1\noom_group_kill 0\n"}, (1, True)),
+    "killed by the machine": (2, {"memory.events": "low 0\nhigh 0\nmax 0\noom 0\noom_kill 1\n"}, (1, False)),
+    "killed by the machine after its files filled the group": (2, {"memory.events": "max 37\noom 0\noom_kill 1\n"}, (1, False)),
+    "not killed": (2, {"memory.events": "low 0\nhigh 0\nmax 3\noom 0\noom_kill 0\n"}, (0, False)),
+    "1: killed at its own limit, which is not counted": (
+        1, {"memory.failcnt": "0\n", "memory.limit_in_bytes": f"{MIB}\n", "memory.oom_control": "oom_kill 1\n"}, (1, True),
+    ),
+    "1: killed at its own limit": (1, {"memory.failcnt": "4\n", "memory.oom_control": "oom_kill 1\n"}, (1, True)),
+    "1: with swap counted": (
+        1, {"memory.failcnt": "0\n", "memory.memsw.failcnt": "4\n", "memory.oom_control": "oom_kill 1\n"}, (1, True),
+    ),
+    "1: killed by the machine": (
+        1, {"memory.failcnt": "0\n", "memory.memsw.failcnt": "0\n", "memory.oom_control": "under_oom 0\noom_kill 2\n"}, (2, False),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("version", "files", "expected"), FILES.values(), ids=FILES)
+def test_whose_memory_was_short_stands_in_the_kernels_files(
+    version: int, files: dict[str, str], expected: tuple[int, bool], tmp_path: Path
+) -> None:
+    group = tmp_path / "group"
+    group.mkdir()
+    peak = "memory.max_usage_in_bytes" if version == 1 else "memory.peak"
+    for name, text in {peak: f"{MIB}\n", "memory.limit_in_bytes": f"{48 * MIB}\n", **files}.items():
+        (group / name).write_text(text)
+    used = Cgroup(Hierarchy(version, tmp_path, tmp_path), "group").usage()
+    assert used.peak_bytes == MIB
+    assert (used.oom_kills, used.at_limit) == expected
 
 
 def test_memory_is_counted_together(group: Cgroup) -> None:
