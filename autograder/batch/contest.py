@@ -36,8 +36,9 @@ class Decision:
 class Entry:
     """One student of a contest.
 
-    `pseudonym` as it was handed in, None for who does not take part; `value` of the metric, None when nothing was measured; `audit` is
-    its verdict, or nothing; `withheld` says why the entry is not shown, or nothing.
+    `pseudonym` as it was handed in, None for who does not take part; `value` of the metric in the run that counts, the one that the
+    student's page and points come from, None when nothing was measured; `audit` is its verdict, or nothing; `withheld` says why the
+    entry is not shown, or nothing; `runs`: of how many the counting one is the best.
     """
 
     student: str
@@ -46,6 +47,7 @@ class Entry:
     received_at: str
     audit: str = ""
     withheld: str = ""
+    runs: int = 1
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def contest_entries(
         verdict = verdicts.get(key, "")
         value = measured_metrics(record.grade_cells).get(metric) if record.grading == "ok" else None
         withheld = _withheld(verdict, decided.get(key))
-        entries.append(Entry(record.student, _pseudonym(store, record), value, record.received_at, verdict, withheld))
+        entries.append(Entry(record.student, _pseudonym(store, record), value, record.received_at, verdict, withheld, len(record.runs)))
     return entries
 
 

@@ -16,7 +16,7 @@ MAX_NAME = 30
 
 @dataclass(frozen=True)
 class Place:
-    """One line of the table. `student` is for the instructor alone, and so is `audit`."""
+    """One line of the table. `student` is for the instructor alone, and so is `audit`, with the number of runs where there are several."""
 
     rank: int
     name: str
@@ -57,7 +57,7 @@ def leaderboard(entries: Sequence[Entry]) -> Leaderboard:
             name=names[entry.student],
             value=_number(entry),
             student=line(entry.student, 60),
-            audit=entry.audit or "not audited",
+            audit=(entry.audit or "not audited") + (f"; best of {entry.runs} runs" if entry.runs > 1 else ""),
         )
         for entry in ranked
     )

@@ -11,6 +11,7 @@ CHANCE = np.random.default_rng(57)
 SCORES = CHANCE.dirichlet(np.ones(10), size=40).astype("float32")
 TRUE = np.where(CHANCE.random(40) < 0.6, SCORES.argmax(axis=1), CHANCE.integers(0, 10, 40))
 ALL_RIGHT = SCORES.argmax(axis=1)
+FEW_DIGITS = np.array([7, 0, 4, 4, 1, 4, 0, 2, 6, 6, 5, 3])  # neither an 8 nor a 9
 
 
 def surest_first(probabilities, labels):
@@ -58,8 +59,16 @@ def test_the_surest_mistake_comes_first(answers):
         expect_equal(answer, surest_first(probabilities, labels), "mistakes")
 
 
-@pytest.mark.grade_cell("mistakes_counted", weight=2)
-@pytest.mark.hint("wrong = mistakes(probabilities, y_test), with the probabilities of trained_regularised for x_test_ready.")
+@pytest.mark.grade_cell("mistakes_counted")
+@pytest.mark.hint("np.bincount(labels[positions], minlength=10) counts the true digits of the mistakes; digits without any count 0.")
+@pytest.mark.ask("count_by_digit", [(np.array([3, 5, 8]), FEW_DIGITS), (np.array([11, 2]), FEW_DIGITS), (np.arange(12), FEW_DIGITS)])
+def test_mistakes_are_counted_by_true_digit(answers):
+    for (at, labels), answer in answers:
+        expect_equal(answer, np.bincount(labels[at], minlength=10), f"count_by_digit for {len(at)} of {len(labels)} images")
+
+
+@pytest.mark.grade_cell("mistakes_shown")
+@pytest.mark.hint("The locked cell calls your mistakes with the probabilities of trained_regularised: it needs both.")
 @pytest.mark.predict("trained_regularised", IMAGES)
 def test_wrong_lists_the_mistakes_of_the_trained_network(submission, predictions, visible):
     expected = set(np.flatnonzero(predictions.visible.argmax(axis=1) != visible.y).tolist())
@@ -70,9 +79,9 @@ def test_wrong_lists_the_mistakes_of_the_trained_network(submission, predictions
     )
 
 
-@pytest.mark.grade_cell("mistakes_counted")
-@pytest.mark.hint("np.bincount(y_test[wrong], minlength=10) counts the true digits of the mistakes; digits without any count 0.")
-def test_mistakes_are_counted_by_true_digit(submission, visible):
+@pytest.mark.grade_cell("mistakes_shown")
+@pytest.mark.hint("The locked cell calls your count_by_digit with these positions and the labels of all test images.")
+def test_the_counts_belong_to_these_mistakes(submission, visible):
     wrong = positions(submission, len(visible.y))
     try:
         counts = submission.array("wrong_by_digit")

@@ -69,7 +69,7 @@ def test_optimism_is_the_mean_difference_over_many_draws(answers):
         expect_mean(answer, drawn(right, size, 2_000), repeats, f"The optimism for {size} of {right.shape[1]} images")
 
 
-@pytest.mark.grade_cell("optimism")
+@pytest.mark.grade_cell("candidates")
 @pytest.mark.hint("Both memories belong into the callbacks of their training; x_test_ready and y_test were given to them.")
 @pytest.mark.predict("trained_regularised", Input(shape=(28, 28, 1), range=(0, 1)))
 def test_the_last_candidate_is_the_trained_network(submission, predictions, visible):
@@ -80,8 +80,8 @@ def test_the_last_candidate_is_the_trained_network(submission, predictions, visi
     assert agreement >= 0.99, f"The last row of right agrees with trained_regularised in {agreement:.0%} of the test images only."
 
 
-@pytest.mark.grade_cell("optimism")
-@pytest.mark.hint("optimism = [measure_optimism(right, size, 200) for size in sizes]: a number for each size, from your own candidates.")
+@pytest.mark.grade_cell("candidates")
+@pytest.mark.hint("The locked cell measures with your choose and measure_optimism: when they are right, so is this.")
 def test_the_measurements_follow_from_the_candidates(submission, visible):
     right, sizes, optimism = submission.array("right"), submission.value("sizes"), submission.value("optimism")
     expect_candidates(right, visible)

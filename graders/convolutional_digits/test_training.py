@@ -58,12 +58,16 @@ def test_an_epoch_goes_through_the_few_images_in_batches_of_fifty(submission):
 @pytest.mark.hint("validation_data=(x_validation, y_validation): neither the images that are learnt nor the test images.")
 @pytest.mark.predict("trained_regularised", IMAGES)
 def test_the_validation_part_is_used_for_validation(submission, predictions, visible):
-    noted, right = curve(submission, "regularised_history", "val_loss")[-1], fact(submission, "validation_loss", float)
-    test = math.isclose(noted, loss_of(predictions.visible, visible.y), rel_tol=1e-3)
-    reason = "it is that of the test images." if test else "was it measured on other images?"
-    assert math.isclose(noted, right, rel_tol=1e-3, abs_tol=1e-6), (
-        f"The last validation loss in regularised_history is {noted:.4f}, on the validation part it is {right:.4f}: {reason}"
-    )
+    losses = fact(submission, "validation_loss", list)
+    assert [type(each) for each in losses] == [float, float], "training_facts is not what its locked cell makes."
+    test = loss_of(predictions.visible, visible.y)
+    for name, right in zip(HISTORIES[::-1], losses[::-1], strict=True):
+        noted = curve(submission, name, "val_loss")[-1]
+        tested = name == "regularised_history" and math.isclose(noted, test, rel_tol=0.02)  # without the clipping of `loss_of`
+        reason = "it is that of the test images." if tested else "was it measured on other images, or with another network?"
+        assert math.isclose(noted, right, rel_tol=1e-3, abs_tol=1e-6), (
+            f"The last validation loss in {name} is {noted:.4f}, of the trained network on the validation part it is {right:.4f}: {reason}"
+        )
 
 
 def loss_of(probabilities, labels):
@@ -127,8 +131,8 @@ def test_predictions_do_not_vary(submission):
 @pytest.mark.hint("Call the network twice with training=True; each time other units are dropped, and the answers differ.")
 def test_answers_vary_in_training(submission):
     largest = difference(submission, "training")
-    assert 1e-3 <= largest <= 1, (
-        f"differences['training'] is {largest:.4g}: with dropout, probabilities differ by more than 0.001, at most by 1."
+    assert 1e-3 <= largest < 1, (  # the sign of a difference would be exactly 1
+        f"differences['training'] is {largest:.4g}: with dropout, probabilities differ by more than 0.001 and by less than 1."
     )
 
 

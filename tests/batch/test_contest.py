@@ -77,6 +77,15 @@ def test_who_has_no_run_takes_no_part(tmp_path: Path) -> None:
     assert entry_of(store, replace(graded(store, "bao"), runs=(RunReference("gone", 0, True),))).pseudonym is None
 
 
+def test_of_several_runs_the_counting_one_stands_on_the_leaderboard(tmp_path: Path) -> None:
+    """Its value and its pseudonym; a value of the others is nowhere, also where it is higher."""
+    store = Store(tmp_path)
+    first = graded(store, "ada", b'"Ada"', value=0.985)
+    run(store.run("again"), b'"Lovelace"')
+    counting = replace(first, runs=(replace(first.runs[0], counted=False), RunReference("again", 1, True)))
+    assert entry_of(store, counting) == Entry("ada", "Lovelace", 0.985, "2027-02-10 14:03:25 UTC", runs=2)
+
+
 def test_a_model_called_pseudonym_is_no_name(tmp_path: Path) -> None:
     store = Store(tmp_path)
     made = replace(graded(store, "ada", None), runs=(RunReference("other", 0, True),))

@@ -50,6 +50,12 @@ def test_withheld_and_unmeasured_entries_are_for_the_instructor_alone() -> None:
     assert not any(word in text for word in ("Hal", "hana", "Gus", "ada", "kept", "audit"))
 
 
+def test_the_instructor_sees_which_entries_are_the_best_of_several_runs() -> None:
+    entries = [Entry("ada", "Lovelace", 0.995, "2027-04-01", "kept", runs=3), entry("bao", "Curie")]
+    assert [each.audit for each in leaderboard(entries).places] == ["kept; best of 3 runs", "not audited"]
+    assert "best of" not in read(page(*entries)).text
+
+
 @pytest.mark.parametrize("pseudonym", ["bao", "BAO", "b.a.o"])
 def test_nobody_appears_under_the_id_of_a_student(pseudonym: str) -> None:
     found = leaderboard([entry("ada", pseudonym), entry("bao", None)])

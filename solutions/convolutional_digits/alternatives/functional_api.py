@@ -99,10 +99,6 @@ def measure_optimism(right, size, repeats):
         total += reported - honest
     return total / repeats
 
-
-sizes = [10, 20, 50, 100, len(y_test) // 2]
-optimism = [measure_optimism(right, size, 200) for size in sizes]
-
 # %% write_shift
 def shift(images, down, right):
     height, width = images.shape[1:]

@@ -66,10 +66,9 @@ def mistakes(probabilities, labels):
     order = np.argsort(probabilities.max(axis=-1))[::-1]
     return order[(answers != labels)[order]]
 
-
-probabilities = keras.ops.convert_to_numpy(trained_regularised(x_test_ready))
-wrong = mistakes(probabilities, y_test)
-wrong_by_digit = np.array([(y_test[wrong] == digit).sum() for digit in range(10)])
+# %% write_counts
+def count_by_digit(positions, labels):
+    return keras.ops.convert_to_numpy(keras.ops.sum(keras.ops.one_hot(labels[positions], 10), axis=0)).astype(int)
 
 # %% train_contest
 contest = build_best()

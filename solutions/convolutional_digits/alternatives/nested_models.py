@@ -87,14 +87,13 @@ def mistakes(probabilities, labels):
     found = [(row.max(), at) for at, (row, label) in enumerate(zip(probabilities, labels)) if row.argmax() != label]
     return [at for _, at in sorted(found, reverse=True)]
 
-
-probabilities = trained_regularised.predict(x_test_ready, batch_size=500, verbose=0)
-wrong = mistakes(probabilities, y_test)
-wrong_by_digit = [sum(int(y_test[at]) == digit for at in wrong) for digit in range(10)]
+# %% write_counts
+def count_by_digit(positions, labels):
+    return [sum(int(labels[at]) == digit for at in positions) for digit in range(10)]
 
 # %% train_contest
 contest = keras.Sequential([keras.Input(x_train_ready.shape[1:]), layers.RandomTranslation(0.04, 0.04, fill_mode="constant"), build_best()])
-contest.compile(keras.optimizers.Adam(0.002), "categorical_crossentropy", metrics=["accuracy"])
+contest.compile(keras.optimizers.Adam(0.003), "categorical_crossentropy", metrics=["accuracy"])
 contest_history = contest.fit(
     x_fit, y_fit, batch_size=32, epochs=min(12, epoch_limit), validation_data=(x_validation, y_validation), verbose=0
 )

@@ -8,8 +8,8 @@ LOSES = {
     "histories": 2.57,
     "curves": 2,
     "dropout_acts": 2,
-    "optimism": 1.33,
-    "mistakes_counted": 3,
+    "candidates": 0.5,
+    "mistakes_shown": 1,
     "accuracy": 9,
     "contest_points": 4,
 }

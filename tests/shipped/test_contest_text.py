@@ -1,0 +1,21 @@
+"""What the contest's notebook tells students about its goals is what the curves say."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from autograder.course.loading import load_course
+from autograder.course.notebook import nbgrader_of, read_notebook
+
+COURSE, PATHS = load_course(Path(__file__).parents[2])
+CELLS = {
+    nbgrader_of(cell).get("grade_id"): cell["source"] for cell in read_notebook(PATHS.source_notebook("convolutional_digits"))["cells"]
+}
+CURVES = next(each for each in COURSE.assignments if each.id == "convolutional_digits").profiles["full"].curves
+
+
+def test_the_goals_in_the_text_are_those_of_the_curves() -> None:
+    test, contest = CURVES["test_accuracy"].points, CURVES["contest_accuracy"].points
+    assert re.findall(r"0\.\d+", CELLS["accuracy"].partition("graded_later")[2]) == [f"{max(test):g}"]
+    assert re.findall(r"0\.\d+", CELLS["contest_points"]) == [f"{min(contest):g}", f"{max(contest):g}"]
