@@ -84,7 +84,7 @@ course = Course(
                 # Fewer than ten epochs make the search brief: three optimizers, two folds.
                 "smoke": Profile(
                     dataset="digits",
-                    epoch_limit=9,
+                    epoch_limit=6,
                     limits=Limits(cell="60 s", total="120 s"),
                     curves={"dense_accuracy": Curve({0.75: 0, 0.90: 1}), "convolutional_accuracy": Curve({0.75: 0, 0.88: 1})},
                 ),

@@ -1,7 +1,14 @@
-"""Biases are forgotten, the window is not subtracted, the last step and the last fit are not counted: five formulas, each slightly wrong."""
+"""Biases are forgotten, the window is not subtracted, the last step and the last fit are not counted, two counts are swapped: six functions, each slightly wrong."""
 
 OUTCOME = "cell_error"
-LOSES = {"convolution_parameters": 3, "flat_length": 3, "convolution_multiplications": 2, "steps_per_epoch": 2, "number_of_fits": 2}
+LOSES = {
+    "convolution_parameters": 3,
+    "flat_length": 3,
+    "convolution_multiplications": 2,
+    "steps_per_epoch": 2,
+    "agreement": 2,
+    "number_of_fits": 2,
+}
 
 # %% write_counting
 def convolution_parameters(kernel, channels, filters):
@@ -24,3 +31,8 @@ def steps_per_epoch(examples, held_out, batch_size):
 # %% write_number_of_fits
 def number_of_fits(candidates, folds):
     return candidates * folds
+
+# %% write_agreement
+def agreement(labels, first, second):
+    one, other = first == labels, second == labels
+    return tuple(int(each.sum()) for each in (one & other, ~one & other, one & ~other, ~one & ~other))
