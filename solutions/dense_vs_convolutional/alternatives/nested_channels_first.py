@@ -1,5 +1,5 @@
-"""Keras is set to channels_first; a network within a network, Reshape instead of Flatten, epoch by epoch instead of one fit, and folds made by
-hand: every point must come out.
+"""Keras is set to channels_first; a network within a network, Reshape instead of Flatten, epoch by epoch instead of one fit, and folds
+made by hand: every point must come out.
 """
 
 CLAIMS = "all"

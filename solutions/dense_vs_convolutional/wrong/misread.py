@@ -1,5 +1,5 @@
-"""The default is plain SGD, as the page's text says, instead of Adam, as its code does (both networks are trained with Adam all the same). Accuracies
-are given in percent, the table's deviation is the variance, and the smallest mean wins.
+"""The default is plain SGD, as the page's text says, instead of Adam, as its code does (both networks are trained with Adam all the
+same). Accuracies are given in percent, the table's deviation is the variance, and the smallest mean wins.
 """
 
 OUTCOME = "cell_error"

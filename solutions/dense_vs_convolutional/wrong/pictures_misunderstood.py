@@ -1,5 +1,6 @@
-"""Channels are put last without asking the layout: right on this machine, wrong for channels_first. Convolutions have a border of zeros, so that
-pictures keep their size: layers and counts are wrong, accuracy is not. And one-hot labels go into the search, which refuses them: no result, no points.
+"""Channels are put last without asking the layout: right on this machine, wrong for channels_first. Convolutions have a border of zeros,
+so that pictures keep their size: layers and counts are wrong, accuracy is not. And one-hot labels go into the search, which refuses
+them: no result, no points.
 """
 
 OUTCOME = "cell_error"

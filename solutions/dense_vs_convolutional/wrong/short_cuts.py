@@ -1,5 +1,5 @@
-"""Both networks are trained for five epochs instead of the recipe's: enough for their accuracy, and not what was asked for. And nothing is searched:
-the scores are made up, the table rounds them, and the winner's network was never trained.
+"""Both networks are trained for five epochs instead of the recipe's: enough for their accuracy, and not what was asked for. And nothing
+is searched: the scores are made up, the table rounds them, and the winner's network was never trained.
 """
 
 OUTCOME = "cell_error"
