@@ -16,7 +16,7 @@ def expect_evaluated(evaluation, network, outputs, labels):
     measured = accuracy(outputs, labels)
     chosen = np.clip(outputs[np.arange(len(labels)), labels].astype(np.float64), 1e-7, 1 - 1e-7)
     expected = {"loss": float(-np.log(chosen).mean()), "accuracy": measured}
-    expect_close(evaluation, {network: expected}, "evaluation (measured on all test images)", tolerance=0.005)
+    expect_close(evaluation, {network: expected}, "evaluation (measured on all test images)", tolerance=0.002)
 
 
 @pytest.mark.grade_cell("evaluation")
