@@ -84,14 +84,14 @@ course = Course(
                 # Fewer than ten epochs make the search brief: three optimizers, two folds.
                 "smoke": Profile(
                     dataset="digits",
-                    epoch_limit=9,
+                    epoch_limit=6,
                     limits=Limits(cell="60 s", total="120 s"),
                     curves={"dense_accuracy": Curve({0.75: 0, 0.90: 1}), "convolutional_accuracy": Curve({0.75: 0, 0.88: 1})},
                 ),
-                # not calibrated yet
+                # Not calibrated yet: one run on MNIST gave 0.976 and 0.990 (docs/course.md).
                 "full": Profile(
                     dataset="mnist",
-                    curves={"dense_accuracy": Curve({0.95: 0, 0.97: 1}), "convolutional_accuracy": Curve({0.97: 0, 0.985: 1})},
+                    curves={"dense_accuracy": Curve({0.94: 0, 0.965: 1}), "convolutional_accuracy": Curve({0.965: 0, 0.982: 1})},
                 ),
             },
         ),

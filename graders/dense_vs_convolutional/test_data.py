@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from autograder import Input
-from autograder.checks import expect_close, expect_dtype, expect_equal, expect_one_hot, expect_shape
+from autograder.checks import CheckFailed, expect_close, expect_dtype, expect_equal, expect_one_hot, expect_shape
 
 ROWS = Input(shape=(784,), range=(0, 1))
 PICTURES = Input(shape=(28, 28, 1), range=(0, 1))
@@ -17,6 +17,13 @@ LAYOUTS = ("channels_last", "channels_first")
 
 def shape_of_one(height, width, layout):
     return (1, height, width) if layout == "channels_first" else (height, width, 1)
+
+
+def expect_layout(shape, count, height, width, layout, what):
+    """The shape is not that of the other layout."""
+    other = next(each for each in LAYOUTS if each != layout)
+    if tuple(shape) == (count, *shape_of_one(height, width, other)):
+        raise CheckFailed(f"{what} has the shape of {other!r}, {tuple(shape)}: does the argument layout decide where the channel stands?")
 
 
 def pictures(sample, count, name):
@@ -85,6 +92,7 @@ def test_pictures_of_any_size_in_either_layout(answers, layout):
         if asked == layout:
             height, width = images.shape[1:]
             what = f"as_images of images of {height} × {width} pixels with {layout!r}"
+            expect_layout(np.shape(answer), len(images), height, width, layout, what)
             expect_shape(answer, (len(images), *shape_of_one(height, width, layout)), what)
             expect_close(
                 answer, Input(shape=(height, width, 1), range=(0, 1)).prepare(images, tuple(np.shape(answer)[1:])), what, tolerance=1e-5

@@ -1,5 +1,7 @@
 """Step 6: what the search costs, what it has found, and Adadelta with two rates."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -21,10 +23,30 @@ CLEARLY = 0.15  # so far apart are optimizers of which one has learnt and the ot
 BY_CHANCE = 0.15
 
 
+def is_brief(profile):
+    """By the rule of the notebook's cell `search_size`, as the next two."""
+    return profile.epoch_limit is not None and profile.epoch_limit < 10
+
+
 def searched(profile):
-    """(optimizers, folds) of the search, by the rule of the notebook's cell `search_size`."""
-    brief = profile.epoch_limit is not None and profile.epoch_limit < 10
-    return (BRIEF, 2) if brief else (WHOLE, 4)
+    """(optimizers, folds) of the search."""
+    return (BRIEF, 2) if is_brief(profile) else (WHOLE, 4)
+
+
+def expect_steps(submission, name, epochs, share, profile):
+    """The optimizer has taken the steps of so many epochs, in batches of 64, of this share of the images that are searched."""
+    steps, images = submission.value(name), submission.sample("x_train_rows").shape[0]
+    images = min(images, 640 if is_brief(profile) else 10_000)
+    expected = epochs * math.ceil(share * images / 64)
+    if abs(steps - expected) > 0.1 * expected:
+        raise CheckFailed(
+            f"{name} is {steps:,}, {expected:,} expected: {epochs_of(epochs)} of {round(share * images):,} images in batches of 64. "
+            "Has fit the right epochs and batch_size, and the first search_examples training images?"
+        )
+
+
+def epochs_of(number):
+    return "one epoch" if number == 1 else f"{number} epochs"
 
 
 def scores_of(submission, profile):
@@ -64,6 +86,11 @@ def test_fold_scores_have_a_row_for_each_optimizer(submission, profile):
 def test_adadelta_lies_clearly_behind_the_winner(submission, profile):
     names, _ = searched(profile)
     means = scores_of(submission, profile).mean(axis=1)
+    if means.max() < 0.25:
+        raise CheckFailed(
+            f"Even the best optimizer reads no more than {means.max():.2f} of the images that were set aside, hardly more than guessing: "
+            "do the rows and the labels that search.fit gets belong together?"
+        )
     behind = float(means.max() - means[names.index("Adadelta")])
     if behind < CLEARLY:
         raise CheckFailed(
@@ -109,6 +136,7 @@ def test_winner_network_is_about_as_good_as_the_table_says(submission, predictio
             f"winner_network reads {measured:.2f} of the test images, its mean score in the search was {best:.2f}: "
             "is it the network that the search trained last?"
         )
+    expect_steps(submission, "winner_steps", 1, 1.0, profile)
 
 
 @pytest.mark.grade_cell("adadelta")
@@ -118,6 +146,7 @@ def test_slow_network_has_the_default_rate(submission, profile):
     expect_parameters(network, total=355_110)
     expect_compiled(network, optimizer="Adadelta", loss="categorical_crossentropy", learning_rate=0.001)
     last_accuracy(submission, "slow_history", profile)
+    expect_steps(submission, "slow_steps", min(3, profile.epoch_limit or 3), 0.8, profile)
 
 
 @pytest.mark.grade_cell("adadelta")
@@ -127,6 +156,7 @@ def test_fast_network_has_the_rate_of_the_paper(submission, profile):
     expect_parameters(network, total=355_110)
     expect_compiled(network, optimizer="Adadelta", loss="categorical_crossentropy", learning_rate=1.0)
     last_accuracy(submission, "fast_history", profile)
+    expect_steps(submission, "fast_steps", min(3, profile.epoch_limit or 3), 0.8, profile)
 
 
 @pytest.mark.grade_cell("adadelta", weight=3)

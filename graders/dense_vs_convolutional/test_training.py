@@ -1,5 +1,8 @@
 """Step 4: steps in an epoch, and the recipe for both networks."""
 
+import math
+
+import numpy as np
 import pytest
 
 from autograder import Input
@@ -7,6 +10,7 @@ from autograder.checks import CheckFailed, accuracy, expect_compiled, expect_equ
 
 CURVES = ["loss", "accuracy", "val_loss", "val_accuracy"]
 BY_CHANCE = 0.12  # four standard deviations between the accuracies on 240 and on 300 images
+JUST_THE_SAME = 2e-6  # loss and accuracy on different images both come so close in fewer than one of 100,000 trainings
 
 
 def expect_recipe(network, history, what, profile):
@@ -15,9 +19,33 @@ def expect_recipe(network, history, what, profile):
     expect_history(history, epochs=min(10, profile.epoch_limit or 10), keys=CURVES, what=what)
 
 
-def expect_same_network(history, measured, what):
-    """The history ends near the accuracy that the handed-in network has."""
-    said = history.get("val_accuracy", history.get("val_acc"))[-1]
+def expect_steps(submission, name, profile):
+    """The optimizer has taken about the steps of the recipe: batches of 64 of four fifths of the training images."""
+    steps, epochs, images = submission.value(name), min(10, profile.epoch_limit or 10), submission.sample("x_train_rows").shape[0]
+    expected = epochs * math.ceil(0.8 * images / 64)
+    if abs(steps - expected) > 0.1 * expected:
+        raise CheckFailed(
+            f"The network was trained in {steps:,} steps, the recipe takes {expected:,} for {images:,} images and {epochs} epochs: "
+            f"{steps_reason(steps, images, epochs)}"
+        )
+
+
+def steps_reason(steps, images, epochs):
+    """What may be wrong with so many steps."""
+    if abs(steps - epochs * math.ceil(images / 64)) <= epochs:
+        return "was it trained on the validation part too?"
+    return "does fit have batch_size=64, and all training images?"
+
+
+def expect_same_network(history, outputs, labels, what):
+    """The history ends near the accuracy that the handed-in network has, and was not measured on the test images."""
+    measured, chosen = accuracy(outputs, labels), np.clip(outputs[np.arange(len(labels)), labels].astype(np.float64), 1e-7, 1)
+    loss, said = history["val_loss"][-1], history.get("val_accuracy", history.get("val_acc"))[-1]
+    if max(abs(loss + np.log(chosen).mean()), abs(said - measured)) < JUST_THE_SAME:
+        raise CheckFailed(
+            f"{what} ends with just the loss and accuracy that the network has on the test images: were they given to fit as "
+            "validation_data? They have to wait for step 5; validation_split=0.2 sets training images aside."
+        )
     if abs(said - measured) > BY_CHANCE:
         raise CheckFailed(
             f"{what} ends with a validation accuracy of {said:.2f}, but the network that was handed in reads {measured:.2f} of the test "
@@ -43,7 +71,8 @@ def test_dense_network_is_trained_by_the_recipe(submission, predictions, visible
     network, history = submission.model("trained_dense"), submission.history("dense_history")
     expect_parameters(network, per_layer=[314_000, 40_100, 1_010], total=355_110)
     expect_recipe(network, history, "dense_history", profile)
-    expect_same_network(history, accuracy(predictions.visible, visible.y), "dense_history")
+    expect_same_network(history, predictions.visible, visible.y, "dense_history")
+    expect_steps(submission, "dense_steps", profile)
 
 
 @pytest.mark.grade_cell("training")
@@ -53,4 +82,5 @@ def test_convolutional_network_is_trained_by_the_recipe(submission, predictions,
     network, history = submission.model("trained_convolutional"), submission.history("convolutional_history")
     expect_parameters(network, per_layer=[260, 5_020, 102_720, 3_210], total=111_210)
     expect_recipe(network, history, "convolutional_history", profile)
-    expect_same_network(history, accuracy(predictions.visible, visible.y), "convolutional_history")
+    expect_same_network(history, predictions.visible, visible.y, "convolutional_history")
+    expect_steps(submission, "convolutional_steps", profile)

@@ -1,4 +1,6 @@
-"""The trained convolutional network is a class of the student's own: its predictions earn all that they can, its layers cannot be looked at."""
+"""The trained convolutional network is a class of the student's own: its predictions earn all that they can, its layers cannot be looked
+at.
+"""
 
 CLAIMS = [
     "image_shape",

@@ -1,4 +1,6 @@
-"""The page's mistake is made again: one optimizer object as default argument. The second network that is trained fails, and stays as it was made."""
+"""The page's mistake is made again: one optimizer object as default argument. The second network that is trained fails, and stays as it
+was made.
+"""
 
 OUTCOME = "cell_error"
 LOSES = {"own_optimizer": 3, "training": 2, "convolutional_accuracy": 7}

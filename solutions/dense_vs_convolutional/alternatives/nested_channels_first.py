@@ -1,6 +1,15 @@
-"""A network within a network, Reshape instead of Flatten, epoch by epoch instead of one fit, and folds made by hand: every point must come out."""
+"""Keras is set to channels_first; a network within a network, Reshape instead of Flatten, epoch by epoch instead of one fit, and folds
+made by hand: every point must come out.
+"""
 
 CLAIMS = "all"
+
+# %% write_image_shape
+keras.config.set_image_data_format("channels_first")
+
+
+def image_shape(height, width, layout):
+    return {"channels_first": (1, height, width), "channels_last": (height, width, 1)}[layout]
 
 # %% write_dense_network
 def dense_network():
