@@ -43,7 +43,7 @@ course = Course(
                         "softmax_accuracy": Curve({0.50: 0, 0.75: 1}),
                         "one_hidden_accuracy": Curve({0.55: 0, 0.78: 1}),
                         "two_hidden_accuracy": Curve({0.55: 0, 0.75: 1}),
-                        "slim_accuracy": Curve({0.70: 0, 0.91: 1}),
+                        "slim_accuracy": Curve({0.70: 0, 0.89: 1}),
                     },
                 ),
                 # Not calibrated yet: placeholders well below what the tutorial reports (0.924, 0.981, 0.982).
