@@ -37,23 +37,23 @@ course = Course(
             profiles={
                 "smoke": Profile(
                     dataset="digits",
-                    epoch_limit=8,
+                    epoch_limit=5,
                     limits=Limits(cell="60 s", total="120 s"),
                     curves={
                         "softmax_accuracy": Curve({0.50: 0, 0.75: 1}),
                         "one_hidden_accuracy": Curve({0.55: 0, 0.78: 1}),
                         "two_hidden_accuracy": Curve({0.55: 0, 0.75: 1}),
-                        "slim_accuracy": Curve({0.60: 0, 0.82: 1}),
+                        "slim_accuracy": Curve({0.70: 0, 0.89: 1}),
                     },
                 ),
-                # Not calibrated yet: placeholders well below what the tutorial reports (0.924, 0.981, 0.982).
+                # Not calibrated yet. One run of the reference on MNIST's hidden part: 0.927, 0.985, 0.983 and slim 0.968 (docs/course.md).
                 "full": Profile(
                     dataset="mnist",
                     curves={
                         "softmax_accuracy": Curve({0.85: 0, 0.90: 1}),
                         "one_hidden_accuracy": Curve({0.92: 0, 0.97: 1}),
                         "two_hidden_accuracy": Curve({0.92: 0, 0.97: 1}),
-                        "slim_accuracy": Curve({0.90: 0, 0.96: 1}),
+                        "slim_accuracy": Curve({0.90: 0, 0.95: 1}),
                     },
                 ),
             },

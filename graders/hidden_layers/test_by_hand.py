@@ -55,7 +55,7 @@ def merged(answer):
 
 
 @pytest.mark.grade_cell("hidden_by_hand")
-@pytest.mark.hint("np.maximum(0, x @ w1 + b1) is the hidden layer; its result goes through w2 and b2, with no relu at the end.")
+@pytest.mark.hint("np.maximum(0, x @ w1 + b1) is the hidden layer, with @ for matrices; its result goes through w2 and b2, without relu.")
 @pytest.mark.ask("hidden_network", [(CHANCE.normal(size=(5, 6)), *WEIGHTS[0]), (CHANCE.normal(size=(3, 2)), *WEIGHTS[1])])
 def test_hidden_layer_with_relu(answers):
     for arguments, answer in answers:
@@ -87,4 +87,8 @@ def test_dropout_rests_while_predicting(answers):
 @pytest.mark.ask("dropout", [(VALUES, 0.2, KEPT, True), (VALUES, 0.5, KEPT, True), (VALUES, 0.0, np.ones((4, 6), bool), True)])
 def test_dropout_acts_while_training(answers):
     for (values, rate, kept, _), answer in answers:
+        found = np.asarray(answer, dtype="float64") if isinstance(answer, np.ndarray) and answer.shape == values.shape else values * np.nan
+        untouched, unscaled = np.allclose(found, values), np.allclose(found, values * kept)
+        assert not untouched or rate == 0, "dropout leaves all values as they are while training: 0 is expected where `kept` is False."
+        assert not unscaled or rate == 0, f"dropout with a rate of {rate} drops values while training and does not make up for them."
         expect_close(answer, values * kept / (1 - rate), f"dropout while training, with a rate of {rate}")

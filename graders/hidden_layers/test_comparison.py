@@ -21,7 +21,9 @@ def test_the_table_has_the_right_parameters(submission):
 
 
 @pytest.mark.grade_cell("comparison")
-@pytest.mark.hint("Measure with the test images, all of them, and with the network as its training left it, not with its history.")
+@pytest.mark.hint(
+    "Take what predict gives for x_test_ready, all of it and unchanged, and compare with y_test; not the last value of the history."
+)
 @pytest.mark.parametrize("name", EACH)
 def test_the_accuracies_are_those_of_the_networks(submission, predictions, visible, name):
     reached = accuracy(predictions.visible, visible.y)
@@ -43,7 +45,8 @@ def entry(submission, name, key):
     """One number of the table; fails, for the student, where it has none."""
     table = submission.value("comparison")
     row = table.get(name) if isinstance(table, dict) else None
-    number = row.get(key) if isinstance(row, dict) else None
+    assert isinstance(row, dict), f"comparison has no dictionary as ['{name}']: did the cell that makes it run to its end?"
+    number = row.get(key)
     number = number.item() if isinstance(number, np.ndarray) and number.size == 1 else number
     sensible = type(number) in (int, float) and abs(number) < 1e9  # NaN is not
     assert sensible, f"comparison holds no finite number as ['{name}']['{key}']."

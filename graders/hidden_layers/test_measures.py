@@ -12,6 +12,7 @@ PROBABILITIES = CHANCE.dirichlet(np.ones(10), size=40)
 SURE = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
 TOY_LABELS = np.array([0, 1, 2, 0])
 PAIRS = [(0.924, 0.981, 10_000), (0.981, 0.982, 10_000), (0.982, 0.981, 1_000_000), (0.9, 0.8, 50), (0.99, 0.97, 1_000), (0.5, 0.5, 10)]
+PAIRS += [(0.99, 0.9, 70), (0.99, 0.9, 30), (1.0, 1.0, 100)]  # either standard error alone would say otherwise; no difference at all
 
 
 def measures(probabilities, labels):
@@ -22,7 +23,8 @@ def measures(probabilities, labels):
 
 @pytest.mark.grade_cell("accuracy_and_loss", weight=3)
 @pytest.mark.hint(
-    "probabilities[np.arange(n), labels] takes from each row what it gives to its label; the loss is the mean of -np.log of these."
+    "argmax(axis=1) names the top class of each row. probabilities[np.arange(n), labels] is what each row gives to its label; "
+    "the loss is the mean of -np.log of these."
 )
 @pytest.mark.ask("accuracy_and_loss", [(PROBABILITIES, LABELS), (PROBABILITIES[:7, :4], LABELS[:7] % 4)])
 def test_accuracy_and_loss_are_means_over_the_rows(answers):

@@ -1,14 +1,17 @@
 """Section 7: a hidden layer on a budget."""
 
+import numpy as np
 import pytest
 
 from autograder import Input
-from autograder.checks import accuracy, expect_output_shape, expect_parameters
+from autograder.checks import accuracy, expect_close, expect_output_shape, expect_parameters
 
 BUDGET = 60_000
+PIXELS = Input(shape=(784,), range=(0, 1))
+BENDING = ("ReLU", "LeakyReLU", "PReLU", "ELU")
 
 
-@pytest.mark.grade_cell("slim_network")
+@pytest.mark.grade_cell("slim_network", weight=2)
 @pytest.mark.hint("784 inputs and 10 outputs need 795 parameters for each hidden unit, and 10 more: how many units fit into 60,000?")
 def test_slim_keeps_to_the_budget(submission):
     slim = submission.model("slim")
@@ -16,9 +19,29 @@ def test_slim_keeps_to_the_budget(submission):
     expect_output_shape(slim, (None, 10))
 
 
+@pytest.mark.grade_cell("slim_network")
+@pytest.mark.hint(
+    "Dense(units, activation='relu') before the output layer. Without an activation, two layers do no more than one (section 2)."
+)
+def test_slim_has_a_hidden_layer_with_an_activation(submission):
+    layers = submission.model("slim").layers
+    output = max((index for index, layer in enumerate(layers) if layer.parameters), default=0)
+    assert any(layer.parameters for layer in layers[:output]), "slim has no hidden layer: only its output layer has parameters."
+    bends = [layer.kind in BENDING or layer.activation not in (None, "linear") for layer in layers[:output]]
+    assert any(bends), "No hidden layer of slim has an activation, so it can do no more than softmax_only."
+
+
+@pytest.mark.grade_cell("slim_network")
+@pytest.mark.hint("The output layer needs activation='softmax': then the ten numbers of each image are probabilities and add up to 1.")
+@pytest.mark.predict("slim", PIXELS)
+def test_slim_gives_probabilities(predictions):
+    probabilities = predictions.visible.astype("float64")
+    expect_close(probabilities.sum(axis=1), np.ones(len(probabilities)), "The sum of slim's ten probabilities", tolerance=0.001)
+
+
 @pytest.mark.grade_cell("slim_accuracy")
 @pytest.mark.hint("Watch the validation part: does its loss still fall at the end? Then more epochs or larger steps help.")
-@pytest.mark.predict("slim", Input(shape=(784,), range=(0, 1)))
+@pytest.mark.predict("slim", PIXELS)
 def test_slim_reads_hidden_digits(submission, predictions, hidden, award):
     expect_parameters(submission.model("slim"), at_most=BUDGET)
     award("slim_accuracy", accuracy(predictions.hidden, hidden.y))

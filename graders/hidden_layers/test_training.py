@@ -1,14 +1,17 @@
 """Section 4: the same recipe for three networks, and what they reach."""
 
+import math
+
 import numpy as np
 import pytest
 
 from autograder import Input
-from autograder.checks import accuracy, expect_compiled, expect_history, expect_shape
+from autograder.checks import accuracy, expect_compiled, expect_equal, expect_history, expect_shape
 
 PIXELS = Input(shape=(784,), range=(0, 1))
 HISTORIES = {"softmax_only": "softmax_history", "one_hidden": "one_hidden_history", "two_hidden": "two_hidden_history"}
-EPOCHS = 20
+STEPS = {"softmax_only": "softmax_steps", "one_hidden": "one_hidden_steps", "two_hidden": "two_hidden_steps"}
+EPOCHS, BATCH = 20, 128
 EACH = [pytest.param(name, marks=pytest.mark.predict(name, PIXELS)) for name in HISTORIES]
 
 
@@ -36,6 +39,17 @@ def test_twenty_epochs_were_watched(submission, profile, name):
     allowed = min(EPOCHS, profile.epoch_limit or EPOCHS)
     epochs = None if len(history.get("loss", ())) == EPOCHS else allowed  # whoever forgot the limit still followed the recipe
     expect_history(history, epochs=epochs, keys=["loss", "accuracy", "val_loss", "val_accuracy"], what=f"The history of {name}")
+
+
+@pytest.mark.grade_cell("recipe_histories")
+@pytest.mark.hint("fit(…, batch_size=128): without it, Keras takes 32 images for each step, and four times as many steps.")
+@pytest.mark.parametrize("name", HISTORIES)
+def test_each_step_took_128_images(submission, name):
+    taken = submission.value(STEPS[name])
+    known = isinstance(taken, dict) and all(type(taken.get(key)) is int for key in ("steps", "images"))
+    assert known, f"{STEPS[name]} is not what steps_taken({name}) gave: leave the cell that makes it as it is."
+    epochs = len(submission.history(HISTORIES[name]).get("loss", ()))
+    expect_equal(taken["steps"], epochs * math.ceil(taken["images"] / BATCH), f"The number of steps of {name} in {epochs} epochs")
 
 
 @pytest.mark.grade_cell("recipe_histories")

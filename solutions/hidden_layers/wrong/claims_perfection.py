@@ -1,7 +1,8 @@
 """Nothing is trained; histories and the table are made up to look perfect. What is claimed earns nothing."""
 
 DEMO = True
-LOSES = {"softmax_accuracy": 3, "one_hidden_accuracy": 4, "two_hidden_accuracy": 4, "recipe_histories": 1, "comparison": 3}
+OUTCOME = "cell_error"
+LOSES = {"softmax_accuracy": 3, "one_hidden_accuracy": 4, "two_hidden_accuracy": 4, "recipe_histories": 1.5, "comparison": 3}
 
 # %% write_train
 def train(network):

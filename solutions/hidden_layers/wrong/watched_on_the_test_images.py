@@ -1,7 +1,7 @@
 """The tutorials' vice: the test images are the validation data. All checks in the notebook are content, the grader sees it."""
 
 DEMO = True
-LOSES = {"recipe_histories": 1}
+LOSES = {"recipe_histories": 0.75}
 
 # %% write_train
 def train(network):
