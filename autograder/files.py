@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -13,6 +14,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
+
+
+def no_room(error: OSError) -> bool:
+    """Whether nothing more can be written there: a full disk, a quota, a file system that may only be read."""
+    return error.errno in _NO_ROOM
 
 
 def write_atomic(path: Path, content: str | bytes, mode: int = 0o644) -> None:

@@ -16,6 +16,7 @@ from autograder.cli.doctor import doctor
 from autograder.cli.feedback import feedback
 from autograder.cli.grade import grade
 from autograder.cli.init import init
+from autograder.cli.interrupts import end_cleanly_once
 from autograder.cli.isolation import isolation
 from autograder.cli.regrade import regrade
 from autograder.cli.release import release
@@ -38,6 +39,7 @@ for command in (init, check, release, doctor, grade, regrade, audit, feedback, r
 def main() -> None:
     """Entry point: errors are shown as sentences, with what to do, and give the exit status of its kind."""
     leave_out_address_grammars()
+    end_cleanly_once()
     try:
         status = cli(standalone_mode=False)  # click gives the status of an Exit back
         sys.exit(status if isinstance(status, int) else 0)
