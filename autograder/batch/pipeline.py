@@ -86,7 +86,7 @@ def _attempted(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: On
     """What comes of one attempt, whose start is recorded until it has ended: see `starts`."""
     starts = plan.store.starts
     names = (plan.profile.name, submission.assignment, submission.student, submission.submission_id)
-    with plan.store.writing(), starts.attempt(Start(*names, plan.execution_key, alone)) as attempt:
+    with plan.store.writing(), starts.attempt(Start(*names, plan.execution_key, alone, sandbox.isolation.level)) as attempt:
         record = grade_unwritten(plan, submission, sandbox, on_cell, force, slot)
         attempt.lost = was_lost(record) and not sandbox.stopped
     if record.outcome not in _NOT_REUSED:

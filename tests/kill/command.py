@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from autograder.execution import environment
 from autograder.grading import models, scoring
 from autograder.isolation.servers import ServerKind
 
+MARK = "AUTOGRADER_TEST_COURSE"  # by which a test finds all that a command has started
 _STAND_IN = Path(__file__).parent / "stand_in"
 _HEAVY = ("keras.layers", "tensorflow", "h5py", "matplotlib.pyplot")
 _real = environment.server_kind
@@ -19,7 +21,7 @@ _real = environment.server_kind
 def _light(*arguments: Any, **named: Any) -> ServerKind:
     kind = _real(*arguments, **named)
     preload = tuple(name for name in kind.preload if name not in _HEAVY)
-    variables = (*kind.environment, ("PYTHONPATH", str(_STAND_IN)))
+    variables = (*kind.environment, ("PYTHONPATH", str(_STAND_IN)), (MARK, os.getcwd()))
     return replace(kind, preload=preload, readable=(*kind.readable, _STAND_IN), environment=variables)
 
 

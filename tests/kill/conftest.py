@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from tests.conftest import autograder
 
 COMMAND = Path(__file__).parent / "command.py"
 
-CONFIG = '''
+CONFIG = """
 import numpy as np
 from autograder import Assignment, Course, Curve, Dataset, Limits, Profile, Resources
 
@@ -39,9 +40,9 @@ course = Course(
         ),
     ],
 )
-'''
+"""
 
-GRADER = '''
+GRADER = """
 import pytest
 
 
@@ -55,7 +56,7 @@ def test_value(submission, award):
 def test_double(answers):
     for n, answer in answers:
         assert answer == 2 * n, "double(n) is not twice n"
-'''
+"""
 
 TOTAL, DOUBLE = "total = sum(range(10))", "def double(n):\n    return 2 * n"
 PAUSE = "import time\ntime.sleep(0.4)\n"  # long enough for something to be killed in it
@@ -101,9 +102,10 @@ def _notebook() -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Graded:
-    """A course in which everybody was graded without disturbance, and the verdicts that came out."""
+    """A course in which everybody was graded without disturbance, the verdicts that came out, and how long it took."""
 
     root: Path
+    seconds: float
     verdicts: dict[str, dict[str, Any]]
 
 
@@ -148,17 +150,28 @@ def graded_once(tmp_path_factory: pytest.TempPathFactory) -> Graded:
     (root / "source_assignments/standin/standin.ipynb").write_text(json.dumps(_notebook()))
     done = autograder(root, "release", "standin")
     assert done.returncode == 0, done.stderr
+    shutil.copy(root / "gradebook.db", root / "released.db")
     for student, cells in CLASS.items():
         hand_in(root, student, *cells)
+    assert grade(root).returncode == 0  # makes the split and whatever else is made once
+    _forget(root)
+    began = time.monotonic()
     finished = grade(root)
     assert finished.returncode == 0, finished.stderr
-    return Graded(root, {student: found[0].verdict() for student, found in records(root).items()})
+    seconds = time.monotonic() - began
+    return Graded(root, seconds, {student: found[0].verdict() for student, found in records(root).items()})
 
 
 @pytest.fixture
 def course(graded_once: Graded, tmp_path: Path) -> Path:
     """The class of its own, of which nobody is graded; data and declarations are there, so that a command starts at once."""
     root = Path(shutil.copytree(graded_once.root, tmp_path / "course"))
+    _forget(root)
+    return root
+
+
+def _forget(root: Path) -> None:
     for name in ("runs", "records", "arrivals", "starts"):
         shutil.rmtree(root / ".autograder" / name, ignore_errors=True)
-    return root
+    shutil.rmtree(root / "autograded", ignore_errors=True)
+    shutil.copy(root / "released.db", root / "gradebook.db")
