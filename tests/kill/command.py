@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from autograder.batch import plan
 from autograder.cli import main
 from autograder.execution import environment
 from autograder.grading import models, scoring
+from autograder.isolation.sandbox import Sandbox
 from autograder.isolation.servers import ServerKind
 
 MARK = "AUTOGRADER_TEST_COURSE"  # by which a test finds all that a command has started
@@ -26,6 +28,9 @@ def _light(*arguments: Any, **named: Any) -> ServerKind:
 
 
 if __name__ == "__main__":
+    if os.environ.get("STAND_IN_LEVEL"):
+        sandbox = Sandbox(int(os.environ["STAND_IN_LEVEL"]))
+        plan.choose_sandbox = lambda *_: sandbox  # type: ignore[assignment]  # as where a machine offers no more
     for module in (environment, models, scoring):
         module.server_kind = _light  # type: ignore[attr-defined]
     main()

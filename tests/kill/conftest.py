@@ -112,12 +112,15 @@ class Graded:
 def start(root: Path, *arguments: str, **options: Any) -> subprocess.Popen[str]:
     """The command on a course, as a process."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith("AUTOGRADER_")}
-    return subprocess.Popen([sys.executable, str(COMMAND), *arguments], cwd=root, env=clean, text=True, start_new_session=True, **options)
+    clean |= options.pop("env", {})
+    command = [*options.pop("before", ()), sys.executable, str(COMMAND), *arguments]
+    return subprocess.Popen(command, cwd=root, env=clean, text=True, start_new_session=True, **options)
 
 
-def grade(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def grade(root: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """The command to its end."""
-    with start(root, "grade", "standin", "--jobs", "3", *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    pipe = subprocess.PIPE
+    with start(root, "grade", "standin", "--jobs", "3", *arguments, stdout=pipe, stderr=pipe, env=environment) as process:
         out, err = process.communicate(timeout=300)
     return subprocess.CompletedProcess([], process.returncode, out, err)
 
@@ -160,6 +163,12 @@ def graded_once(tmp_path_factory: pytest.TempPathFactory) -> Graded:
     assert finished.returncode == 0, finished.stderr
     seconds = time.monotonic() - began
     return Graded(root, seconds, {student: found[0].verdict() for student, found in records(root).items()})
+
+
+@pytest.fixture
+def whole(graded_once: Graded, tmp_path: Path) -> Path:
+    """The class of its own, of which everybody is graded."""
+    return Path(shutil.copytree(graded_once.root, tmp_path / "course"))
 
 
 @pytest.fixture
