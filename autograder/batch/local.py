@@ -41,7 +41,8 @@ def grade_batch(
 ) -> list[Record]:
     """Records of all submissions, in their order. Interrupted: everything started is killed, what is recorded stays.
 
-    At whom a process was lost, in an earlier call or in this one, comes after all others, alone, and once in each call (see `starts`).
+    At whom a process was lost, in an earlier call or in this one, comes after all others, alone, and once in each call; first those
+    with whom that never happened when they were alone (see `starts`).
     Raises UsageError, before anything is executed, when this machine cannot give what the assignment asks for; StoreError when
     nothing can be kept.
     """
@@ -51,9 +52,9 @@ def grade_batch(
     def work(alone: bool, submission: Submission, slot: Slot, on_cell: OnCell, queued_s: float) -> Record:
         return grade_submission(plan, submission, sandbox, on_cell, force, queued_s=queued_s, slot=slot, alone=alone)
 
-    lost = {(each.profile, each.assignment, each.student, each.submission_id) for each in plan.store.starts.all_lost()}
-    suspects = [each for each in submissions if (plan.profile.name, each.assignment, each.student, each.submission_id) in lost]
-    others = [each for each in submissions if each not in suspects]
+    suspects = plan.store.starts.suspects(plan.profile.name, submissions)
+    suspected = {each.student for each in suspects}
+    others = [each for each in submissions if each.student not in suspected]
     records = side_by_side(plan, others, sandbox, jobs, partial(work, False), _Postponing(progress))
     graded = {record.student: record for record in records}
     suspects += [each for each in others if was_lost(graded[each.student])]

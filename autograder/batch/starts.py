@@ -16,7 +16,7 @@ import fcntl
 import os
 import platform
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -86,6 +86,16 @@ class Starts:
     def lost(self, profile: str, submission: Submission) -> list[Start]:
         """The lost attempts at a submission, in no order."""
         return [start for path in self._files(profile, submission) if (start := _lost(path)) is not None]
+
+    def suspects(self, profile: str, submissions: Iterable[Submission]) -> list[Submission]:
+        """Those of them at whom an attempt was lost; first those with whom that never happened when they were alone."""
+        alone: dict[tuple[str, str, str], int] = {}
+        for start in self.all_lost():
+            if start.profile == profile:
+                key = (start.assignment, start.student, start.submission_id)
+                alone[key] = alone.get(key, 0) + start.alone
+        keys = {(each.assignment, each.student, each.submission_id): each for each in submissions}
+        return [keys[key] for key in sorted(alone.keys() & keys.keys(), key=lambda key: (alone[key], key))]
 
     def all_lost(self) -> list[Start]:
         """Every lost attempt of the store."""

@@ -49,7 +49,7 @@ class Box:
 
 
 def plan(**resources: Any) -> Any:
-    store = SimpleNamespace(note_arrival=lambda submission: None, starts=SimpleNamespace(all_lost=list))
+    store = SimpleNamespace(note_arrival=lambda submission: None, starts=SimpleNamespace(suspects=lambda *_: []))
     assignment = SimpleNamespace(resources=Resources(**resources))
     return SimpleNamespace(assignment=assignment, backend="tensorflow", store=store, profile=SimpleNamespace(name="smoke"))
 
@@ -100,7 +100,7 @@ def test_who_was_lost_comes_again_after_all_others_and_alone(slots_given: list[S
 
     monkeypatch.setattr(local, "grade_submission", grade)
     given = plan(memory_gib=0.5)
-    given.store.starts.all_lost = lambda: [SimpleNamespace(profile="smoke", assignment="a", student="s1", submission_id="id")]
+    given.store.starts.suspects = lambda profile, submissions: submissions[1:2]
     records = run(given, 4, jobs=2, display=display)
     assert [(each.student, each.outcome) for each in records] == [(f"s{number}", "completed") for number in range(4)]
     assert sorted(heard[:3]) == [("s0", False), ("s2", False), ("s3", False)]
