@@ -57,7 +57,7 @@ def grade_batch(
     others = [each for each in submissions if each.student not in suspected]
     records = side_by_side(plan, others, sandbox, jobs, partial(work, False), _Postponing(progress))
     graded = {record.student: record for record in records}
-    suspects += [each for each in others if was_lost(graded[each.student])]
+    suspects = [*(each for each in others if was_lost(graded[each.student])), *suspects]
     if suspects:
         graded |= {record.student: record for record in side_by_side(plan, suspects, sandbox, 1, partial(work, True), progress)}
     return [graded[each.student] for each in submissions]

@@ -78,8 +78,13 @@ def grade_submission(
 
 
 def was_lost(record: Record) -> bool:
-    """Whether a process at work on the submission ended without a result, so that it may be the submission's doing."""
+    """Whether a process that had begun to work on the submission ended without a result, its notebook's or a later one."""
     return record.outcome in _NOT_REUSED and bool(record.runs)
+
+
+def _in_its_notebook(plan: Plan, record: Record) -> bool:
+    """Whether it was the notebook's process that was lost, and no run is kept: later ones are the machine's fault or say whose it is."""
+    return was_lost(record) and all(plan.store.run(run.run_key).read() is None for run in record.runs if run.counted)
 
 
 def _attempted(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell, force: bool, slot: Slot, alone: bool) -> Record:
@@ -88,7 +93,7 @@ def _attempted(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: On
     names = (plan.profile.name, submission.assignment, submission.student, submission.submission_id)
     with plan.store.writing(), starts.attempt(Start(*names, plan.execution_key, alone, sandbox.isolation.level)) as attempt:
         record = grade_unwritten(plan, submission, sandbox, on_cell, force, slot)
-        attempt.lost = was_lost(record) and not sandbox.stopped
+        attempt.lost = _in_its_notebook(plan, record) and not sandbox.stopped
     if record.outcome not in _NOT_REUSED:
         starts.forget(plan.profile.name, submission)
     return (_stopped(plan, submission) if attempt.lost else None) or record

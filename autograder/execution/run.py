@@ -78,6 +78,8 @@ def execute(
     target.path.parent.mkdir(parents=True, exist_ok=True)
     once = _run_undisturbed(execution, sandbox, on_cell)
     run = _conclude(execution, once, replace(sandbox.isolation, start=once.process.start), target.path.name)
+    if run.outcome == "infra_error" and not once.received.started:  # nothing of the notebook was executed
+        raise MachineError(run.reason)
     run = _ask_again(execution, run, once.received, sandbox)
     if run.outcome == "infra_error":  # that one says nothing about the notebook, and must not replace one that does
         return run
@@ -132,6 +134,8 @@ def _ask_again(execution: Execution, run: Run, received: Received, sandbox: Sand
             break
         once = _run_undisturbed(again, sandbox, lambda index, count: None)
         outcome, reason, _ = _outcome(again, once.received, once.process, once.ended)
+        if outcome == "infra_error" and not once.received.started:
+            raise MachineError(f"Functions could not be asked again: {reason}")
         if outcome == "infra_error":
             return replace(run, outcome="infra_error", reason=f"Functions could not be asked again: {reason}")
         usage = _with(usage, once)
