@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export USER ?= $(shell id -un)
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help venv demo test validate test-gpu lint bench lock clean
+.PHONY: help venv demo test validate test-gpu test-kill lint bench lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
@@ -52,6 +52,9 @@ test-gpu: venv  ## on a machine with an NVIDIA GPU: train there in the sandbox, 
 	@test -e /proc/driver/nvidia/version || { echo "There is no NVIDIA driver here: make test-gpu is for machines with a GPU."; exit 2; }
 	@$(BIN)/python -m pytest -m gpu tests/gpu $(TEST_OPTIONS)
 	@$(BIN)/python benchmarks/bench_gpu.py
+
+test-kill: venv  ## kill processes of a batch at random moments, for half an hour; a few of these are in `make test`
+	@$(BIN)/python -m pytest -m "loops or not loops" tests/kill $(TEST_OPTIONS)
 
 bench: venv  ## the measurements, each into benchmarks/results/
 	@failed=0; for each in benchmarks/bench_*.py; do $(BIN)/python $$each || failed=1; done; exit $$failed

@@ -5,7 +5,8 @@ AutograderError            message, cure, exit status of the command
 ├── UsageError             whoever typed the command (exit 2)
 ├── GraderError            the instructor's: a grader file that cannot be used (exit 1)
 ├── SubmissionError        the student's: one submission, never the batch (exit 0)
-└── MachineError           the machine's: a process that would not start, a full disk (exit 3)
+└── MachineError           the machine's: a process that would not start (exit 3)
+    └── StoreError         nothing can be kept: a full disk, a folder that may only be read; it ends the batch
 """
 
 from __future__ import annotations
@@ -79,3 +80,7 @@ class MachineError(AutograderError):
     """The machine, not the student, is why there is no result."""
 
     exit_status = 3
+
+
+class StoreError(MachineError):
+    """What came of a submission cannot be kept, so going on with others would be in vain."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -15,6 +16,12 @@ from pathlib import Path
 from typing import Any
 
 PARTIAL = ".partial-"  # how the name of a scratch folder begins that is renamed when it is complete
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
+
+
+def no_room(error: OSError) -> bool:
+    """Whether nothing more can be written there: a full disk, a quota, a file system that may only be read."""
+    return error.errno in _NO_ROOM
 
 
 def write_atomic(path: Path, content: str | bytes, mode: int = 0o644) -> None:

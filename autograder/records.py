@@ -330,7 +330,7 @@ class Seconds:
 class Run:
     """One execution (`runs/<run_key>/run.json`); notebook, hand-ins and answers to `questions` (their ids) lie beside it.
 
-    `data` and `release` are fingerprints of the split and of the release version that it saw.
+    `data` and `release` are fingerprints of the split and of the release version that it saw, `files` the SHA-256 of what lies beside it.
     """
 
     run_key: str
@@ -347,6 +347,7 @@ class Run:
     questions: tuple[str, ...]
     data: str
     release: str
+    files: dict[str, str] = field(default_factory=dict)
 
 
 # --- what grading says ------------------------------------------------------------------------------------------------

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol, TypeVar
 
 from autograder.batch.machine import Machine
-from autograder.batch.pipeline import OnCell, grade_submission
+from autograder.batch.pipeline import OnCell, grade_submission, was_lost
 from autograder.batch.plan import Plan
 from autograder.batch.slots import Slots, SlotsClosed
 from autograder.errors import UsageError
@@ -29,18 +30,56 @@ class Progress(Protocol[T_contra]):
     def ended(self, done: T_contra, /) -> None: ...
 
 
+class BatchProgress(Progress[Record], Protocol):
+    """The same for a batch, in which a submission may have to wait once more."""
+
+    def postponed(self, student: str) -> None: ...
+
+
 def grade_batch(
-    plan: Plan, submissions: Sequence[Submission], sandbox: Sandbox, jobs: int | None, force: bool, progress: Progress[Record]
+    plan: Plan, submissions: Sequence[Submission], sandbox: Sandbox, jobs: int | None, force: bool, progress: BatchProgress
 ) -> list[Record]:
     """Records of all submissions, in their order. Interrupted: everything started is killed, what is recorded stays.
 
-    Raises UsageError, before anything is executed, when this machine cannot give what the assignment asks for.
+    At whom a process was lost, in an earlier call or in this one, comes after all others, alone, and once in each call; first those
+    with whom that never happened when they were alone (see `starts`).
+    Raises UsageError, before anything is executed, when this machine cannot give what the assignment asks for; StoreError when
+    nothing can be kept.
     """
+    for submission in submissions:
+        plan.store.note_arrival(submission)
 
-    def one(submission: Submission, slot: Slot, on_cell: OnCell, queued_s: float) -> Record:
-        return grade_submission(plan, submission, sandbox, on_cell, force, queued_s=queued_s, slot=slot)
+    def work(alone: bool, submission: Submission, slot: Slot, on_cell: OnCell, queued_s: float) -> Record:
+        return grade_submission(plan, submission, sandbox, on_cell, force, queued_s=queued_s, slot=slot, alone=alone)
 
-    return side_by_side(plan, submissions, sandbox, jobs, one, progress)
+    suspects = plan.store.starts.suspects(plan.profile.name, submissions)
+    suspected = {each.student for each in suspects}
+    others = [each for each in submissions if each.student not in suspected]
+    records = side_by_side(plan, others, sandbox, jobs, partial(work, False), _Postponing(progress))
+    graded = {record.student: record for record in records}
+    suspects = [*(each for each in others if was_lost(graded[each.student])), *suspects]
+    if suspects:
+        graded |= {record.student: record for record in side_by_side(plan, suspects, sandbox, 1, partial(work, True), progress)}
+    return [graded[each.student] for each in submissions]
+
+
+@dataclass(frozen=True)
+class _Postponing:
+    """A progress that does not hear of lost attempts as of records: they are not the last ones."""
+
+    told: BatchProgress
+
+    def began(self, student: str) -> None:
+        self.told.began(student)
+
+    def cell(self, student: str, index: int, count: int) -> None:
+        self.told.cell(student, index, count)
+
+    def ended(self, record: Record) -> None:
+        if was_lost(record):
+            self.told.postponed(record.student)
+        else:
+            self.told.ended(record)
 
 
 def side_by_side(

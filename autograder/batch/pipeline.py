@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import fcntl
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import IO, Any
 
 from autograder.batch.evidence import histories_of
 from autograder.batch.plan import Plan, servers_of
 from autograder.batch.reruns import settle, with_seed
-from autograder.errors import GraderError, MachineError, SubmissionError
+from autograder.batch.starts import Start
+from autograder.errors import GraderError, MachineError, StoreError, SubmissionError
 from autograder.execution.devices import Slot
 from autograder.execution.run import Execution, execute
 from autograder.execution.rundir import RunFolder
-from autograder.files import write_atomic
+from autograder.files import no_room, write_atomic
 from autograder.grading.memory import process_memory_mib
 from autograder.grading.models import CUSTOM_MODEL, open_models
 from autograder.grading.scoring import score_run
@@ -43,32 +46,90 @@ from autograder.records import (
 
 OnCell = Callable[[int, int], None]
 _NOT_REUSED = ("infra_error",)
+_POLL_S = 0.1
 
 
 def grade_submission(
-    plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell, force: bool, queued_s: float = 0.0, slot: Slot | None = None
+    plan: Plan,
+    submission: Submission,
+    sandbox: Sandbox,
+    on_cell: OnCell,
+    force: bool,
+    queued_s: float = 0.0,
+    slot: Slot | None = None,
+    alone: bool = False,
 ) -> Record:
-    """The record of one submission, written to the store; the one that is there already if nothing has changed since."""
+    """The record of one submission, written to the store; the one that is there already if nothing has changed since.
+
+    `alone`: nothing else is graded meanwhile, so that a lost attempt is this submission's. Raises StoreError when nothing can be kept.
+    """
     known = plan.store.read(plan.profile.name, plan.assignment.id, submission.student, submission.submission_id)
     if known is not None and not force and is_current(plan, known):
         plan.store.point_to(known)
         return known
-    record = grade_unwritten(plan, submission, sandbox, on_cell, force, slot or Slot())
+    if force:
+        plan.store.starts.forget(plan.profile.name, submission)
+    record = _stopped(plan, submission) or _attempted(plan, submission, sandbox, on_cell, force, slot or Slot(), alone)
     record = replace(record, seconds=replace(record.seconds, queue=queued_s))
-    if not sandbox.stopped:
+    machine = record.outcome in _NOT_REUSED  # which must not cost the score that there was
+    if not sandbox.stopped and not (machine and known is not None and known.outcome not in _NOT_REUSED):
         plan.store.write(record)
     return record
 
 
+def was_lost(record: Record) -> bool:
+    """Whether a process that had begun to work on the submission ended without a result, its notebook's or a later one."""
+    return record.outcome in _NOT_REUSED and bool(record.runs)
+
+
+def _in_its_notebook(plan: Plan, record: Record) -> bool:
+    """Whether it was the notebook's process that was lost, and no run is kept: later ones are the machine's fault or say whose it is."""
+    return was_lost(record) and all(plan.store.run(run.run_key).read() is None for run in record.runs if run.counted)
+
+
+def _attempted(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell, force: bool, slot: Slot, alone: bool) -> Record:
+    """What comes of one attempt, whose start is recorded until it has ended: see `starts`."""
+    starts = plan.store.starts
+    names = (plan.profile.name, submission.assignment, submission.student, submission.submission_id)
+    with plan.store.writing(), starts.attempt(Start(*names, plan.execution_key, alone, sandbox.isolation.level)) as attempt:
+        record = grade_unwritten(plan, submission, sandbox, on_cell, force, slot)
+        attempt.lost = _in_its_notebook(plan, record) and not sandbox.stopped
+    if record.outcome not in _NOT_REUSED:
+        starts.forget(plan.profile.name, submission)
+    return (_stopped(plan, submission) if attempt.lost else None) or record
+
+
+def _stopped(plan: Plan, submission: Submission) -> Record | None:
+    """The final record of a submission that ended, again and again, whatever was at work on it; None for all others."""
+    lost = plan.store.starts.lost(plan.profile.name, submission)
+    count = sum(start.alone and start.execution_key == plan.execution_key for start in lost)
+    if count < plan.attempts:
+        return None
+    times = "the one time that" if count == 1 else f"each of the {count} times that"
+    reason = (
+        f"The grading process ended without a result {times} this submission was executed with nothing beside it. It may need more "
+        "memory than there is, or end processes that are not its own. An instructor can have it tried again (grade --force)."
+    )
+    return _unscored(plan, submission, "rejected", "not_graded", reason)
+
+
 def grade_unwritten(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell, force: bool, slot: Slot) -> Record:
-    """The record of one submission as it comes out now, whatever was recorded before; it is not written. Never raises for a submission."""
+    """The record of one submission as it comes out now, whatever was recorded before; it is not written.
+
+    Never raises for a submission; StoreError when what comes of it cannot be kept.
+    """
     try:
         return _grade(plan, submission, sandbox, on_cell, force, slot)
     except SubmissionError as error:
         return _unscored(plan, submission, error.outcome, "not_graded", f"{error.message} {error.cure}")  # type: ignore[arg-type]  # its two outcomes are two of Outcome's
+    except StoreError:
+        raise
     except MachineError as error:
         return _unscored(plan, submission, "infra_error", "not_graded", error.message)
     except Exception as error:  # a bug of ours must not cost the other submissions their grading
+        if isinstance(error, OSError) and no_room(error):
+            with plan.store.writing():
+                raise
         return _unscored(plan, submission, "infra_error", "not_graded", f"internal error: {type(error).__name__}: {error}")
 
 
@@ -120,25 +181,41 @@ def _executed(
 ) -> Record:
     """The record of one execution, made now unless it is there already. `flags`: of the submission."""
     folder = plan.store.run(execution.run_key())
-    with one_at_a_time(folder):
+    with one_at_a_time(folder, sandbox):
         run = None if force else reusable(folder, plan.min_isolation)
         if run is not None and run.release != plan.release_digest:  # another release gave this very notebook
             run = replace(run, release=plan.release_digest)
             write_atomic(folder.run_file, to_json(run))
         if run is None:
             sandbox.warm_up(servers_of(plan, gpu=execution.slot.gpu is not None))  # nothing from the second submission on
-            run = execute(execution, folder, sandbox, on_cell)
+            first = (lambda: None) if force else partial(reusable, folder, plan.min_isolation)
+            run = execute(execution, folder, sandbox, on_cell, first)
         return grade_run(plan, _blank(plan, submission, (*flags, *run.flags)), run, folder, sandbox)
 
 
 @contextmanager
-def one_at_a_time(folder: RunFolder) -> Iterator[None]:
-    """Two equal notebooks (two blank ones, say) share one run: the second waits for it instead of making it again."""
+def one_at_a_time(folder: RunFolder, sandbox: Sandbox) -> Iterator[None]:
+    """Two equal notebooks (two blank ones, say) share one run: the second waits for it instead of making it again.
+
+    Raises MachineError when the command is interrupted while it waits.
+    """
     locks = folder.path.parent / ".locks"
     locks.mkdir(parents=True, exist_ok=True)
     with (locks / folder.path.name).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # holds among threads and among commands, and ends with them
+        while not _locked(lock):  # by another command, perhaps for half an hour: an interrupt must not have to wait for it
+            if sandbox.stopped:
+                raise MachineError("The command was interrupted.")
+            time.sleep(_POLL_S)
         yield
+
+
+def _locked(lock: IO[str]) -> bool:
+    """The lock holds among threads and among commands, and ends with them."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def reusable(folder: RunFolder, min_isolation: int) -> Run | None:

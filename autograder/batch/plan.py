@@ -37,7 +37,7 @@ class Plan:
 
     `graders` is a copy of the graders' files. `scoring_key` names what they say: the files, the hidden data, the cells they
     score, the versions. `execution_key` names all that decides about an execution and is not from the submission. `examples`:
-    how many of the training part notebooks get.
+    how many of the training part notebooks get. `attempts`: after how many lost ones a submission is not executed any more.
     """
 
     paths: CoursePaths
@@ -58,6 +58,7 @@ class Plan:
     execution_key: str
     examples: int
     calibration: Calibration
+    attempts: int = 3
 
     @property
     def grade_key(self) -> str:
@@ -136,6 +137,7 @@ def make_plan(
         execution_key=digest(*executed, release_digest, sorted(assignment.files), split.fingerprint, questions),
         examples=_examples(course, profile),
         calibration=read_calibration(paths.solutions(assignment.id), profile.name),
+        attempts=course.attempts,
     )
 
 

@@ -123,7 +123,7 @@ def _from_graders(plan: Plan, sandbox: Sandbox, student: str) -> Regraded:
 
     def graded(index: int) -> Record:
         folder, run = _run(plan, record, index)
-        with one_at_a_time(folder):  # two equal notebooks share it
+        with one_at_a_time(folder, sandbox):  # two equal notebooks share it
             return grade_run(plan, _as_of(plan, record, run), run, folder, sandbox, student_code=False)
 
     try:

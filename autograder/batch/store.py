@@ -3,35 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from autograder.errors import UsageError
+from autograder.batch.starts import Starts
+from autograder.errors import StoreError, UsageError
 from autograder.execution.rundir import RunFolder
 from autograder.files import write_atomic
-from autograder.records import Record, from_json, to_json
+from autograder.records import Record, Submission, from_json, to_json
 
 
 @dataclass(frozen=True)
 class Store:
-    """A folder with `runs/` and `records/`; every write is atomic, so a killed command leaves whole files only."""
+    """A folder with `runs/` and `records/`; every write is atomic, so a killed command leaves whole files only.
+
+    Whatever writes raises StoreError when nothing can be written.
+    """
 
     root: Path
+
+    @property
+    def starts(self) -> Starts:
+        return Starts(self.root / "starts")
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Around what writes into the store: raises StoreError, with what to do, for an OSError."""
+        try:
+            yield
+        except OSError as error:
+            raise StoreError(
+                f"The store '{self.root}' cannot be written: {error.strerror or error}.",
+                "Make room there, or name another one with --store DIR; then run the same command again. What is recorded stays.",
+            ) from error
 
     def run(self, run_key: str) -> RunFolder:
         return RunFolder(self.root / "runs" / run_key)
 
     def write(self, record: Record) -> None:
         """Keeps a record and makes it its student's present one."""
-        write_atomic(self._path(record.profile, record.assignment, record.student, record.submission_id), to_json(record))
+        with self.writing():
+            write_atomic(self._path(record.profile, record.assignment, record.student, record.submission_id), to_json(record))
         self.point_to(record)
 
     def point_to(self, record: Record) -> None:
         """Makes a record its student's present one: the submission that was graded last, even if it was first seen earlier."""
         pointer = self._path(record.profile, record.assignment, record.student, "").with_name("present")
-        if not pointer.is_file() or pointer.read_text(encoding="utf-8") != record.submission_id:
-            write_atomic(pointer, record.submission_id)
+        if not pointer.is_file() or pointer.read_text(encoding="utf-8", errors="replace") != record.submission_id:
+            with self.writing():
+                write_atomic(pointer, record.submission_id)
 
     def read(self, profile: str, assignment: str, student: str, submission_id: str) -> Record | None:
         """One record; None when there is none, or the file is damaged (it is then graded again)."""
@@ -63,11 +85,24 @@ class Store:
             if record is not None:
                 yield record
 
+    def note_arrival(self, submission: Submission) -> None:
+        """Keeps when a submission was first seen, before it is its turn: a machine that fails meanwhile costs nobody a deadline."""
+        place = self._arrivals(submission.assignment, submission.student) / submission.submission_id
+        if not place.is_file():
+            received, _ = self.arrival(submission.assignment, submission.student, submission.submission_id)
+            with self.writing():
+                write_atomic(place, received)
+
     def arrival(self, assignment: str, student: str, submission_id: str) -> tuple[str, int]:
-        """(received_at, attempt) of a submission: as first recorded, else now and one more than there were."""
-        known = {record.submission_id: record.received_at for record in self.of_student(assignment, student)}
+        """(received_at, attempt) of a submission: as first seen, else now and one more than there were."""
+        known = {path.name: path.read_text(encoding="utf-8") for path in self._arrivals(assignment, student).glob("[!.]*")}
+        for record in self.of_student(assignment, student):
+            known[record.submission_id] = min(record.received_at, known.get(record.submission_id, record.received_at))
         received = known.setdefault(submission_id, datetime.now(UTC).isoformat(timespec="microseconds"))
         return received, sorted(known.items(), key=lambda each: each[1]).index((submission_id, received)) + 1
+
+    def _arrivals(self, assignment: str, student: str) -> Path:
+        return self.root / "arrivals" / assignment / student
 
     def _path(self, profile: str, assignment: str, student: str, submission_id: str) -> Path:
         return self.root / "records" / profile / assignment / student / f"{submission_id}.json"

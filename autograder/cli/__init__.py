@@ -16,10 +16,12 @@ from autograder.cli.doctor import doctor
 from autograder.cli.feedback import feedback
 from autograder.cli.grade import grade
 from autograder.cli.init import init
+from autograder.cli.interrupts import end_cleanly_once
 from autograder.cli.isolation import isolation
 from autograder.cli.regrade import regrade
 from autograder.cli.release import release
 from autograder.cli.report import report
+from autograder.cli.store import store
 from autograder.cli.validate import validate
 from autograder.errors import AutograderError, ConfigurationError, MachineError
 from autograder.imports import leave_out_address_grammars
@@ -31,13 +33,14 @@ def cli() -> None:
     """Autograded deep-learning assignments: release, grade, regrade, give feedback, report."""
 
 
-for command in (init, check, release, doctor, grade, regrade, audit, feedback, report, validate, calibrate, isolation, demo):
+for command in (init, check, release, doctor, grade, regrade, audit, feedback, report, validate, calibrate, isolation, store, demo):
     cli.add_command(command)
 
 
 def main() -> None:
     """Entry point: errors are shown as sentences, with what to do, and give the exit status of its kind."""
     leave_out_address_grammars()
+    end_cleanly_once()
     try:
         status = cli(standalone_mode=False)  # click gives the status of an Exit back
         sys.exit(status if isinstance(status, int) else 0)

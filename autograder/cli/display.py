@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from autograder.cli.pace import Pace
 from autograder.records import Record
 
 if TYPE_CHECKING:
@@ -45,6 +47,9 @@ class NoProgress:
     def cell(self, student: str, index: int, count: int) -> None:
         return
 
+    def postponed(self, student: str) -> None:
+        return
+
     def ended(self, record: Record) -> None:
         return
 
@@ -53,18 +58,22 @@ class NoProgress:
 
 
 class TerminalProgress:
-    """A bar for the batch, and one for each submission that is running; one line for each that has ended."""
+    """A bar for the batch, and one for each submission that is running with the time it has taken.
 
-    def __init__(self, total: int, console: Console) -> None:
+    Where there is no terminal, one line for each that has ended. `clock` gives seconds.
+    """
+
+    def __init__(self, total: int, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
         self._bars = Progress(
-            TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[what]}"),
-            TimeElapsedColumn(), console=console, transient=True,
+            TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
+            TextColumn("{task.fields[what]}", markup=False), TimeElapsedColumn(), console=console, transient=True,
         )  # fmt: skip
-        self._whole = self._bars.add_task("submissions", total=total, what="")
         self._tasks: dict[str, Any] = {}
         self._lock = threading.Lock()
+        self._pace, self._total, self._done, self._failed = Pace(clock), total, 0, 0
+        self._whole = self._bars.add_task("submissions", total=total, what=self._counts())
 
     def __enter__(self) -> TerminalProgress:
         self._bars.start()
@@ -76,20 +85,43 @@ class TerminalProgress:
     def began(self, student: str) -> None:
         with self._lock:
             self._tasks[student] = self._bars.add_task(f"  {student}", total=None, what="starting")
+            self._bars.update(self._whole, what=self._counts())
 
     def cell(self, student: str, index: int, count: int) -> None:
         with self._lock:
             self._bars.update(self._tasks[student], completed=index, total=count, what="cells")
 
-    def ended(self, record: Record) -> None:
-        self.finished(record.student, f"{score_text(record)}, {OUTCOMES[record.outcome]}")
-
-    def finished(self, student: str, line: str) -> None:
+    def postponed(self, student: str) -> None:
+        """Its process was lost: it is tried again, alone, when all others are done."""
         with self._lock:
             self._bars.remove_task(self._tasks.pop(student))
-            self._bars.advance(self._whole)
+            self._tell(student, "its process ended; again when the others are done")
+
+    def ended(self, record: Record) -> None:
+        failed = record.outcome == "infra_error" or record.grading == "grader_error"
+        self.finished(record.student, f"{score_text(record)}, {OUTCOMES[record.outcome]}", failed)
+
+    def finished(self, student: str, line: str, failed: bool = False) -> None:
+        """`failed`: by fault of the machine or of a grader, never of the student."""
+        with self._lock:
+            self._bars.remove_task(self._tasks.pop(student))
+            self._done += 1
+            self._failed += failed
+            self._pace.ended()
+            self._bars.update(self._whole, completed=self._done, what=self._counts())
+            self._tell(student, line)
+
+    def _tell(self, student: str, line: str) -> None:
         if not self._bars.console.is_terminal:
-            self._bars.console.print(f"{student}: {line}", highlight=False, markup=False)
+            done = f"{self._done} of {self._total}"
+            self._bars.console.print(f"{student}: {line} ({done}, {self._counts()})", highlight=False, markup=False, soft_wrap=True)
+
+    def _counts(self) -> str:
+        """'2 running, 17 waiting, 1 failed, about 5 min left'."""
+        running = len(self._tasks)
+        left = self._pace.left(self._total - self._done)
+        parts = [f"{running} running", f"{self._total - self._done - running} waiting"]
+        return ", ".join([*parts, *([f"{self._failed} failed"] if self._failed else []), *([f"about {left} left"] if left else [])])
 
 
 def open_progress(total: int, quiet: bool) -> NoProgress | TerminalProgress:

@@ -254,7 +254,8 @@ class Assignment(Setting):
 class Course(Setting):
     """The policy of one course. `min_isolation`: 0 to 3, below which no submission is executed without consent.
 
-    `backend`: of Keras, in which notebooks run and models are opened.
+    `backend`: of Keras, in which notebooks run and models are opened. `attempts`: how often a submission may end the processes at
+    work on it, with nothing else running, before it is not executed any more.
     """
 
     id: str
@@ -266,9 +267,10 @@ class Course(Setting):
     min_isolation: int = 2
     store: str | None = None
     backend: str = "tensorflow"
+    attempts: int = 3
 
     def problems(self) -> list[Problem]:
-        return [*_bad_id(self), *_bad_timezone(self), *_bad_backend(self), *_duplicates(self), *_bad_references(self)]
+        return [*_bad_id(self), *_bad_attempts(self), *_bad_timezone(self), *_bad_backend(self), *_duplicates(self), *_bad_references(self)]
 
 
 def _bad_id(owner: Course | Assignment) -> list[Problem]:
@@ -283,6 +285,10 @@ def _bad_backend(owner: Course | Assignment) -> list[Problem]:
     close = difflib.get_close_matches(owner.backend, BACKENDS, n=1, cutoff=0.5)
     cure = f"Did you mean {close[0]!r}?" if close else f"Write one of {', '.join(BACKENDS)}."
     return [Problem(owner.place, f"backend {owner.backend!r} is not known", cure)]
+
+
+def _bad_attempts(course: Course) -> list[Problem]:
+    return [Problem(course.place, f"attempts is {course.attempts}, at least 1 is needed")] if course.attempts < 1 else []
 
 
 def _bad_due(assignment: Assignment) -> list[Problem]:

@@ -22,6 +22,7 @@ class CompanionKernel(AsyncKernelManager):
         super().__init__(transport="ipc", ip=str(work / "kernel"), connection_file=str(work / CONNECTION_FILE))
         self._link = link
         self.pid = 0
+        self.killed = False
         self._ended: int | None = None
 
     async def start_kernel(self, **_: Any) -> None:  # type: ignore[override]  # as in the base, whose types are the synchronous one's
@@ -50,8 +51,9 @@ class CompanionKernel(AsyncKernelManager):
         self._signal(signal.SIGINT)
 
     async def shutdown_kernel(self, **_: Any) -> None:  # type: ignore[override]  # as in the base, whose types are the synchronous one's
-        """Kills it, and everything that it started with it."""
+        """Kills it, and everything that it started with it. `killed` says whether something else had killed it before."""
         if self._ended is not None:
+            self.killed = not await self.is_alive() and _child_was_killed()
             self._signal(signal.SIGKILL)
             select.select([self._ended], [], [])
             os.close(self._ended)
@@ -63,3 +65,12 @@ class CompanionKernel(AsyncKernelManager):
                 signal.pidfd_send_signal(self._ended, number)
             except ProcessLookupError:
                 return
+
+
+def _child_was_killed() -> bool:
+    """Whether SIGKILL ended the only child of this process: the kernel, or the first process of its namespace, which ends as it did."""
+    ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)  # the child stays to be waited for: so its time is counted
+    if ended is None:
+        return False
+    by_signal = ended.si_code in (os.CLD_KILLED, os.CLD_DUMPED)
+    return ended.si_status == (signal.SIGKILL if by_signal else 256 - signal.SIGKILL)

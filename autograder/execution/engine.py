@@ -54,6 +54,7 @@ class Session:
     hand_in_cpu_s: float = 0.0
     notebook_s: float = 0.0
     waited_s: float = 0.0
+    killed: bool = False  # the kernel, by SIGKILL, and not by this process
     ended_in: int | None = None  # the cell in which the kernel ended, or the number of cells when it ended after them
 
     def failed(self, cell: str, name: str, message: str) -> None:
@@ -239,6 +240,7 @@ class CourseClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill 
     async def _kill(self) -> None:
         if self.km is not None and self.km.has_kernel:
             await self.km.shutdown_kernel(now=True)
+            self.session.killed = self.km.killed
 
     def _cpu_s(self) -> float:
         try:

@@ -30,6 +30,7 @@ class Received:
     problem: str = ""
     started: bool = False
     timed_out: bool = False
+    killed: bool = False
 
 
 def take(frame: Frame, received: Received, on_cell: Callable[[int, int], None]) -> None:
@@ -47,7 +48,7 @@ def take(frame: Frame, received: Received, on_cell: Callable[[int, int], None]) 
     elif frame.kind == "result":
         received.result = frame.fields
     elif frame.kind == "answers":
-        received.answers = frame.payload
+        received.answers, received.killed = frame.payload, frame.fields.get("killed") is True
 
 
 def ended_in(received: Received) -> int | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -64,15 +63,26 @@ class Execution:
         return digest(self.assignment, self.notebook, files, profile, self.split_fingerprint, asked, *device, versions(self.backend))
 
 
-def execute(execution: Execution, target: RunFolder, sandbox: Sandbox, on_cell: Callable[[int, int], None]) -> Run:
-    """Executes once and keeps the result in `target`. Never raises for what the notebook does; MachineError for the machine."""
+def execute(
+    execution: Execution,
+    target: RunFolder,
+    sandbox: Sandbox,
+    on_cell: Callable[[int, int], None],
+    known: Callable[[], Run | None] = lambda: None,
+) -> Run:
+    """Executes once and keeps the result in `target`. Never raises for what the notebook does; MachineError for the machine.
+
+    `known` is asked before it is kept: where another command was faster, on another machine, its run is the one that counts.
+    """
     target.path.parent.mkdir(parents=True, exist_ok=True)
-    once = _run_once(execution, sandbox, on_cell)
+    once = _run_undisturbed(execution, sandbox, on_cell)
     run = _conclude(execution, once, replace(sandbox.isolation, start=once.process.start), target.path.name)
+    if run.outcome == "infra_error" and not once.received.started:  # nothing of the notebook was executed
+        raise MachineError(run.reason)
     run = _ask_again(execution, run, once.received, sandbox)
-    if run.outcome != "infra_error":  # that one says nothing about the notebook, and must not replace one that does
-        _keep(target, run, once.received)
-    return run
+    if run.outcome == "infra_error":  # that one says nothing about the notebook, and must not replace one that does
+        return run
+    return known() or _keep(target, run, once.received)
 
 
 @dataclass(frozen=True)
@@ -98,21 +108,35 @@ def _run_once(execution: Execution, sandbox: Sandbox, on_cell: Callable[[int, in
     return _Once(received, process, ended, time.monotonic() - began)
 
 
+def _run_undisturbed(execution: Execution, sandbox: Sandbox, on_cell: Callable[[int, int], None]) -> _Once:
+    """A second time where something was killed without a reason that is known here: what a notebook does to itself it does again."""
+    once = _run_once(execution, sandbox, on_cell)
+    received = once.received
+    vanished = received.answers is None and not received.timed_out and not received.problem
+    if (received.killed or vanished) and not once.ended.out_of_memory:
+        return _run_once(execution, sandbox, on_cell)
+    return once
+
+
 def _ask_again(execution: Execution, run: Run, received: Received, sandbox: Sandbox) -> Run:
     """Where the kernel ended too early for some questions, runs the sections handed in again and takes the answers, nothing else.
 
-    Raises MachineError when that fails by fault of the machine: the run would stay without answers that it could have.
+    When that fails by fault of the machine the whole run has: it would stay without answers that it could have.
     """
+    if run.outcome == "infra_error":
+        return run
     ended, usage, asked = ended_in(received), run.usage, set[str]()
     questions = left_to_ask(execution.questions, answers_of(received)) if ended is None else execution.questions
     for _ in range(_MOST_REPLAYS):
         again = replay_of(execution, run.entries, questions, ended)
         if again is None:
             break
-        once = _run_once(again, sandbox, lambda index, count: None)
+        once = _run_undisturbed(again, sandbox, lambda index, count: None)
         outcome, reason, _ = _outcome(again, once.received, once.process, once.ended)
-        if outcome == "infra_error":
+        if outcome == "infra_error" and not once.received.started:
             raise MachineError(f"Functions could not be asked again: {reason}")
+        if outcome == "infra_error":
+            return replace(run, outcome="infra_error", reason=f"Functions could not be asked again: {reason}")
         usage = _with(usage, once)
         mine = {question.id for question in again.questions}
         asked |= mine
@@ -257,28 +281,37 @@ def _errors_in(words: str) -> str:
     return "; ".join(dict.fromkeys(errors))[-600:] or words[-500:] or "no message"
 
 
-def _keep(target: RunFolder, run: Run, received: Received) -> None:
-    """Writes the run beside its place and moves it there as a whole.
+def _keep(target: RunFolder, run: Run, received: Received) -> Run:
+    """Writes the run beside its place and moves it there as a whole; the one that was there moves out as a whole.
 
     Only files that a hand-in may have are kept, and the manifest as it was understood, not as it came.
     """
     with scratch_folder(target.path.parent, PARTIAL) as partial:
-        _fill(RunFolder(partial), run, received)
-        os.chmod(partial, 0o755)
+        run = _fill(RunFolder(partial / "run"), run, received)
+        replaced = partial / "replaced"
         if target.path.exists():
-            shutil.rmtree(target.path)
-        partial.rename(target.path)
+            target.path.rename(replaced)
+        try:
+            (partial / "run").rename(target.path)
+        except OSError:
+            if replaced.exists():
+                replaced.rename(target.path)
+            raise
+    return run
 
 
-def _fill(folder: RunFolder, run: Run, received: Received) -> None:
+def _fill(folder: RunFolder, run: Run, received: Received) -> Run:
+    """The run file comes last, with the digests of all others, which are on the disk by then."""
+    folder.path.mkdir(mode=0o755)
     folder.handin.mkdir()
     for name, data in received.files.items():
         if _HANDIN_FILE.fullmatch(name) and name != MANIFEST:
             path = folder.handin / name
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(data)
-    (folder.handin / MANIFEST).write_text(json.dumps({"schema": 1, "entries": [asdict(entry) for entry in run.entries]}))
+            write_atomic(path, data)
+    write_atomic(folder.handin / MANIFEST, json.dumps({"schema": 1, "entries": [asdict(entry) for entry in run.entries]}))
     if received.notebook is not None:
-        folder.notebook_file.write_bytes(received.notebook)
-    folder.answers_file.write_text(to_json(answers_of(received)), encoding="utf-8")
+        write_atomic(folder.notebook_file, received.notebook)
+    write_atomic(folder.answers_file, to_json(answers_of(received)))
+    run = replace(run, files=folder.digests())
     write_atomic(folder.run_file, to_json(run))
+    return run

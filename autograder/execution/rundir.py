@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,12 @@ class RunFolder:
     def scores(self, grade_key: str) -> Path:
         """What S said of this run, for one version of the graders."""
         return self.path / "scores" / f"{grade_key}.json"
+
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of the execution's files by their relative name: all but the run file and what was made of them later."""
+        files = [self.notebook_file, self.answers_file, *(path for path in self.handin.rglob("*"))]
+        found = sorted(path for path in files if path.is_file())
+        return {path.relative_to(self.path).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
 
     def read(self) -> Run | None:
         """The run, or None when it does not exist or is not readable as one (it is then made again)."""

@@ -85,7 +85,7 @@ def main() -> None:
     papermill_engines.execute_notebook_with_engine(
         "autograder", notebook, kernel_name="course", progress_bar=False, autosave_cell_every=0, session=session
     )
-    writer.send("answers", json.dumps(session.answers).encode())
+    writer.send("answers", json.dumps(session.answers).encode(), killed=session.killed)
 
 
 def _is_full(work: Path) -> bool:

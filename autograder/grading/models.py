@@ -19,7 +19,7 @@ from autograder.errors import MachineError, sentence
 from autograder.execution.devices import Slot, may_fork_warm, slot_environment
 from autograder.execution.environment import code_digest, server_kind, versions
 from autograder.execution.rundir import RunFolder
-from autograder.files import PARTIAL, digest, digest_files, scratch_folder, write_atomic
+from autograder.files import PARTIAL, digest, digest_files, no_room, scratch_folder, write_atomic
 from autograder.grading.custom_models import predict_custom
 from autograder.isolation.channel import ChannelError, ChannelTimeout, Frame
 from autograder.isolation.sandbox import Caps, Command, Ended, Process, Sandbox
@@ -205,8 +205,9 @@ class _Opening:
         try:
             process.send(request, files)
             self._receive(process, names, said)
-        except OSError:  # it ended while it was written to
-            pass
+        except OSError as error:  # it ended while it was written to
+            if no_room(error):  # for what it said
+                raise
         finally:
             ended = process.kill(_END_S if said.done else 0.0)
         return said, ended, process.last_words()[-500:]

@@ -31,6 +31,9 @@ class Display:
     def cell(self, student: str, index: int, count: int) -> None:
         pass
 
+    def postponed(self, student: str) -> None:
+        self.heard.append(("postponed", student))
+
     def ended(self, record: Any) -> None:
         self.heard.append(("ended", record.student))
 
@@ -46,7 +49,13 @@ class Box:
 
 
 def plan(**resources: Any) -> Any:
-    return SimpleNamespace(assignment=SimpleNamespace(resources=Resources(**resources)), backend="tensorflow")
+    store = SimpleNamespace(note_arrival=lambda submission: None, starts=SimpleNamespace(suspects=lambda *_: []))
+    assignment = SimpleNamespace(resources=Resources(**resources))
+    return SimpleNamespace(assignment=assignment, backend="tensorflow", store=store, profile=SimpleNamespace(name="smoke"))
+
+
+def record(submission: Submission, outcome: str = "completed") -> Any:
+    return SimpleNamespace(student=submission.student, outcome=outcome, runs=("run",))
 
 
 def submissions(count: int) -> list[Submission]:
@@ -58,10 +67,10 @@ def slots_given(monkeypatch: pytest.MonkeyPatch) -> list[Slot]:
     """The slot of each submission in the order in which they began; executing one only makes a record."""
     given: list[Slot] = []
 
-    def grade(plan: Any, submission: Submission, sandbox: Any, on_cell: Any, force: bool, queued_s: float, slot: Slot) -> Any:
+    def grade(plan: Any, submission: Submission, sandbox: Any, on_cell: Any, force: bool, queued_s: float, slot: Slot, alone: bool) -> Any:
         given.append(slot)
         on_cell(0, 1)
-        return SimpleNamespace(student=submission.student)
+        return record(submission)
 
     monkeypatch.setattr(local, "grade_submission", grade)
     monkeypatch.setattr(local, "why_gpu_unusable", lambda slot, backend: "")
@@ -80,6 +89,24 @@ def test_records_come_in_the_order_of_the_submissions(slots_given: list[Slot]) -
     assert [record.student for record in records] == [f"s{number}" for number in range(20)]
     assert len(display.heard) == 40
     assert set(slots_given) == {Slot(memory_mib=1024)}
+
+
+def test_who_was_lost_comes_again_after_all_others_and_alone(slots_given: list[Slot], monkeypatch: pytest.MonkeyPatch) -> None:
+    heard, display = [], Display()
+
+    def grade(plan: Any, submission: Submission, *_: Any, alone: bool, **__: Any) -> Any:
+        heard.append((submission.student, alone))
+        return record(submission, "infra_error" if submission.student in ("s0", "s3") and not alone else "completed")
+
+    monkeypatch.setattr(local, "grade_submission", grade)
+    given = plan(memory_gib=0.5)
+    given.store.starts.suspects = lambda profile, submissions: submissions[1:2]
+    records = run(given, 4, jobs=2, display=display)
+    assert [(each.student, each.outcome) for each in records] == [(f"s{number}", "completed") for number in range(4)]
+    assert sorted(heard[:3]) == [("s0", False), ("s2", False), ("s3", False)]
+    assert heard[3:] == [("s0", True), ("s3", True), ("s1", True)]
+    assert sorted(student for what, student in display.heard if what == "ended") == ["s0", "s1", "s2", "s3"]
+    assert sorted(student for what, student in display.heard if what == "postponed") == ["s0", "s3"]
 
 
 def test_declared_gpus_are_given_to_submissions(slots_given: list[Slot], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +149,7 @@ def test_an_interrupt_stops_what_runs_and_starts_nothing_more(slots_given: list[
         started.append(submission.student)
         running.set()
         assert sandbox.stopped.wait(30)
-        return SimpleNamespace(student=submission.student)
+        return record(submission)
 
     def interrupted(futures: Any) -> Any:
         assert running.wait(30)
@@ -159,7 +186,7 @@ def test_nothing_of_an_executed_submission_is_kept_but_its_record(slots_given: l
         assert sum(reference() is not None for reference in notebooks) <= 1  # at most that of a neighbour on its way out
         notebook = Notebook()
         notebooks.append(weakref.ref(notebook))
-        return SimpleNamespace(student=submission.student)
+        return record(submission)
 
     monkeypatch.setattr(local, "grade_submission", grade)
     records = run(plan(memory_gib=0.5), 30, jobs=1)

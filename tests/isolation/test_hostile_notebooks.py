@@ -322,9 +322,9 @@ def test_everything_is_dead_before_files_are_read(run: Runner, monkeypatch: pyte
     kept: list[list[psutil.Process]] = []
     real = run_module._keep
 
-    def keep(*arguments: Any) -> None:
+    def keep(*arguments: Any) -> Any:
         kept.append(processes_named(token))
-        real(*arguments)
+        return real(*arguments)
 
     monkeypatch.setattr(run_module, "_keep", keep)
     ran = run(
