@@ -65,14 +65,15 @@ course = Course(
             limits=Limits(cell="10 min", total="20 min", hand_in_mib=32),
             audit_transforms=["transpose", "quarter_turn", "half_turn", "three_quarter_turn"],  # dense layers know no neighbours
             profiles={
+                # Fewer than ten epochs make the run brief: experiments with 400 images, and no graphs, which take longer to build.
                 "smoke": Profile(
                     dataset="digits",
-                    epoch_limit=6,
-                    limits=Limits(cell="60 s", total="120 s"),
-                    curves={"test_accuracy": Curve({0.75: 0, 0.88: 1})},
+                    epoch_limit=2,
+                    limits=Limits(cell="120 s", total="300 s"),
+                    curves={"test_accuracy": Curve({0.50: 0, 0.75: 1})},
                 ),
-                # not calibrated yet
-                "full": Profile(dataset="mnist", curves={"test_accuracy": Curve({0.95: 0, 0.975: 1})}),
+                # Not calibrated yet: one run of the reference's recipe on MNIST gave 0.975 (docs/course.md).
+                "full": Profile(dataset="mnist", curves={"test_accuracy": Curve({0.95: 0, 0.97: 1})}),
             },
         ),
         Assignment(

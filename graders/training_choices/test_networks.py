@@ -33,6 +33,7 @@ def test_hidden_layers_are_those_that_were_asked_for(submission, name):
     expect_units(network, [*widths, 10])
     expect_activations(network, ["relu"] * len(widths) + ["softmax"])
     expect_output_shape(network, (None, 10))
+    expect_layers(network, ["Dense"] * (len(widths) + 1))
 
 
 @pytest.mark.grade_cell("networks", weight=2)

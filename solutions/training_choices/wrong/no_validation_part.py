@@ -7,7 +7,7 @@ LOSES = {
     "variant_table": 3,
     "dropout_training": 2,
     "learning_rates": 3,
-    "widths": 3,
+    "widths": 2.5,
     "batch_sizes": 2,
     "dropout_rates": 3,
     "regularization": 2,
