@@ -22,7 +22,7 @@ from autograder.grading.scoring import score_run
 from autograder.grading.signals import KINDS, signals
 from autograder.grading.verdict import Verdict, judge, unjudged
 from autograder.intake.choosing import choose_notebook
-from autograder.intake.collect import take_in, together
+from autograder.intake.collect import Intake, take_in, together
 from autograder.intake.literals import check_literals
 from autograder.intake.restore import put_parameters, restore
 from autograder.isolation.sandbox import Sandbox
@@ -46,30 +46,50 @@ _NOT_REUSED = ("infra_error",)
 
 
 def grade_submission(
-    plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell, force: bool, queued_s: float = 0.0, slot: Slot | None = None
+    plan: Plan,
+    submission: Submission,
+    sandbox: Sandbox,
+    on_cell: OnCell,
+    force: bool,
+    queued_s: float = 0.0,
+    slot: Slot | None = None,
+    taken: Intake | None = None,
 ) -> Record:
-    """The record of one submission, written to the store; the one that is there already if nothing has changed since."""
-    known = plan.store.read(plan.profile.name, plan.assignment.id, submission.student, submission.submission_id)
-    if known is not None and not force and is_current(plan, known):
-        plan.store.point_to(known)
+    """The record of one submission, written to the store; the one that is there already if nothing has changed since.
+
+    `taken`: its files, where its folder is out of reach.
+    """
+    known = None if force else recorded(plan, submission)
+    if known is not None:
         return known
-    record = grade_unwritten(plan, submission, sandbox, on_cell, force, slot or Slot())
+    record = grade_unwritten(plan, submission, sandbox, on_cell, force, slot or Slot(), taken)
     record = replace(record, seconds=replace(record.seconds, queue=queued_s))
     if not sandbox.stopped:
         plan.store.write(record)
     return record
 
 
-def grade_unwritten(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell, force: bool, slot: Slot) -> Record:
+def recorded(plan: Plan, submission: Submission) -> Record | None:
+    """The submission's record if grading again could not change anything; it is then its student's present one."""
+    known = plan.store.read(plan.profile.name, plan.assignment.id, submission.student, submission.submission_id)
+    if known is None or not is_current(plan, known):
+        return None
+    plan.store.point_to(known)
+    return known
+
+
+def grade_unwritten(
+    plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell, force: bool, slot: Slot, taken: Intake | None = None
+) -> Record:
     """The record of one submission as it comes out now, whatever was recorded before; it is not written. Never raises for a submission."""
     try:
-        return _grade(plan, submission, sandbox, on_cell, force, slot)
+        return _grade(plan, submission, sandbox, on_cell, force, slot, taken)
     except SubmissionError as error:
-        return _unscored(plan, submission, error.outcome, "not_graded", f"{error.message} {error.cure}")  # type: ignore[arg-type]  # its two outcomes are two of Outcome's
+        return unscored(plan, submission, error.outcome, "not_graded", f"{error.message} {error.cure}")  # type: ignore[arg-type]  # its two outcomes are two of Outcome's
     except MachineError as error:
-        return _unscored(plan, submission, "infra_error", "not_graded", error.message)
+        return unscored(plan, submission, "infra_error", "not_graded", error.message)
     except Exception as error:  # a bug of ours must not cost the other submissions their grading
-        return _unscored(plan, submission, "infra_error", "not_graded", f"internal error: {type(error).__name__}: {error}")
+        return unscored(plan, submission, "infra_error", "not_graded", f"internal error: {type(error).__name__}: {error}")
 
 
 def is_current(plan: Plan, record: Record) -> bool:
@@ -83,8 +103,8 @@ def is_current(plan: Plan, record: Record) -> bool:
     )
 
 
-def _grade(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell, force: bool, slot: Slot) -> Record:
-    taken = take_in(submission, plan.assignment, plan.profile.limits)
+def _grade(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell, force: bool, slot: Slot, taken: Intake | None) -> Record:
+    taken = taken or take_in(submission, plan.assignment, plan.profile.limits)
     chosen = choose_notebook(taken.notebooks, plan.assignment.id, plan.release, plan.profile.limits.submission_bytes)
     prepared = restore(chosen, plan.release)
     literals = check_literals(prepared.notebook, plan.release, plan.profile.limits.literal_bytes)
@@ -272,7 +292,8 @@ def _judged(record: Record, verdict: Verdict) -> Record:
     )
 
 
-def _unscored(plan: Plan, submission: Submission, outcome: Outcome, grading: str, reason: str) -> Record:
+def unscored(plan: Plan, submission: Submission, outcome: Outcome, grading: str, reason: str) -> Record:
+    """A record without a score, for a submission of which nothing came out."""
     blank = _blank(plan, submission, ())
     verdict = unjudged(plan.specs, "grader_error" if grading == "grader_error" else "not_graded", reason)
     return replace(_judged(blank, verdict), outcome=outcome, reason=reason)

@@ -21,6 +21,7 @@ from autograder.cli.regrade import regrade
 from autograder.cli.release import release
 from autograder.cli.report import report
 from autograder.cli.validate import validate
+from autograder.cli.worker import worker
 from autograder.errors import AutograderError, ConfigurationError, MachineError
 from autograder.imports import leave_out_address_grammars
 
@@ -31,7 +32,7 @@ def cli() -> None:
     """Autograded deep-learning assignments: release, grade, regrade, give feedback, report."""
 
 
-for command in (init, check, release, doctor, grade, regrade, audit, feedback, report, validate, calibrate, isolation, demo):
+for command in (init, check, release, doctor, grade, regrade, audit, feedback, report, validate, calibrate, isolation, worker, demo):
     cli.add_command(command)
 
 
