@@ -11,6 +11,7 @@ from autograder import __version__
 from autograder.cli.audit import audit
 from autograder.cli.calibrate import calibrate
 from autograder.cli.check import check
+from autograder.cli.cluster import cluster
 from autograder.cli.demo import demo
 from autograder.cli.doctor import doctor
 from autograder.cli.feedback import feedback
@@ -32,7 +33,8 @@ def cli() -> None:
     """Autograded deep-learning assignments: release, grade, regrade, give feedback, report."""
 
 
-for command in (init, check, release, doctor, grade, regrade, audit, feedback, report, validate, calibrate, isolation, worker, demo):
+_COMMANDS = (init, check, release, doctor, grade, regrade, audit, feedback, report, validate, calibrate, isolation, worker, cluster, demo)
+for command in _COMMANDS:
     cli.add_command(command)
 
 

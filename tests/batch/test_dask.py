@@ -14,17 +14,14 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
 from autograder.course.loading import load_course
 from autograder.quality.variants import Variant, build_submission
-from autograder.records import Record, from_json
-from tests.conftest import SAMPLES, autograder
+from tests.batch.classes import environment, grade, records, verdicts
 
-STUDENTS = ("ada", "bob", "cem", "dee")
 ADDRESS = re.compile(r"Scheduler at:\s+(\S+)")
 PYTHON = sys.executable
 
@@ -38,16 +35,14 @@ class Cluster:
     start: Callable[..., subprocess.Popen[str]]
 
 
-def _environment() -> dict[str, str]:
-    return {key: value for key, value in os.environ.items() if not key.startswith("AUTOGRADER_")}
-
-
 def _started(command: list[str], folder: Path, awaited: str) -> tuple[subprocess.Popen[str], str]:
     """A process that has said what is awaited; what it says afterwards goes to a file, so that it never waits for a reader."""
     log = folder / f"{len(list(folder.glob('*.log')))}.log"
     log.touch()
     with log.open("w") as stream:
-        process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, text=True, env=_environment())
+        process = subprocess.Popen(
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, text=True, env=environment()
+        )
     with subprocess.Popen(["tail", "-n", "+1", "-f", "--pid", str(process.pid), str(log)], stdout=subprocess.PIPE, text=True) as tail:
         assert tail.stdout is not None
         for line in tail.stdout:
@@ -88,66 +83,25 @@ def _end(process: subprocess.Popen[str]) -> None:
     process.wait()
 
 
-@pytest.fixture(scope="module")
-def released_course(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The small course whose notebooks need no TensorFlow, with a class of four, graded locally into the store `local`."""
-    root = Path(shutil.copytree(SAMPLES / "corpus", tmp_path_factory.mktemp("dask") / "course"))
-    assert autograder(root, "release", "basics").returncode == 0
-    paths = load_course(root)[1]
-    for student in STUDENTS:
-        folder = root / "submitted" / student / "basics"
-        folder.mkdir(parents=True)
-        notebook = build_submission(paths, "basics", Variant(student, "", True, start="release" if student == "cem" else "source"))
-        notebook["cells"].append(
-            {"cell_type": "code", "id": student, "metadata": {}, "outputs": [], "execution_count": None, "source": f"'{student}'"}
-        )
-        (folder / "basics.ipynb").write_text(json.dumps(notebook))
-    done = autograder(root, "grade", "basics", "--trust-submissions", "--store", "local")
-    assert done.returncode == 0, done.stderr
-    return root
-
-
-@pytest.fixture
-def course(released_course: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(released_course, tmp_path / "course"))
-
-
-def _records(root: Path, store: str = ".autograder") -> dict[str, Record]:
-    files = sorted((root / store / "records").glob("smoke/basics/*/*.json"))
-    records = [from_json(Record, file.read_bytes()) for file in files]
-    assert len({record.student for record in records}) == len(records)
-    return {record.student: record for record in records}
-
-
-def _verdicts(root: Path, store: str = ".autograder") -> dict[str, Any]:
-    """What a record says, but for the flag that time decides."""
-    found = {student: record.verdict() for student, record in _records(root, store).items()}
-    return {student: {**each, "flags": [flag for flag in each["flags"] if flag.kind != "too_fast"]} for student, each in found.items()}
-
-
-def _grade(root: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    return autograder(root, "grade", "basics", "--trust-submissions", *options)
-
-
 def test_a_cluster_of_this_machine_gives_what_the_command_itself_gives(course: Path) -> None:
-    done = _grade(course, "--dask", "local")
+    done = grade(course, "--dask", "local")
     assert done.returncode == 0, done.stderr
-    assert _verdicts(course) == _verdicts(course, "local")
-    assert all(record.isolation.start == "warm" for record in _records(course).values() if record.runs)
+    assert verdicts(course) == verdicts(course, "local")
+    assert all(record.isolation.start == "warm" for record in records(course).values() if record.runs)
     assert list((course / ".autograder").glob(".batch-*")) == []
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can take the course's folder away from a worker")
 def test_a_worker_without_the_courses_folder_gets_what_it_needs_and_sends_back_what_it_made(course: Path, cluster: Cluster) -> None:
     cluster.start("unshare", "--mount", "sh", "-c", f'mount -t tmpfs none "{course}" && exec "$@"', "sh", jobs=2)
-    done = _grade(course, "--dask", cluster.address)
+    done = grade(course, "--dask", cluster.address)
     assert done.returncode == 0, done.stderr
-    assert _verdicts(course) == _verdicts(course, "local")
-    for student, record in _records(course).items():
+    assert verdicts(course) == verdicts(course, "local")
+    for student, record in records(course).items():
         for run in record.runs:
             ours, theirs = (course / store / "runs" / run.run_key for store in (".autograder", "local"))
             assert {path.name for path in ours.rglob("*")} == {path.name for path in theirs.rglob("*")}, student
-    again = _grade(course, "--dask", cluster.address)
+    again = grade(course, "--dask", cluster.address)
     assert again.returncode == 0
     assert list(Path("/tmp").glob("autograder-worker-*")) == []
 
@@ -163,7 +117,7 @@ def _add(root: Path, student: str, code: str) -> None:
 
 def _grading(root: Path, *options: str) -> subprocess.Popen[str]:
     command = [PYTHON, "-m", "autograder.cli", "grade", "basics", "--trust-submissions", *options]
-    return subprocess.Popen(command, cwd=root, stderr=subprocess.PIPE, text=True, env=_environment())
+    return subprocess.Popen(command, cwd=root, stderr=subprocess.PIPE, text=True, env=environment())
 
 
 def _lines_until(process: subprocess.Popen[str], awaited: str) -> None:
@@ -182,9 +136,9 @@ def test_a_lost_worker_costs_what_ran_on_it_and_that_runs_elsewhere(course: Path
     workers[0].kill()
     _, said = grading.communicate(timeout=300)
     assert grading.returncode == 0, said
-    found = _verdicts(course)
+    found = verdicts(course)
     assert found.pop("a_slow_one")["outcome"] == "completed"
-    assert found == _verdicts(course, "local")
+    assert found == verdicts(course, "local")
 
 
 def test_a_lost_scheduler_is_said_and_the_same_command_goes_on(course: Path, cluster: Cluster) -> None:
@@ -199,9 +153,9 @@ def test_a_lost_scheduler_is_said_and_the_same_command_goes_on(course: Path, clu
     before = {file: file.stat().st_mtime_ns for file in course.glob(".autograder/runs/*/run.json")}
     assert before
     worker.wait(timeout=120)  # it ends with its scheduler
-    done = _grade(course)
+    done = grade(course)
     assert done.returncode == 0, done.stderr
-    assert _verdicts(course) == _verdicts(course, "local")
+    assert verdicts(course) == verdicts(course, "local")
     assert before.items() <= {file: file.stat().st_mtime_ns for file in course.glob(".autograder/runs/*/run.json")}.items()
 
 
@@ -216,9 +170,9 @@ def test_an_interrupt_kills_what_runs_on_the_workers_and_leaves_them_usable(cour
     assert grading.returncode == 130, said
     assert psutil.Process(worker.pid).children(recursive=True) == []
     shutil.rmtree(course / "submitted" / "zz_endless")
-    done = _grade(course, "--dask", cluster.address, "--force")
+    done = grade(course, "--dask", cluster.address, "--force")
     assert done.returncode == 0, done.stderr
-    assert _verdicts(course) == _verdicts(course, "local")
+    assert verdicts(course) == verdicts(course, "local")
 
 
 def test_a_notebook_cannot_reach_the_scheduler(course: Path, cluster: Cluster) -> None:
@@ -228,9 +182,9 @@ def test_a_notebook_cannot_reach_the_scheduler(course: Path, cluster: Cluster) -
     cluster.start()
     with socket.create_connection((host, int(port)), 5):  # which everybody else can
         pass
-    done = _grade(course, "--dask", cluster.address, "--student", "eve")
+    done = grade(course, "--dask", cluster.address, "--student", "eve")
     assert done.returncode == 0, done.stderr
-    record = _records(course)["eve"]
+    record = records(course)["eve"]
     assert record.outcome == "cell_error"
     assert record.first_error is not None
     assert record.first_error.name in ("OSError", "ConnectionRefusedError", "PermissionError")
@@ -242,10 +196,10 @@ def test_a_worker_with_other_code_is_not_given_work_and_the_reason_is_said(cours
     other = shutil.copytree(Path(package.__file__).parent, tmp_path / "other" / "autograder")
     (other / "errors.py").write_text((other / "errors.py").read_text() + "\n# edited\n")
     cluster.start("env", f"PYTHONPATH={other.parent}")
-    done = _grade(course, "--dask", cluster.address)
+    done = grade(course, "--dask", cluster.address)
     assert done.returncode == 3
     assert "other code than the command's" in done.stderr
-    assert _records(course) == {}
+    assert records(course) == {}
 
 
 def _certificates(folder: Path) -> list[str]:
@@ -278,11 +232,11 @@ def test_with_tls_only_those_with_a_certificate_are_let_in(course: Path, tmp_pat
         assert found
         address = found[1]
         assert address.startswith("tls://")
-        refused = _grade(course, "--dask", address.replace("tls://", "tcp://"))
+        refused = grade(course, "--dask", address.replace("tls://", "tcp://"))
         assert refused.returncode == 2
         assert "No Dask scheduler answers" in refused.stderr
         worker, _ = _started([PYTHON, "-m", "autograder.cli", "worker", address, *files], logs, "A worker of")
         stack.callback(_end, worker)
-        done = _grade(course, "--dask", address, *files)
+        done = grade(course, "--dask", address, *files)
         assert done.returncode == 0, done.stderr
-    assert _verdicts(course) == _verdicts(course, "local")
+    assert verdicts(course) == verdicts(course, "local")
