@@ -28,12 +28,10 @@ def one_node(folder: Path) -> Iterator[dict[str, str]]:
     """The variables with which Slurm's commands reach it; all of it has ended afterwards."""
     folder.mkdir(mode=0o755)
     name, (controller, daemon) = socket.gethostname().partition(".")[0], _free_ports(2)
-    device = folder / "gpu0"
-    os.mknod(device, 0o020666, os.makedev(1, 3))
     (folder / "key").write_bytes(os.urandom(1024))
     (folder / "key").chmod(0o600)
     (folder / "gres.conf").write_text(
-        f"NodeName={name} Name=gpu File={device} Flags=nvidia_gpu_env\nNodeName={name} Name=shard Count=4\n", encoding="utf-8"
+        f"NodeName={name} Name=gpu File=/dev/null Flags=nvidia_gpu_env\nNodeName={name} Name=shard Count=4\n", encoding="utf-8"
     )
     (folder / "slurm.conf").write_text(
         f"""\
