@@ -6,11 +6,10 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Protocol, TypeVar
 
 from autograder.batch.machine import Machine
-from autograder.batch.pipeline import OnCell, grade_submission, was_lost
+from autograder.batch.pipeline import OnCell, Turn, grade_submission, was_lost
 from autograder.batch.plan import Plan
 from autograder.batch.slots import Slots, SlotsClosed
 from autograder.errors import UsageError
@@ -41,30 +40,42 @@ def grade_batch(
 ) -> list[Record]:
     """Records of all submissions, in their order. Interrupted: everything started is killed, what is recorded stays.
 
-    At whom a process was lost, in an earlier call or in this one, comes after all others, alone, and once in each call; first those
-    with whom that never happened when they were alone (see `starts`).
     Raises UsageError, before anything is executed, when this machine cannot give what the assignment asks for; StoreError when
     nothing can be kept.
     """
+
+    def together(some: Sequence[Submission], alone: bool) -> list[Record]:
+        def work(submission: Submission, slot: Slot, on_cell: OnCell, queued_s: float) -> Record:
+            return grade_submission(plan, submission, sandbox, on_cell, Turn(slot, queued_s, force, alone))
+
+        told = progress if alone else Postponing(progress)
+        return side_by_side(plan, some, sandbox, 1 if alone else jobs, work, told)
+
+    return suspects_last(plan, submissions, together)
+
+
+def suspects_last(
+    plan: Plan, submissions: Sequence[Submission], together: Callable[[Sequence[Submission], bool], list[Record]]
+) -> list[Record]:
+    """Records of all submissions, in their order: `together(some, alone)` grades some of them, side by side or one after the other.
+
+    At whom a process was lost, in an earlier call or in this one, comes after all others, alone, and once in each call; first those
+    with whom that never happened when they were alone (see `starts`).
+    """
     for submission in submissions:
         plan.store.note_arrival(submission)
-
-    def work(alone: bool, submission: Submission, slot: Slot, on_cell: OnCell, queued_s: float) -> Record:
-        return grade_submission(plan, submission, sandbox, on_cell, force, queued_s=queued_s, slot=slot, alone=alone)
-
     suspects = plan.store.starts.suspects(plan.profile.name, submissions)
     suspected = {each.student for each in suspects}
     others = [each for each in submissions if each.student not in suspected]
-    records = side_by_side(plan, others, sandbox, jobs, partial(work, False), _Postponing(progress))
-    graded = {record.student: record for record in records}
+    graded = {record.student: record for record in together(others, False)}
     suspects = [*(each for each in others if was_lost(graded[each.student])), *suspects]
     if suspects:
-        graded |= {record.student: record for record in side_by_side(plan, suspects, sandbox, 1, partial(work, True), progress)}
+        graded |= {record.student: record for record in together(suspects, True)}
     return [graded[each.student] for each in submissions]
 
 
 @dataclass(frozen=True)
-class _Postponing:
+class Postponing:
     """A progress that does not hear of lost attempts as of records: they are not the last ones."""
 
     told: BatchProgress

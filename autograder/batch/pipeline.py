@@ -6,7 +6,7 @@ import fcntl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import IO, Any
 
@@ -25,7 +25,7 @@ from autograder.grading.scoring import score_run
 from autograder.grading.signals import KINDS, signals
 from autograder.grading.verdict import Verdict, judge, unjudged
 from autograder.intake.choosing import choose_notebook
-from autograder.intake.collect import take_in, together
+from autograder.intake.collect import Intake, take_in, together
 from autograder.intake.literals import check_literals
 from autograder.intake.restore import put_parameters, restore
 from autograder.isolation.sandbox import Sandbox
@@ -49,32 +49,52 @@ _NOT_REUSED = ("infra_error",)
 _POLL_S = 0.1
 
 
-def grade_submission(
-    plan: Plan,
-    submission: Submission,
-    sandbox: Sandbox,
-    on_cell: OnCell,
-    force: bool,
-    queued_s: float = 0.0,
-    slot: Slot | None = None,
-    alone: bool = False,
-) -> Record:
+@dataclass(frozen=True)
+class Turn:
+    """One submission's turn: in which slot, after how many seconds in the queue, and how.
+
+    `force`: execute again what is recorded already. `alone`: nothing else is graded meanwhile, so that a lost attempt is this
+    submission's. `taken`: its files, where its folder is out of reach.
+    """
+
+    slot: Slot = field(default_factory=Slot)
+    queued_s: float = 0.0
+    force: bool = False
+    alone: bool = False
+    taken: Intake | None = None
+
+
+def grade_submission(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell, turn: Turn) -> Record:
     """The record of one submission, written to the store; the one that is there already if nothing has changed since.
 
-    `alone`: nothing else is graded meanwhile, so that a lost attempt is this submission's. Raises StoreError when nothing can be kept.
+    Raises StoreError when nothing can be kept.
     """
-    known = plan.store.read(plan.profile.name, plan.assignment.id, submission.student, submission.submission_id)
-    if known is not None and not force and is_current(plan, known):
-        plan.store.point_to(known)
+    known = None if turn.force else recorded(plan, submission)
+    if known is not None:
         return known
-    if force:
+    if turn.force:
         plan.store.starts.forget(plan.profile.name, submission)
-    record = _stopped(plan, submission) or _attempted(plan, submission, sandbox, on_cell, force, slot or Slot(), alone)
-    record = replace(record, seconds=replace(record.seconds, queue=queued_s))
-    machine = record.outcome in _NOT_REUSED  # which must not cost the score that there was
-    if not sandbox.stopped and not (machine and known is not None and known.outcome not in _NOT_REUSED):
-        plan.store.write(record)
+    record = stopped(plan, submission) or _attempted(plan, submission, sandbox, on_cell, turn)
+    record = replace(record, seconds=replace(record.seconds, queue=turn.queued_s))
+    if not sandbox.stopped:
+        keep(plan, record)
     return record
+
+
+def recorded(plan: Plan, submission: Submission) -> Record | None:
+    """The submission's record if grading again could not change anything; it is then its student's present one."""
+    known = plan.store.read(plan.profile.name, plan.assignment.id, submission.student, submission.submission_id)
+    if known is None or not is_current(plan, known):
+        return None
+    plan.store.point_to(known)
+    return known
+
+
+def keep(plan: Plan, record: Record) -> None:
+    """Writes a record to the store; a failure of the machine does not cost the score that there was."""
+    known = plan.store.read(record.profile, record.assignment, record.student, record.submission_id)
+    if record.outcome not in _NOT_REUSED or known is None or known.outcome in _NOT_REUSED:
+        plan.store.write(record)
 
 
 def was_lost(record: Record) -> bool:
@@ -82,24 +102,29 @@ def was_lost(record: Record) -> bool:
     return record.outcome in _NOT_REUSED and bool(record.runs)
 
 
-def _in_its_notebook(plan: Plan, record: Record) -> bool:
+def lost_in_its_notebook(plan: Plan, record: Record) -> bool:
     """Whether it was the notebook's process that was lost, and no run is kept: later ones are the machine's fault or say whose it is."""
     return was_lost(record) and all(plan.store.run(run.run_key).read() is None for run in record.runs if run.counted)
 
 
-def _attempted(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell, force: bool, slot: Slot, alone: bool) -> Record:
+def start_of(plan: Plan, submission: Submission, alone: bool, level: int) -> Start:
+    """An attempt that begins now."""
+    names = (plan.profile.name, submission.assignment, submission.student, submission.submission_id)
+    return Start(*names, plan.execution_key, alone, level)
+
+
+def _attempted(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell, turn: Turn) -> Record:
     """What comes of one attempt, whose start is recorded until it has ended: see `starts`."""
     starts = plan.store.starts
-    names = (plan.profile.name, submission.assignment, submission.student, submission.submission_id)
-    with plan.store.writing(), starts.attempt(Start(*names, plan.execution_key, alone, sandbox.isolation.level)) as attempt:
-        record = grade_unwritten(plan, submission, sandbox, on_cell, force, slot)
-        attempt.lost = _in_its_notebook(plan, record) and not sandbox.stopped
+    with plan.store.writing(), starts.attempt(start_of(plan, submission, turn.alone, sandbox.isolation.level)) as attempt:
+        record = grade_unwritten(plan, submission, sandbox, on_cell, turn.force, turn.slot, turn.taken)
+        attempt.lost = lost_in_its_notebook(plan, record) and not sandbox.stopped
     if record.outcome not in _NOT_REUSED:
         starts.forget(plan.profile.name, submission)
-    return (_stopped(plan, submission) if attempt.lost else None) or record
+    return (stopped(plan, submission) if attempt.lost else None) or record
 
 
-def _stopped(plan: Plan, submission: Submission) -> Record | None:
+def stopped(plan: Plan, submission: Submission) -> Record | None:
     """The final record of a submission that ended, again and again, whatever was at work on it; None for all others."""
     lost = plan.store.starts.lost(plan.profile.name, submission)
     count = sum(start.alone and start.execution_key == plan.execution_key for start in lost)
@@ -110,27 +135,29 @@ def _stopped(plan: Plan, submission: Submission) -> Record | None:
         f"The grading process ended without a result {times} this submission was executed with nothing beside it. It may need more "
         "memory than there is, or end processes that are not its own. An instructor can have it tried again (grade --force)."
     )
-    return _unscored(plan, submission, "rejected", "not_graded", reason)
+    return unscored(plan, submission, "rejected", "not_graded", reason)
 
 
-def grade_unwritten(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell, force: bool, slot: Slot) -> Record:
+def grade_unwritten(
+    plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell, force: bool, slot: Slot, taken: Intake | None = None
+) -> Record:
     """The record of one submission as it comes out now, whatever was recorded before; it is not written.
 
     Never raises for a submission; StoreError when what comes of it cannot be kept.
     """
     try:
-        return _grade(plan, submission, sandbox, on_cell, force, slot)
+        return _grade(plan, submission, sandbox, on_cell, force, slot, taken)
     except SubmissionError as error:
-        return _unscored(plan, submission, error.outcome, "not_graded", f"{error.message} {error.cure}")  # type: ignore[arg-type]  # its two outcomes are two of Outcome's
+        return unscored(plan, submission, error.outcome, "not_graded", f"{error.message} {error.cure}")  # type: ignore[arg-type]  # its two outcomes are two of Outcome's
     except StoreError:
         raise
     except MachineError as error:
-        return _unscored(plan, submission, "infra_error", "not_graded", error.message)
+        return unscored(plan, submission, "infra_error", "not_graded", error.message)
     except Exception as error:  # a bug of ours must not cost the other submissions their grading
         if isinstance(error, OSError) and no_room(error):
             with plan.store.writing():
                 raise
-        return _unscored(plan, submission, "infra_error", "not_graded", f"internal error: {type(error).__name__}: {error}")
+        return unscored(plan, submission, "infra_error", "not_graded", f"internal error: {type(error).__name__}: {error}")
 
 
 def is_current(plan: Plan, record: Record) -> bool:
@@ -144,8 +171,8 @@ def is_current(plan: Plan, record: Record) -> bool:
     )
 
 
-def _grade(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell, force: bool, slot: Slot) -> Record:
-    taken = take_in(submission, plan.assignment, plan.profile.limits)
+def _grade(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell, force: bool, slot: Slot, taken: Intake | None) -> Record:
+    taken = taken or take_in(submission, plan.assignment, plan.profile.limits)
     chosen = choose_notebook(taken.notebooks, plan.assignment.id, plan.release, plan.profile.limits.submission_bytes)
     prepared = restore(chosen, plan.release)
     literals = check_literals(prepared.notebook, plan.release, plan.profile.limits.literal_bytes)
@@ -349,7 +376,8 @@ def _judged(record: Record, verdict: Verdict) -> Record:
     )
 
 
-def _unscored(plan: Plan, submission: Submission, outcome: Outcome, grading: str, reason: str) -> Record:
+def unscored(plan: Plan, submission: Submission, outcome: Outcome, grading: str, reason: str) -> Record:
+    """A record without a score, for a submission of which nothing came out."""
     blank = _blank(plan, submission, ())
     verdict = unjudged(plan.specs, "grader_error" if grading == "grader_error" else "not_graded", reason)
     return replace(_judged(blank, verdict), outcome=outcome, reason=reason)

@@ -11,6 +11,7 @@ from autograder import __version__
 from autograder.cli.audit import audit
 from autograder.cli.calibrate import calibrate
 from autograder.cli.check import check
+from autograder.cli.cluster import cluster
 from autograder.cli.demo import demo
 from autograder.cli.doctor import doctor
 from autograder.cli.feedback import feedback
@@ -23,6 +24,7 @@ from autograder.cli.release import release
 from autograder.cli.report import report
 from autograder.cli.store import store
 from autograder.cli.validate import validate
+from autograder.cli.worker import worker
 from autograder.errors import AutograderError, ConfigurationError, MachineError
 from autograder.imports import leave_out_address_grammars
 
@@ -33,7 +35,10 @@ def cli() -> None:
     """Autograded deep-learning assignments: release, grade, regrade, give feedback, report."""
 
 
-for command in (init, check, release, doctor, grade, regrade, audit, feedback, report, validate, calibrate, isolation, store, demo):
+_CLASS = (release, doctor, grade, regrade, audit, feedback, report)
+_COURSE = (init, check, validate, calibrate, demo)
+_MACHINE = (isolation, store, worker, cluster)
+for command in (*_CLASS, *_COURSE, *_MACHINE):
     cli.add_command(command)
 
 

@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from autograder.cli.cluster_options import cluster_options, require_dask
 from autograder.cli.options import Common, common_options, consent
 
 if TYPE_CHECKING:
+    from autograder.batch.network import Tls
     from autograder.batch.plan import Plan
-    from autograder.records import Record
+    from autograder.records import Record, Submission
+
+LOCAL = "local"
 
 
 @click.command()
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
 @click.option("--gradebook", metavar="URL", help="Write this gradebook, whatever the profile.")
 @click.option("--force", is_flag=True, help="Execute again what is recorded already.")
 @click.option("--trust-submissions", is_flag=True, help="Run without isolation: submissions can do whatever you can do.")
+@click.option("--dask", metavar="ADDRESS", help="Execute on the workers of this Dask scheduler; 'local' starts one here.")
+@cluster_options
 @click.option("--dry-run", is_flag=True, help="Only say whether submissions could be executed, and how many; execute nothing.")
 @common_options
 def grade(
@@ -37,6 +43,9 @@ def grade(
     force: bool,
     trust_submissions: bool,
     dry_run: bool,
+    dask: str | None,
+    tls: Tls,
+    plain: bool,
 ) -> None:
     """Grade the submissions of ASSIGNMENT.
 
@@ -48,7 +57,9 @@ def grade(
     from autograder.records import to_dict
 
     trust = consent(trust_submissions)
-    with open_sandbox(common.course, trust) as sandbox, ExitStack() as stack:
+    address = _checked(dask, tls, plain)
+    with ExitStack() as stack:
+        sandbox = None if address else stack.enter_context(open_sandbox(common.course, trust))
         plan = make_plan(
             common.course,
             common.paths,
@@ -62,15 +73,47 @@ def grade(
         folder = stack.enter_context(submitted_folder(common, assignment, submitted))
         submissions = find_submissions(folder, assignment, students, plan.profile.limits.submission_bytes, partial(click.echo, err=True))
         if dry_run:
-            common.say(f"{len(submissions)} submission(s) would be graded at isolation level {sandbox.isolation.level}.")
+            where = f"at isolation level {sandbox.isolation.level}" if sandbox else f"on the workers of {address}"
+            common.say(f"{len(submissions)} submission(s) would be graded {where}.")
             return
-        records = run_batch(plan, submissions, sandbox, jobs, force, common.quiet)
+        if address:
+            records = _run_on_cluster(plan, submissions, address, tls, jobs, force, common.quiet)
+        else:
+            records = run_batch(plan, submissions, sandbox, jobs, force, common.quiet)
     if not common.quiet:
         print_records(records, f"{assignment}, profile {plan.profile.name}")
     common.write_json([to_dict(record) for record in records])
     if gradebook or plan.profile.name == common.course.default_profile:
         publish(common, plan, records, len(records), gradebook)
     finish(common, records)
+
+
+def _checked(dask: str | None, tls: Tls, plain: bool) -> str:
+    """The cluster's address, or nothing for this process's own slots."""
+    if dask is None:
+        return ""
+    from autograder.batch.network import checked_address
+
+    require_dask()
+    return dask if dask == LOCAL else checked_address(dask, tls, plain)
+
+
+def _run_on_cluster(
+    plan: Plan, submissions: Sequence[Submission], address: str, tls: Tls, jobs: int | None, force: bool, quiet: bool
+) -> list[Record]:
+    from autograder.batch.dask import grade_on_cluster
+    from autograder.batch.dask_worker import local_cluster
+    from autograder.batch.local import plan_slots
+    from autograder.batch.network import Tls
+    from autograder.cli.display import open_progress
+    from autograder.execution.environment import require_safe_keras
+
+    require_safe_keras()
+    with ExitStack() as stack:
+        if address == LOCAL:
+            address, tls = stack.enter_context(local_cluster(plan_slots(plan, jobs).count)), Tls()
+        with open_progress(len(submissions), quiet) as progress:
+            return grade_on_cluster(plan, submissions, address, tls, jobs, force, progress)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from autograder.batch.evidence import histories_of
 from autograder.batch.local import Progress, side_by_side
-from autograder.batch.pipeline import OnCell, grade_submission
+from autograder.batch.pipeline import OnCell, Turn, grade_submission
 from autograder.batch.plan import Plan
 from autograder.batch.reruns import with_seed
 from autograder.batch.store import Store
@@ -79,7 +79,7 @@ def run_all(
         seeded = of[submission.student]
         known = seeded.store.read(seeded.profile.name, submission.assignment, submission.student, submission.submission_id)
         failed = known is not None and not _as_expected(by_name[_variant(submission.student)], known)
-        return grade_submission(seeded, submission, sandbox, on_cell, force or failed, queued_s=queued_s, slot=slot)
+        return grade_submission(seeded, submission, sandbox, on_cell, Turn(slot, queued_s, force or failed))
 
     records = side_by_side(plan, submissions, sandbox, jobs, one, progress)
     labels = np.load(plan.split.hidden / "y.npy")

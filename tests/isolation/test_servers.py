@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 import autograder.execution.run as run_module
-from autograder.batch.pipeline import grade_submission
+from autograder.batch.pipeline import Turn, grade_submission
 from autograder.batch.plan import make_plan
 from autograder.batch.store import Store
 from autograder.course.loading import load_course
@@ -196,10 +196,10 @@ def test_warm_and_cold_give_the_same_record(
     plan = make_plan(course, paths, "tiny", None, Store(paths.state), None, False, lambda said: None)
     (submission,) = find_submissions(paths.root / "submitted", "tiny", [], 2**24)
     with own_sandbox(sandboxes, LEVELS[0]) as sandbox:
-        records = [grade_submission(plan, submission, sandbox, lambda index, count: None, force=True) for _ in range(2)]
+        records = [grade_submission(plan, submission, sandbox, lambda index, count: None, Turn(force=True)) for _ in range(2)]
         for module in (run_module, models):
             monkeypatch.setattr(module, "may_fork_warm", lambda slot, backend: "for the test")
-        records.append(grade_submission(plan, submission, sandbox, lambda index, count: None, force=True))
+        records.append(grade_submission(plan, submission, sandbox, lambda index, count: None, Turn(force=True)))
     assert [record.isolation.start for record in records] == ["warm", "warm", "cold: for the test"]
     assert {record.isolation.level for record in records} == {LEVELS[0]}
     assert records[0].score == 80

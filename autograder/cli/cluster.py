@@ -1,0 +1,64 @@
+"""`autograder cluster`: workers from a queue of jobs."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+import click
+
+from autograder.cli.cluster_options import cluster_options, require_dask
+
+if TYPE_CHECKING:
+    from autograder.batch.network import Tls
+
+
+@click.group()
+def cluster() -> None:
+    """Workers from a queue of jobs."""
+
+
+@cluster.command()
+@click.option("--workers", type=click.IntRange(1), metavar="N", default=1, show_default=True, help="Jobs to keep in the queue.")
+@click.option("--host", metavar="ADDRESS", required=True, help="This machine's address, as the nodes reach it.")
+@click.option("--jobs", type=click.IntRange(1), metavar="N", default=1, show_default=True, help="Submissions side by side in each job.")
+@click.option("--cpus", type=click.IntRange(1), metavar="N", help="Cores of each job (default: as many as --jobs).")
+@click.option("--memory-gib", type=click.FloatRange(1), metavar="N", default=8.0, show_default=True, help="Memory of each job.")
+@click.option("--gres", metavar="LIST", help="Generic resources of each job, e.g. gpu:1 or shard:1.")
+@click.option("--time", metavar="TIME", default="04:00:00", show_default=True, help="How long a job may run; it is then replaced.")
+@click.option("--partition", metavar="NAME", help="Slurm's partition.")
+@click.option("--account", metavar="NAME", help="Slurm's account.")
+@click.option("--option", "options", metavar="TEXT", multiple=True, help="Further option for sbatch; may be given several times.")
+@click.option("--logs", metavar="DIR", default="slurm-logs", show_default=True, help="Where the jobs write what they have to say.")
+@cluster_options
+def slurm(
+    workers: int,
+    host: str,
+    jobs: int,
+    cpus: int | None,
+    memory_gib: float,
+    gres: str | None,
+    time: str,
+    partition: str | None,
+    account: str | None,
+    options: tuple[str, ...],
+    logs: str,
+    tls: Tls,
+    plain: bool,
+) -> None:
+    """Keep N workers in Slurm's queue until Ctrl-C, and say where they are reached."""
+    require_dask()
+    from autograder.batch.dask_slurm import SlurmJobs, slurm_cluster
+    from autograder.batch.network import checked_address
+
+    checked_address(f"{host}:1", tls, plain)
+    wanted = SlurmJobs(workers, jobs, cpus or jobs, memory_gib, time, host, gres, partition, account, options)
+    ended = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    with slurm_cluster(wanted, tls, logs) as address:
+        click.echo(f"{workers} worker(s) asked for. In another terminal: autograder grade ASSIGNMENT --dask {address}", err=True)
+        try:
+            ended.wait()
+        except KeyboardInterrupt:
+            click.echo("Ending the workers …", err=True)

@@ -1,0 +1,242 @@
+"""Batches on real Dask schedulers and workers: equal to local ones, nothing lost with a worker or the scheduler, nothing left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from autograder.course.loading import load_course
+from autograder.quality.variants import Variant, build_submission
+from tests.batch.classes import environment, grade, records, verdicts
+
+ADDRESS = re.compile(r"Scheduler at:\s+(\S+)")
+PYTHON = sys.executable
+
+
+@dataclass
+class Cluster:
+    """A scheduler's process and address, and what it takes to add workers."""
+
+    process: subprocess.Popen[str]
+    address: str
+    start: Callable[..., subprocess.Popen[str]]
+
+
+def _started(command: list[str], folder: Path, awaited: str) -> tuple[subprocess.Popen[str], str]:
+    """A process that has said what is awaited; what it says afterwards goes to a file, so that it never waits for a reader."""
+    log = folder / f"{len(list(folder.glob('*.log')))}.log"
+    log.touch()
+    with log.open("w") as stream:
+        process = subprocess.Popen(
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, text=True, env=environment()
+        )
+    with subprocess.Popen(["tail", "-n", "+1", "-f", "--pid", str(process.pid), str(log)], stdout=subprocess.PIPE, text=True) as tail:
+        assert tail.stdout is not None
+        for line in tail.stdout:
+            if re.search(awaited, line):
+                tail.kill()
+                return process, line
+    raise AssertionError(f"it ended before it said {awaited!r}: {log.read_text()}")
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    """A scheduler without workers; it and all workers started are ended afterwards."""
+    folder = tmp_path / "cluster"
+    folder.mkdir()
+    with contextlib.ExitStack() as stack:
+
+        def run(command: list[str], awaited: str) -> tuple[subprocess.Popen[str], str]:
+            process, line = _started(command, folder, awaited)
+            stack.callback(_end, process)
+            return process, line
+
+        scheduler, line = run(
+            [PYTHON, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"], ADDRESS.pattern
+        )
+        found = ADDRESS.search(line)
+        assert found
+        address = found[1]
+
+        def worker(*prefix: str, jobs: int = 1) -> subprocess.Popen[str]:
+            command = [*prefix, PYTHON, "-m", "autograder.cli", "worker", address, "--jobs", str(jobs)]
+            return run(command, "A worker of")[0]
+
+        yield Cluster(scheduler, address, worker)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.wait()
+
+
+def test_a_cluster_of_this_machine_gives_what_the_command_itself_gives(course: Path) -> None:
+    done = grade(course, "--dask", "local")
+    assert done.returncode == 0, done.stderr
+    assert verdicts(course) == verdicts(course, "local")
+    assert all(record.isolation.start == "warm" for record in records(course).values() if record.runs)
+    assert list((course / ".autograder").glob(".batch-*")) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can take the course's folder away from a worker")
+def test_a_worker_without_the_courses_folder_gets_what_it_needs_and_sends_back_what_it_made(course: Path, cluster: Cluster) -> None:
+    cluster.start("unshare", "--mount", "sh", "-c", f'mount -t tmpfs none "{course}" && exec "$@"', "sh", jobs=2)
+    done = grade(course, "--dask", cluster.address)
+    assert done.returncode == 0, done.stderr
+    assert verdicts(course) == verdicts(course, "local")
+    for student, record in records(course).items():
+        for run in record.runs:
+            ours, theirs = (course / store / "runs" / run.run_key for store in (".autograder", "local"))
+            assert {path.name for path in ours.rglob("*")} == {path.name for path in theirs.rglob("*")}, student
+    again = grade(course, "--dask", cluster.address)
+    assert again.returncode == 0
+    assert list(Path("/tmp").glob("autograder-worker-*")) == []
+
+
+def _add(root: Path, student: str, code: str) -> None:
+    paths = load_course(root)[1]
+    folder = root / "submitted" / student / "basics"
+    folder.mkdir(parents=True)
+    (folder / "basics.ipynb").write_text(
+        json.dumps(build_submission(paths, "basics", Variant(student, "", True, cells={"write_double": code})))
+    )
+
+
+def _grading(root: Path, *options: str) -> subprocess.Popen[str]:
+    command = [PYTHON, "-m", "autograder.cli", "grade", "basics", "--trust-submissions", *options]
+    return subprocess.Popen(command, cwd=root, stderr=subprocess.PIPE, text=True, env=environment())
+
+
+def _lines_until(process: subprocess.Popen[str], awaited: str) -> None:
+    assert process.stderr is not None
+    for line in process.stderr:
+        if awaited in line:
+            return
+    raise AssertionError(f"the command ended before it said {awaited!r}")
+
+
+def test_a_lost_worker_costs_what_ran_on_it_and_that_runs_elsewhere(course: Path, cluster: Cluster) -> None:
+    _add(course, "a_slow_one", "import time\ntime.sleep(4)\ndef double(n):\n    return 2 * n")
+    workers = [cluster.start(), cluster.start()]
+    grading = _grading(course, "--dask", cluster.address)
+    _lines_until(grading, "ran to the end")
+    workers[0].kill()
+    _, said = grading.communicate(timeout=300)
+    assert grading.returncode == 0, said
+    found = verdicts(course)
+    assert found.pop("a_slow_one")["outcome"] == "completed"
+    assert found == verdicts(course, "local")
+
+
+def test_a_lost_scheduler_is_said_and_the_same_command_goes_on(course: Path, cluster: Cluster) -> None:
+    worker = cluster.start()
+    grading = _grading(course, "--dask", cluster.address)
+    _lines_until(grading, "ran to the end")
+    cluster.process.kill()
+    _, said = grading.communicate(timeout=300)
+    assert grading.returncode == 3, said
+    assert "scheduler is lost" in said
+    assert "Traceback" not in said
+    before = {file: file.stat().st_mtime_ns for file in course.glob(".autograder/runs/*/run.json")}
+    assert before
+    worker.wait(timeout=120)  # it ends with its scheduler
+    done = grade(course)
+    assert done.returncode == 0, done.stderr
+    assert verdicts(course) == verdicts(course, "local")
+    assert before.items() <= {file: file.stat().st_mtime_ns for file in course.glob(".autograder/runs/*/run.json")}.items()
+
+
+def test_an_interrupt_kills_what_runs_on_the_workers_and_leaves_them_usable(course: Path, cluster: Cluster) -> None:
+    _add(course, "zz_endless", "while True:\n    pass")
+    worker = cluster.start(jobs=3)
+    grading = _grading(course, "--dask", cluster.address)
+    _lines_until(grading, "dee: ")
+    assert psutil.Process(worker.pid).children(recursive=True)
+    grading.send_signal(signal.SIGINT)
+    _, said = grading.communicate(timeout=120)
+    assert grading.returncode == 130, said
+    assert psutil.Process(worker.pid).children(recursive=True) == []
+    shutil.rmtree(course / "submitted" / "zz_endless")
+    done = grade(course, "--dask", cluster.address, "--force")
+    assert done.returncode == 0, done.stderr
+    assert verdicts(course) == verdicts(course, "local")
+
+
+def test_a_notebook_cannot_reach_the_scheduler(course: Path, cluster: Cluster) -> None:
+    host, port = cluster.address.removeprefix("tcp://").split(":")
+    code = f"import socket\nreached = socket.create_connection(('{host}', {port}), 5)\ndef double(n):\n    return 2 * n"
+    _add(course, "eve", code)
+    cluster.start()
+    with socket.create_connection((host, int(port)), 5):  # which everybody else can
+        pass
+    done = grade(course, "--dask", cluster.address, "--student", "eve")
+    assert done.returncode == 0, done.stderr
+    record = records(course)["eve"]
+    assert record.outcome == "cell_error"
+    assert record.first_error is not None
+    assert record.first_error.name in ("OSError", "ConnectionRefusedError", "PermissionError")
+
+
+def test_a_worker_with_other_code_is_not_given_work_and_the_reason_is_said(course: Path, cluster: Cluster, tmp_path: Path) -> None:
+    import autograder as package
+
+    other = shutil.copytree(Path(package.__file__).parent, tmp_path / "other" / "autograder")
+    (other / "errors.py").write_text((other / "errors.py").read_text() + "\n# edited\n")
+    cluster.start("env", f"PYTHONPATH={other.parent}")
+    done = grade(course, "--dask", cluster.address)
+    assert done.returncode == 3
+    assert "other code than the command's" in done.stderr
+    assert records(course) == {}
+
+
+def _certificates(folder: Path) -> list[str]:
+    """An authority, and one certificate for command, scheduler and worker."""
+
+    def openssl(*arguments: str) -> None:
+        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+    folder.mkdir()
+    new_key = ("-newkey", "rsa:2048", "-nodes")
+    openssl("req", "-x509", *new_key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=course", "-days", "2")
+    openssl("req", *new_key, "-keyout", "key.pem", "-out", "request.pem", "-subj", "/CN=machine")
+    openssl("x509", "-req", "-in", "request.pem", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-out", "cert.pem", "-days", "2")
+    return ["--tls-ca", str(folder / "ca.pem"), "--tls-cert", str(folder / "cert.pem"), "--tls-key", str(folder / "key.pem")]
+
+
+def test_with_tls_only_those_with_a_certificate_are_let_in(course: Path, tmp_path: Path) -> None:
+    files = _certificates(tmp_path / "tls")
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    dask_files = [each.replace("--tls-ca", "--tls-ca-file") for each in files]
+    with contextlib.ExitStack() as stack:
+        scheduler, line = _started(
+            [PYTHON, "-m", "distributed.cli.dask_scheduler", "--host", "tls://127.0.0.1", "--port", "0", "--no-dashboard", *dask_files],
+            logs,
+            ADDRESS.pattern,
+        )
+        stack.callback(_end, scheduler)
+        found = ADDRESS.search(line)
+        assert found
+        address = found[1]
+        assert address.startswith("tls://")
+        refused = grade(course, "--dask", address.replace("tls://", "tcp://"))
+        assert refused.returncode == 2
+        assert "No Dask scheduler answers" in refused.stderr
+        worker, _ = _started([PYTHON, "-m", "autograder.cli", "worker", address, *files], logs, "A worker of")
+        stack.callback(_end, worker)
+        done = grade(course, "--dask", address, *files)
+        assert done.returncode == 0, done.stderr
+    assert verdicts(course) == verdicts(course, "local")

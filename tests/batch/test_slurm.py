@@ -1,0 +1,52 @@
+"""`autograder cluster slurm` on a real Slurm."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.batch.classes import grade, records, verdicts
+from tests.batch.slurm import one_node, why_not
+
+pytestmark = [pytest.mark.skipif(bool(why_not()), reason=why_not() or "there is one")]
+
+
+@pytest.fixture
+def slurm(tmp_path: Path) -> Iterator[dict[str, str]]:
+    with one_node(tmp_path / "slurm") as environment:
+        yield environment
+
+
+def _jobs(slurm: dict[str, str]) -> list[str]:
+    return subprocess.run(["squeue", "--noheader", "--format=%A"], env=slurm, capture_output=True, text=True, check=True).stdout.split()
+
+
+def test_workers_come_from_the_queue_and_are_replaced_when_slurm_ends_them(course: Path, slurm: dict[str, str], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "autograder.cli", "cluster", "slurm", "--workers", "2", "--host", "127.0.0.1", "--gres", "shard:1"]
+    options = ["--memory-gib", "2", "--logs", str(tmp_path / "logs")]
+    with subprocess.Popen([*command, *options], env=slurm, stderr=subprocess.PIPE, text=True) as cluster:
+        assert cluster.stderr is not None
+        said = cluster.stderr.readline()
+        found = re.search(r"--dask (\S+)", said)
+        assert found, said + cluster.stderr.read()
+        done = grade(course, "--dask", found[1], "--student", "ada", "--student", "bob")
+        assert done.returncode == 0, done.stderr
+        first = _jobs(slurm)
+        assert len(first) == 2
+        subprocess.run(["scancel", *first], env=slurm, check=True)
+        done = grade(course, "--dask", found[1])
+        assert done.returncode == 0, done.stderr
+        assert verdicts(course) == verdicts(course, "local")
+        assert set(_jobs(slurm)).isdisjoint(first)
+        assert {record.isolation.start for record in records(course).values() if record.runs} == {"warm"}
+        cluster.send_signal(signal.SIGINT)
+        _, said = cluster.communicate(timeout=120)
+    assert cluster.returncode == 0, said
+    assert "Traceback" not in said
+    assert _jobs(slurm) == []
