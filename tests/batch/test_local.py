@@ -13,6 +13,7 @@ import pytest
 
 from autograder.batch import local
 from autograder.batch.local import grade_batch, plan_slots
+from autograder.batch.pipeline import Turn
 from autograder.course.settings import Resources
 from autograder.errors import UsageError
 from autograder.execution.devices import Slot
@@ -67,8 +68,8 @@ def slots_given(monkeypatch: pytest.MonkeyPatch) -> list[Slot]:
     """The slot of each submission in the order in which they began; executing one only makes a record."""
     given: list[Slot] = []
 
-    def grade(plan: Any, submission: Submission, sandbox: Any, on_cell: Any, force: bool, queued_s: float, slot: Slot, alone: bool) -> Any:
-        given.append(slot)
+    def grade(plan: Any, submission: Submission, sandbox: Any, on_cell: Any, turn: Turn) -> Any:
+        given.append(turn.slot)
         on_cell(0, 1)
         return record(submission)
 
@@ -94,9 +95,9 @@ def test_records_come_in_the_order_of_the_submissions(slots_given: list[Slot]) -
 def test_who_was_lost_comes_again_after_all_others_and_alone(slots_given: list[Slot], monkeypatch: pytest.MonkeyPatch) -> None:
     heard, display = [], Display()
 
-    def grade(plan: Any, submission: Submission, *_: Any, alone: bool, **__: Any) -> Any:
-        heard.append((submission.student, alone))
-        return record(submission, "infra_error" if submission.student in ("s0", "s3") and not alone else "completed")
+    def grade(plan: Any, submission: Submission, sandbox: Any, on_cell: Any, turn: Turn) -> Any:
+        heard.append((submission.student, turn.alone))
+        return record(submission, "infra_error" if submission.student in ("s0", "s3") and not turn.alone else "completed")
 
     monkeypatch.setattr(local, "grade_submission", grade)
     given = plan(memory_gib=0.5)
