@@ -139,7 +139,8 @@ def test_what_killed_commands_left_is_told_and_harms_nobody(whole: Path) -> None
         attempt.lost = True
     status, found, said = check(whole, "--repair")
     assert (status, found["findings"]) == (0, [])
-    for part in ("1 half-made run(s)", "1 half-written file(s)", "1 lock(s)", "bob, standin, smoke: one attempt ended without a result"):
+    assert not (store / "runs/.partial-abc").exists()  # opening a store removes what nobody works on
+    for part in ("1 half-written file(s)", "1 lock(s)", "bob, standin, smoke: one attempt ended without a result"):
         assert part in said
     assert not old.exists()
     assert fresh.exists()  # somebody may be writing it
