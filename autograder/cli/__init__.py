@@ -15,6 +15,7 @@ from autograder.cli.demo import demo
 from autograder.cli.doctor import doctor
 from autograder.cli.feedback import feedback
 from autograder.cli.grade import grade
+from autograder.cli.gradebook import gradebook
 from autograder.cli.init import init
 from autograder.cli.isolation import isolation
 from autograder.cli.regrade import regrade
@@ -31,7 +32,7 @@ def cli() -> None:
     """Autograded deep-learning assignments: release, grade, regrade, give feedback, report."""
 
 
-for command in (init, check, release, doctor, grade, regrade, audit, feedback, report, validate, calibrate, isolation, demo):
+for command in (init, check, release, doctor, grade, regrade, audit, feedback, report, validate, calibrate, gradebook, isolation, demo):
     cli.add_command(command)
 
 
