@@ -49,7 +49,7 @@ def sync(common: Common, assignment: str | None, named: str | None) -> None:
     common.write_json([as_json(each) for each in done])
     if not done:
         common.say(f"Nothing is recorded in profile '{profile}'.")
-    statuses = [tell(common, each, counts=True) for each in done]
+    statuses = [tell(common, each, all_of_it=True) for each in done]
     if any(statuses):
         raise click.exceptions.Exit(max(statuses))
 
@@ -80,15 +80,19 @@ def url_to_write(common: Common, named: str | None) -> str | None:
     return gradebook_url(common.paths, named)
 
 
-def tell(common: Common, published: Published, counts: bool = False) -> int:
-    """Says what was not written and how it will be; quiet keeps that. Returns the exit status: 0, or whose fault it is."""
+def tell(common: Common, published: Published, all_of_it: bool = False) -> int:
+    """Says what was not written and how it will be; quiet keeps that. Returns the exit status: 0, or whose fault it is.
+
+    `all_of_it`: also what was written, and whose record cannot be read, which `grade` and `regrade` say themselves.
+    """
     for cell in published.unknown_cells:
         common.say(f"The gradebook has no cell {cell}: run `autograder release` again.")
-    if counts:
+    if all_of_it:
         common.say(_counts(published))
-    if published.unreadable:
+    unreadable = published.unreadable if all_of_it else ()
+    if unreadable:
         cure = f"run `autograder grade {published.assignment}`"
-        click.echo(f"{_names(published.unreadable)}: the record cannot be read, the gradebook keeps what it had; {cure}.", err=True)
+        click.echo(f"{_names(unreadable)}: the record cannot be read, the gradebook keeps what it had; {cure}.", err=True)
     if published.problem is not None:
         options = [name for name, value in (("--profile", common.profile), ("--store", common.store)) if value]
         again = f"autograder gradebook sync {published.assignment}" + (f" (with the same {' and '.join(options)})" if options else "")
@@ -99,7 +103,7 @@ def tell(common: Common, published: Published, counts: bool = False) -> int:
             err=True,
         )
         return published.problem.exit_status
-    return 3 if published.unreadable else 0
+    return 3 if unreadable else 0
 
 
 def _counts(published: Published) -> str:
