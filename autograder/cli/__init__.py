@@ -16,6 +16,7 @@ from autograder.cli.demo import demo
 from autograder.cli.doctor import doctor
 from autograder.cli.feedback import feedback
 from autograder.cli.grade import grade
+from autograder.cli.gradebook import gradebook
 from autograder.cli.init import init
 from autograder.cli.interrupts import end_cleanly_once
 from autograder.cli.isolation import isolation
@@ -37,7 +38,7 @@ def cli() -> None:
 
 _CLASS = (release, doctor, grade, regrade, audit, feedback, report)
 _COURSE = (init, check, validate, calibrate, demo)
-_MACHINE = (isolation, store, worker, cluster)
+_MACHINE = (isolation, store, gradebook, worker, cluster)
 for command in (*_CLASS, *_COURSE, *_MACHINE):
     cli.add_command(command)
 

@@ -44,7 +44,7 @@ def demo(common: Common, assignment: str | None, into: str, jobs: int | None) ->
     here = replace(common, course=course, paths=paths, profile=common.profile or "smoke", store=paths.state)
     chosen = assignment or course.assignments[0].id
     here.say(f"1. Releasing '{chosen}' …")
-    release_one(here, chosen, None)
+    release_one(here, chosen, paths.gradebook_url)  # whatever nbgrader is configured with: that one is real
     here.say("2. Making a class of its known right and wrong answers …")
     _make_class(here, chosen)
     try:
@@ -57,14 +57,14 @@ def demo(common: Common, assignment: str | None, into: str, jobs: int | None) ->
     here.say(f"3. Executing and grading {len(submissions)} submissions …")
     with sandbox:
         records = run_batch(plan, submissions, sandbox, jobs, False, here.quiet)
-    publish(here, plan, records, len(records), None)
+    status = publish(here, plan, [record.student for record in records], paths.gradebook_url)
     pages = write_feedback(course, paths, chosen, plan.profile, plan.store, records, paths.gradebook_url)
     report = write_report(course, paths, chosen, plan.profile, plan.store, records, paths.gradebook_url)
     print_records(records, f"{chosen}, profile {plan.profile.name}")
     example = next((page for page in pages if "misses" in str(page)), pages[0])
     click.echo(f"Report:    {report}\nFeedback:  {example}\nGradebook: {paths.root / 'gradebook.db'}")
     here.say(f"Done in {time.monotonic() - began:.0f} s.")
-    finish(here, records)
+    finish(here, records, status=status)
 
 
 def _copy_course(common: Common, folder: Path) -> None:

@@ -53,10 +53,12 @@ def grade(
     """
     from autograder.batch.plan import make_plan, open_sandbox, store_of
     from autograder.cli.display import print_records
+    from autograder.cli.gradebook import url_to_write
     from autograder.intake.collect import find_submissions
     from autograder.records import to_dict
 
     trust = consent(trust_submissions)
+    url = url_to_write(common, gradebook)  # what is wrong with it is said before anything is executed
     address = _checked(dask, tls, plain)
     with ExitStack() as stack:
         sandbox = None if address else stack.enter_context(open_sandbox(common.course, trust))
@@ -83,9 +85,8 @@ def grade(
     if not common.quiet:
         print_records(records, f"{assignment}, profile {plan.profile.name}")
     common.write_json([to_dict(record) for record in records])
-    if gradebook or plan.profile.name == common.course.default_profile:
-        publish(common, plan, records, len(records), gradebook)
-    finish(common, records)
+    status = publish(common, plan, [record.student for record in records], url) if url else 0
+    finish(common, records, status=status)
 
 
 def _checked(dask: str | None, tls: Tls, plain: bool) -> str:
@@ -140,29 +141,24 @@ def run_batch(plan: Plan, submissions: Sequence[object], sandbox: object, jobs: 
         return grade_batch(plan, submissions, sandbox, jobs, force, progress)  # type: ignore[arg-type]  # typed where it is defined, imported late
 
 
-def publish(common: Common, plan: Plan, records: Iterable[Record], count: int, gradebook: str | None) -> None:
-    """Writes autograded notebooks and the gradebook."""
+def publish(common: Common, plan: Plan, students: Sequence[str], url: str) -> int:
+    """Writes autograded notebooks and the gradebook, from the store. Returns the exit status for what could not be written, else 0."""
     from autograder.cli.display import open_counter
+    from autograder.cli.gradebook import tell
     from autograder.gradebook.publishing import publish as publish_records
 
-    def counted() -> Iterator[Record]:
-        for record in records:
-            done()
-            yield record
-
-    with open_counter(count, "in the gradebook", common.quiet) as done:
-        summary = publish_records(common.paths, plan.store, plan.release, counted(), gradebook or common.paths.gradebook_url)
-    for cell in summary.unknown_cells:
-        common.say(f"The gradebook has no cell {cell}: run `autograder release` again.")
+    with open_counter(len(students), "in the gradebook", common.quiet) as done:
+        published = publish_records(common.paths, plan.store, plan.release, plan.profile.name, plan.assignment.id, students, url, done)
+    return tell(common, published)
 
 
-def finish(common: Common, records: Iterable[Record], failed: Mapping[str, str] | None = None) -> None:
+def finish(common: Common, records: Iterable[Record], failed: Mapping[str, str] | None = None, status: int = 0) -> None:
     """Names what is not scored, and leaves with the status for it: 3 the machine's fault, 1 a grader's. Quiet keeps errors.
 
-    `failed`: by student, why the machine could not make a new record; the one that is there stays.
+    `failed`: by student, why the machine could not make a new record; the one that is there stays. `status`: what is known already.
     """
     complain = partial(click.echo, err=True)
-    status = 3 if failed else 0
+    status = 3 if failed else status
     for student, reason in (failed or {}).items():
         complain(f"{student}: keeps the old record, the machine failed: {reason}")
     for record in records:

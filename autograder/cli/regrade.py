@@ -32,9 +32,11 @@ def regrade(
     from autograder.batch.store import choose_students
     from autograder.cli.display import open_counter
     from autograder.cli.grade import finish, publish
+    from autograder.cli.gradebook import url_to_write
     from autograder.execution.environment import require_safe_keras
 
     require_safe_keras()  # before anything is done, not only before a sandbox is opened
+    url = url_to_write(common, gradebook)
     store = store_of(common.course, common.paths, common.store)
     plan = make_plan(common.course, common.paths, assignment, common.profile, store, common.data, True, common.say)
     chosen = choose_students(store, plan.profile.name, assignment, students)
@@ -45,9 +47,9 @@ def regrade(
     with open_counter(len(chosen), "regraded", common.quiet) as done:
         changes = regrade_records(plan, chosen, sandbox, jobs, done)
     _tell(common, changes)
-    if gradebook or plan.profile.name == common.course.default_profile:
-        publish(common, plan, store.latest(plan.profile.name, assignment, chosen), len(chosen), gradebook)
-    finish(common, store.latest(plan.profile.name, assignment, chosen), {each.student: each.failed for each in changes if each.failed})
+    status = publish(common, plan, chosen, url) if url else 0
+    failed = {each.student: each.failed for each in changes if each.failed}
+    finish(common, store.latest(plan.profile.name, assignment, chosen), failed, status)
 
 
 def _tell(common: Common, changes: list[Regraded]) -> None:

@@ -28,6 +28,7 @@ def release_one(common: Common, assignment: str, gradebook: str | None) -> dict[
     from autograder.course.checking import check_assignment
     from autograder.course.profile import due_utc, find_assignment
     from autograder.errors import ConfigurationError
+    from autograder.gradebook.location import gradebook_url
     from autograder.grading.scoring import read_declarations
     from autograder.release.build import release_assignment
 
@@ -36,6 +37,6 @@ def release_one(common: Common, assignment: str, gradebook: str | None) -> dict[
     problems = check_assignment(common.paths, chosen, declared)
     if problems:
         raise ConfigurationError(problems)
-    url = gradebook or common.paths.gradebook_url
+    url = gradebook_url(common.paths, gradebook)
     done = release_assignment(common.paths, chosen.id, common.course.id, url, due=due_utc(common.course, chosen))
     return {key: str(value) for key, value in asdict(done).items()}

@@ -30,6 +30,7 @@ def report(common: Common, assignment: str, gradebook: str | None, admit: tuple[
     from autograder.batch.store import choose_students
     from autograder.course.profile import find_assignment, resolve_profile
     from autograder.feedback.writing import write_report
+    from autograder.gradebook.location import gradebook_url
 
     profile = resolve_profile(common.course, find_assignment(common.course, assignment), common.profile)
     store = store_of(common.course, common.paths, common.store)
@@ -37,7 +38,7 @@ def report(common: Common, assignment: str, gradebook: str | None, admit: tuple[
     if admit or withhold:
         _decide(common, assignment, decision_store(store, profile.name, assignment), records, admit, withhold)
     audits = audit_store(store).of_records(records)
-    page = write_report(common.course, common.paths, assignment, profile, store, records, gradebook or common.paths.gradebook_url, audits)
+    page = write_report(common.course, common.paths, assignment, profile, store, records, gradebook_url(common.paths, gradebook), audits)
     common.write_json(str(page))
     common.say(f"Report: {page}")
 

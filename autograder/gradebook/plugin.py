@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.course.paths import CoursePaths
+from autograder.gradebook.location import VARIABLE, is_only_read
 
 CONSENT = "AUTOGRADER_TRUST_SUBMISSIONS"
 
@@ -25,6 +26,8 @@ _stock: dict[type[Any], Callable[[Any], None]] = {}
 
 def configure(config: Any) -> None:
     """Call it from `nbgrader_config.py` with `get_config()`; more than once does no harm. Other folders' courses keep nbgrader's own."""
+    if is_only_read():
+        return  # a command of ours wants to know where the gradebook is; importing nbgrader's converters takes seconds
     from nbgrader.converters import Autograde, GenerateAssignment
 
     config.Autograde.sanitize_preprocessors = []
@@ -33,21 +36,20 @@ def configure(config: Any) -> None:
     _replace(GenerateAssignment, _generate_assignment)
 
 
-def runner_command(assignment: str, students: Sequence[str], root: Path, gradebook_url: str) -> list[str]:
+def runner_command(assignment: str, students: Sequence[str], root: Path) -> list[str]:
     """The command that grades these students' submissions; the consent to run without isolation comes from the environment."""
     chosen = [word for student in students for word in ("--student", student)]
     trust = ["--trust-submissions"] if os.environ.get(CONSENT) == "1" else []
-    return _ours("grade", assignment, root, gradebook_url) + chosen + trust
+    return [*_ours("grade", assignment, root), *chosen, *trust]
 
 
-def release_command(assignment: str, root: Path, gradebook_url: str) -> list[str]:
+def release_command(assignment: str, root: Path) -> list[str]:
     """The command that makes the student version of an assignment."""
-    return _ours("release", assignment, root, gradebook_url)
+    return _ours("release", assignment, root)
 
 
-def _ours(name: str, assignment: str, root: Path, gradebook_url: str) -> list[str]:
-    options = ["--course", str(root), "--gradebook", gradebook_url, "--quiet"]
-    return [sys.executable, "-m", "autograder.cli", name, assignment, *options]
+def _ours(name: str, assignment: str, root: Path) -> list[str]:
+    return [sys.executable, "-m", "autograder.cli", name, assignment, "--course", str(root), "--quiet"]
 
 
 def _replace(converter: type[Any], start: Callable[[Any], None]) -> None:
@@ -68,7 +70,7 @@ def _autograde(converter: Any) -> None:
     if not students:
         raise _stopped(converter, f"No submissions of '{course.assignment_id}' in '{Path(course.root, course.submitted_directory)}'.")
     converter.log.info("Handing %d submissions over to `autograder grade`", len(students))
-    _hand_over(converter, runner_command(course.assignment_id, students, Path(course.root), course.db_url))
+    _hand_over(converter, runner_command(course.assignment_id, students, Path(course.root)))
 
 
 def _students(course: Any) -> list[str]:
@@ -82,12 +84,18 @@ def _students(course: Any) -> list[str]:
 def _generate_assignment(converter: Any) -> None:
     course = converter.coursedir
     converter.log.info("Handing '%s' over to `autograder release`", course.assignment_id)
-    _hand_over(converter, release_command(course.assignment_id, Path(course.root), course.db_url))
+    _hand_over(converter, release_command(course.assignment_id, Path(course.root)))
 
 
 def _hand_over(converter: Any, command: list[str]) -> None:
-    """Runs a command of ours to its end; what it says becomes nbgrader's log, which formgrader shows."""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace") as process:
+    """Runs a command of ours to its end; what it says becomes nbgrader's log, which formgrader shows.
+
+    nbgrader's gradebook goes into its environment: everybody on the machine can read a command line, and the password in it.
+    """
+    environment = {**os.environ, VARIABLE: converter.coursedir.db_url}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace"
+    ) as process:
         said = process.stdout.read().strip() if process.stdout else ""
     if process.returncode:
         raise _stopped(converter, f"{said}\nThe command ended with status {process.returncode}.")

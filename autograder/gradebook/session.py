@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import logging
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from autograder.errors import AutograderError, MachineError, UsageError
+from autograder.gradebook.connecting import patient_connections
+from autograder.gradebook.location import missing_driver, parse_url, shown_url, without_secrets
 
 _LOGGER = "autograder.nbgrader"
 
@@ -81,7 +84,9 @@ def open_gradebook(url: str, course_id: str = "", create: bool = False) -> Itera
     Raises UsageError or MachineError for what the database says, inside the `with` block as well.
     """
     if not create and gradebook_is_missing(url):
-        raise UsageError(f"There is no gradebook at {_shown(url)}.", "Run `autograder release ID` first, or name it with --gradebook URL.")
+        raise UsageError(
+            f"There is no gradebook at {shown_url(url)}.", "Run `autograder release ID` first, or name it with --gradebook URL."
+        )
     with nbgrader_environment(), nbgrader_log(), gradebook_errors(url):
         from nbgrader.api import Gradebook
 
@@ -95,23 +100,18 @@ def open_gradebook(url: str, course_id: str = "", create: bool = False) -> Itera
 
 def gradebook_is_missing(url: str) -> bool:
     """Whether the URL names a SQLite file that does not exist. Opening it would create an empty gradebook."""
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
-
-    try:
-        parts = make_url(url)
-    except (ArgumentError, ValueError) as error:  # ValueError: a port that is no number
-        raise UsageError(f"{url!r} is no database URL.", "Write for example sqlite:////path/to/gradebook.db (four slashes).") from error
+    parts = parse_url(url)
     return parts.get_backend_name() == "sqlite" and bool(parts.database) and not Path(str(parts.database)).exists()
 
 
 @contextmanager
 def gradebook_errors(url: str) -> Iterator[None]:
-    """Turns the database's exceptions into errors with a cure."""
+    """Turns the database's exceptions into errors with a cure; connections made meanwhile wait for locks, but not for ever."""
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        yield
+        with patient_connections():
+            yield
     except (SQLAlchemyError, ImportError, FileNotFoundError) as error:
         raise _explained(error, url) from error
     except ValueError as error:
@@ -125,23 +125,16 @@ def gradebook_errors(url: str) -> Iterator[None]:
 def _explained(error: Exception, url: str) -> AutograderError:
     from sqlalchemy import exc
 
-    shown, said = _shown(url), str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+    said = without_secrets(str(getattr(error, "orig", None) or error).strip().splitlines()[0], url)
+    shown = shown_url(url)
     if isinstance(error, FileNotFoundError):
         cure = "Install nbgrader again in this environment: alembic comes with it."
         return MachineError(f"The gradebook cannot be created: '{error.filename}' is missing.", cure)
     if isinstance(error, ImportError | exc.NoSuchModuleError):
-        cure = "For PostgreSQL: pip install psycopg2-binary."
-        return UsageError(f"The gradebook {shown} needs a driver that is not installed: {said}.", cure)
-    if "locked" in said:
+        return missing_driver(url, said)
+    if "locked" in said or "lock timeout" in said:
         cure = "Wait until it has finished (formgrader, nbgrader) and try again."
         return MachineError(f"The gradebook {shown} is locked by another program.", cure)
-    if "no such column" in said or "no such table" in said:
+    if re.search(r"no such (column|table)|(column|relation) .* does not exist", said):
         return UsageError(f"The gradebook {shown} is of an older nbgrader: {said}.", "Make a copy of it, then run `nbgrader db upgrade`.")
     return MachineError(f"The gradebook {shown} cannot be used: {said}", "Check the URL, and that the database runs and may be written.")
-
-
-def _shown(url: str) -> str:
-    """The URL without its password."""
-    from sqlalchemy.engine import make_url
-
-    return make_url(url).render_as_string(hide_password=True)

@@ -5,7 +5,8 @@ A regrade changes automatic scores only. Manual scores, extra credit and manual 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -15,14 +16,17 @@ from autograder.gradebook.session import gradebook_is_missing, open_gradebook
 from autograder.records import GradeCell, Record
 
 _NO_RESPONSE = "No response."
+_ATTEMPTS = 5
+_OVERTAKEN = ("40001", "40P01")  # PostgreSQL's codes for transactions that should be tried again; the second is a deadlock
 
 
 @dataclass(frozen=True)
 class GradebookSummary:
-    """Who has cells that wait for a person, and the grade ids that the gradebook lacks."""
+    """Who has cells that wait for a person, the grade ids that the gradebook lacks, and whose rows changed."""
 
     needs_manual_grade: tuple[str, ...] = ()
     unknown_cells: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,13 +47,36 @@ def write_records(gradebook: Any, records: Sequence[Record], unanswered: Mapping
     """
     for assignment in sorted({record.assignment for record in records}):
         _require_released(gradebook, assignment)
+    for _ in range(_ATTEMPTS - 1):
+        with _unless_overtaken(gradebook):
+            return _write(gradebook, records, unanswered or {})
+    return _write(gradebook, records, unanswered or {})
+
+
+@contextmanager
+def _unless_overtaken(gradebook: Any) -> Iterator[None]:
+    """Takes everything back when somebody else added the same student or submission just now, or waits for us as we wait for them."""
+    from sqlalchemy.exc import DBAPIError, IntegrityError
+
+    try:
+        yield
+    except DBAPIError as error:
+        if not isinstance(error, IntegrityError) and getattr(error.orig, "sqlstate", None) not in _OVERTAKEN:
+            raise
+        gradebook.db.rollback()
+
+
+def _write(gradebook: Any, records: Sequence[Record], unanswered: Mapping[str, Iterable[str]]) -> GradebookSummary:
     _begin(gradebook)
-    _add_submissions(gradebook, records)
+    changed = dict.fromkeys(_add_submissions(gradebook, records))
     pages = _pages(gradebook, records)
     waiting: list[str] = []
     unknown: dict[str, None] = {}
-    submissions, grades, comments = [], [], []
+    submissions: list[dict[str, Any]] = []
+    grades: list[dict[str, Any]] = []
+    comments: list[dict[str, Any]] = []
     for record in records:
+        before = len(submissions) + len(grades) + len(comments)
         page = pages[record.assignment, record.student]
         cells = {cell.grade_id: cell for cell in record.grade_cells}
         submitted_at = _utc(record.submitted_at)
@@ -57,14 +84,16 @@ def write_records(gradebook: Any, records: Sequence[Record], unanswered: Mapping
         if submitted_at is not None and submitted_at != page.timestamp:
             submissions.append({"id": page.submission_id, "timestamp": submitted_at})
         after = [_grade_after(grade, cells.get(grade.cell), handed_in_again) for grade in page.grades]
-        grades += [grade.as_row() for grade, before in zip(after, page.grades, strict=True) if grade != before]
-        if record.student in (unanswered or {}):
-            comments += _comment_changes(page.comments, frozenset((unanswered or {})[record.student]))
+        grades += [grade.as_row() for grade, old in zip(after, page.grades, strict=True) if grade != old]
+        if record.student in unanswered:
+            comments += _comment_changes(page.comments, frozenset(unanswered[record.student]))
         if any(grade.needs_manual_grade for grade in after):
             waiting.append(record.student)
+        if len(submissions) + len(grades) + len(comments) > before:
+            changed[record.student] = None
         unknown |= dict.fromkeys(f"{record.assignment}: {name}" for name in cells if name not in {grade.cell for grade in page.grades})
     _update(gradebook, submissions, grades, comments)
-    return GradebookSummary(tuple(waiting), tuple(unknown))
+    return GradebookSummary(tuple(waiting), tuple(unknown), tuple(changed))
 
 
 def _require_released(gradebook: Any, assignment: str) -> None:
@@ -76,14 +105,17 @@ def _require_released(gradebook: Any, assignment: str) -> None:
         raise UsageError(f"The gradebook does not know '{assignment}'.", f"Run `autograder release {assignment}` first.") from None
 
 
-def _add_submissions(gradebook: Any, records: Sequence[Record]) -> None:
-    """Students and submissions that the gradebook lacks: the rows of nbgrader's `add_submission`, which commits each one by itself."""
+def _add_submissions(gradebook: Any, records: Sequence[Record]) -> list[str]:
+    """Students and submissions that the gradebook lacks: the rows of nbgrader's `add_submission`, which commits each one by itself.
+
+    Returns whose submissions these are.
+    """
     from nbgrader.api import Comment, Grade, Student, SubmittedAssignment, SubmittedNotebook, new_uuid
 
     known = {(name, student) for name, student, *_ in _submissions(gradebook, records)}
     missing = [record for record in records if (record.assignment, record.student) not in known]
     if not missing:
-        return
+        return []
     assignments = {name: gradebook.find_assignment(name) for name in {record.assignment for record in missing}}
     notebooks = {name: [_cells(notebook) for notebook in assignment.notebooks] for name, assignment in assignments.items()}
     students = {record.student for record in missing}
@@ -100,6 +132,7 @@ def _add_submissions(gradebook: Any, records: Sequence[Record]) -> None:
     gradebook.db.bulk_insert_mappings(Student, [{"id": student} for student in sorted(students)])
     for table, rows in ((SubmittedAssignment, submissions), (SubmittedNotebook, pages), (Grade, grades), (Comment, comments)):
         gradebook.db.bulk_insert_mappings(table, rows)
+    return [record.student for record in missing]
 
 
 def _cells(notebook: Any) -> tuple[str, list[str], list[str]]:

@@ -50,7 +50,10 @@ def executed(course: CoursePaths, notebook: bytes, student: str = "ana") -> Reco
 
 def published(course: CoursePaths, *records: Record) -> tuple[Path, Path]:
     release = read_notebook(course.release_notebook(ASSIGNMENT))
-    publish(course, Store(course.state), release, iter(records), course.gradebook_url)
+    store = Store(course.state)
+    for each in records:
+        store.write(each)
+    publish(course, store, release, "full", ASSIGNMENT, [each.student for each in records], course.gradebook_url)
     folder = course.autograded("ana", ASSIGNMENT)
     return folder / f"{ASSIGNMENT}.ipynb", folder / "timestamp.txt"
 

@@ -21,12 +21,14 @@ STUB = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
 import json
+import os
 from pathlib import Path
 from tests.gradebook.tiny_course import ASSIGNMENT, record, submitted_notebook, write_gradebook
 from autograder.course.paths import CoursePaths
 from autograder.gradebook.autograded import write_autograded
 
-root, url, status, *students = sys.argv[1:]
+root, status, *students = sys.argv[1:]
+url = os.environ["AUTOGRADER_GRADEBOOK"]
 paths = CoursePaths(Path(root))
 if status == "2":
     print("Submissions would run without isolation.", file=sys.stderr)
@@ -46,8 +48,8 @@ import sys
 from pathlib import Path
 from autograder.gradebook import plugin
 
-def stub(assignment, students, root, url):
-    return [sys.executable, str(root / "stub.py"), str(root), url, "0", *students]
+def stub(assignment, students, root):
+    return [sys.executable, str(root / "stub.py"), str(root), "0", *students]
 
 plugin.runner_command = stub
 c = get_config()
@@ -84,10 +86,10 @@ def submissions(course: CoursePaths) -> CoursePaths:
 
 
 def stub(status: int, calls: list[Sequence[str]] | None = None) -> Callable[..., list[str]]:
-    def command(assignment: str, students: Sequence[str], root: Path, url: str) -> list[str]:
+    def command(assignment: str, students: Sequence[str], root: Path) -> list[str]:
         if calls is not None:
             calls.append(students)
-        return [sys.executable, str(root / "stub.py"), str(root), url, str(status), *students]
+        return [sys.executable, str(root / "stub.py"), str(root), str(status), *students]
 
     return command
 
@@ -119,7 +121,7 @@ def autograded(course: CoursePaths) -> list[str]:
 
 
 def test_autograde_in_a_terminal_grades_the_class_a_broken_submission_included(submissions: CoursePaths) -> None:
-    (submissions.root / "nbgrader_config.py").write_text(CONFIG)
+    (submissions.root / "nbgrader_config.py").write_text(f"{CONFIG}\nc.CourseDirectory.db_url = {submissions.gradebook_url!r}\n")
     command = [sys.executable, "-m", "nbgrader", "autograde", ASSIGNMENT]
     done = subprocess.run(command, cwd=submissions.root, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -168,10 +170,10 @@ def test_what_was_written_stays_when_the_command_ends_with_an_error(
 def test_generating_an_assignment_is_our_release(course: CoursePaths, hands_over: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     before = course.release_notebook(ASSIGNMENT).read_bytes()
     said = "print('a line of the solution stands here'); raise SystemExit(2)"
-    monkeypatch.setattr(plugin, "release_command", lambda assignment, root, url: [sys.executable, "-c", said])
+    monkeypatch.setattr(plugin, "release_command", lambda assignment, root: [sys.executable, "-c", said])
     (error,) = start(course, hands_over, "GenerateAssignment")
     assert "a line of the solution stands here" in error
-    monkeypatch.setattr(plugin, "release_command", lambda assignment, root, url: [sys.executable, "-c", ""])
+    monkeypatch.setattr(plugin, "release_command", lambda assignment, root: [sys.executable, "-c", ""])
     assert start(course, hands_over, "GenerateAssignment") == []
     assert course.release_notebook(ASSIGNMENT).read_bytes() == before
 
@@ -187,14 +189,29 @@ def test_a_folder_that_is_no_course_of_ours_keeps_nbgraders_own(
     assert scores(submissions) == {"ana": None}  # no preprocessor ran, so nothing was executed and nothing scored
 
 
+def test_the_gradebook_is_handed_over_where_nobody_else_reads_its_password(
+    submissions: CoursePaths, hands_over: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, commands = subprocess.Popen, []
+
+    def popen(command: list[str], **options: Any) -> Any:
+        commands.append((command, options["env"]["AUTOGRADER_GRADEBOOK"]))
+        return real([sys.executable, "-c", ""], **options)
+
+    monkeypatch.setattr(plugin.subprocess, "Popen", popen)
+    assert start(submissions, hands_over) == []
+    ((command, url),) = commands
+    assert url == submissions.gradebook_url
+    assert not [word for word in command if url in word]
+
+
 def test_the_command_is_ours_and_consent_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(plugin.CONSENT, raising=False)
-    url, course = "sqlite:////g.db", Path("/course")
-    common = ["--course", "/course", "--gradebook", url, "--quiet"]
-    command = plugin.runner_command("first", ["ana", "bo"], course, url)
+    course, common = Path("/course"), ["--course", "/course", "--quiet"]
+    command = plugin.runner_command("first", ["ana", "bo"], course)
     assert command[1:] == ["-m", "autograder.cli", "grade", "first", *common, "--student", "ana", "--student", "bo"]
-    assert plugin.release_command("first", course, url)[1:] == ["-m", "autograder.cli", "release", "first", *common]
+    assert plugin.release_command("first", course)[1:] == ["-m", "autograder.cli", "release", "first", *common]
     monkeypatch.setenv(plugin.CONSENT, "yes")
-    assert plugin.runner_command("first", ["ana", "bo"], course, url) == command
+    assert plugin.runner_command("first", ["ana", "bo"], course) == command
     monkeypatch.setenv(plugin.CONSENT, "1")
-    assert plugin.runner_command("first", ["ana", "bo"], course, url) == [*command, "--trust-submissions"]
+    assert plugin.runner_command("first", ["ana", "bo"], course) == [*command, "--trust-submissions"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -53,7 +55,7 @@ def auto_comment(course: CoursePaths, cell: str) -> str | None:
 
 def test_the_first_write_makes_student_submission_and_scores(course: CoursePaths, capfd: pytest.CaptureFixture[str]) -> None:
     summary = write(course, record(2.5), record(4.0, student="bo", submitted_at=None))
-    assert summary == GradebookSummary(needs_manual_grade=("ana", "bo"))
+    assert summary == GradebookSummary(needs_manual_grade=("ana", "bo"), changed=("ana", "bo"))
     assert rows(course) == {"units_test": (2.5, None, False), "why": (None, None, True)}
     with open_gradebook(course.gradebook_url) as gradebook:
         assert gradebook.find_submission(ASSIGNMENT, "ana").timestamp == datetime(2027, 2, 10, 18)
@@ -93,7 +95,7 @@ def test_submissions_are_made_as_nbgrader_makes_them(course: CoursePaths) -> Non
 def test_writing_twice_is_writing_once(course: CoursePaths) -> None:
     first = write(course, record(2.5))
     before = rows(course)
-    assert write(course, record(2.5)) == first
+    assert write(course, record(2.5)) == dataclasses.replace(first, changed=())
     assert rows(course) == before
 
 
@@ -204,18 +206,35 @@ def test_a_person_cannot_grade_between_our_reading_and_our_writing(course: Cours
     original, said = writing._grade_after, []
 
     def meanwhile(grade: Any, cell: GradeCell | None, again: bool) -> Any:
-        other = sqlite3.connect(course.root / "gradebook.db", timeout=0)
-        try:
-            other.execute("UPDATE grade SET manual_score = 1.5, needs_manual_grade = 0")
-        except sqlite3.OperationalError as error:
-            said.append(str(error))
-        finally:
-            other.close()
+        with impatient(course) as execute:
+            try:
+                execute("UPDATE grade SET manual_score = 1.5, needs_manual_grade = false")
+            except Exception as error:  # each driver has its own
+                said.append("lock" in str(error))
         return original(grade, cell, again)
 
     monkeypatch.setattr(writing, "_grade_after", meanwhile)
     write(course, record(2.0))
-    assert said == ["database is locked"] * 2
+    assert said == [True] * 2
+
+
+@contextmanager
+def impatient(course: CoursePaths) -> Iterator[Callable[[str], Any]]:
+    """Another program's connection, in a transaction of its own; it waits for nobody."""
+    if course.gradebook_url.startswith("sqlite"):
+        connection = sqlite3.connect(course.root / "gradebook.db", timeout=0, isolation_level=None)
+        connection.execute("BEGIN")
+    else:
+        import psycopg
+
+        connection = psycopg.connect(course.gradebook_url.replace("+psycopg", ""), options="-c lock_timeout=50")
+    with closing(connection):
+        yield connection.execute
+
+
+def hurried(url: str) -> str:
+    """The URL with a wait for locks that is as good as none."""
+    return f"{url}?timeout=0" if url.startswith("sqlite") else f"{url}?options=-c%20lock_timeout%3D50"
 
 
 def test_an_assignment_that_was_never_released_stops_everything_with_its_cure(course: CoursePaths) -> None:
@@ -239,8 +258,9 @@ def test_database_errors_say_whose_fault_they_are(course: CoursePaths, capfd: py
     with pytest.raises(MachineError, match="file is not a database"):
         write_gradebook(f"sqlite:///{course.root}/text.db", [record()])
     for url in ("gradebook.db", "postgresql://me:secret@host:port/db"):
-        with pytest.raises(UsageError, match="no database URL"):
+        with pytest.raises(UsageError, match="no database URL") as caught:
             write_gradebook(url, [record()])
+        assert "secret" not in str(caught.value)
     with pytest.raises(UsageError, match="driver") as caught:
         write_gradebook("unknown://me:secret@host/db", [record()])
     assert "secret" not in str(caught.value)
@@ -248,9 +268,33 @@ def test_database_errors_say_whose_fault_they_are(course: CoursePaths, capfd: py
 
 
 def test_a_locked_gradebook_is_the_machines_fault(course: CoursePaths, capfd: pytest.CaptureFixture[str]) -> None:
-    other = sqlite3.connect(course.root / "gradebook.db")
-    other.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(MachineError, match="locked"):
-        write_gradebook(f"{course.gradebook_url}?timeout=0", [record()])
-    other.close()
+    with impatient(course) as execute:
+        execute("UPDATE course SET id = id" if course.gradebook_url.startswith("sqlite") else "LOCK TABLE student")
+        with pytest.raises(MachineError, match="locked"):
+            write_gradebook(hurried(course.gradebook_url), [record()])
     assert capfd.readouterr() == ("", "")
+    write(course, record(2.5))
+    assert rows(course)["units_test"] == (2.5, None, False)
+
+
+def test_a_student_whom_somebody_else_adds_just_now_costs_nobody_anything(course: CoursePaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As another batch does it, or formgrader: between our looking and our adding. SQLite's one writer keeps them out until we are done."""
+    from sqlalchemy.orm import Session
+
+    original, tried = Session.bulk_insert_mappings, []
+
+    def overtaken(session: Session, table: Any, new: Any, **options: Any) -> None:
+        if not tried:
+            with impatient(course) as execute:
+                try:
+                    execute("INSERT INTO student (id) VALUES ('ana')")
+                    execute("COMMIT")
+                    tried.append("added")
+                except sqlite3.OperationalError:
+                    tried.append("locked")
+        original(session, table, new, **options)
+
+    monkeypatch.setattr(Session, "bulk_insert_mappings", overtaken)
+    assert write(course, record(2.5), record(1.0, student="bo")).changed == ("ana", "bo")
+    assert tried == (["locked"] if course.gradebook_url.startswith("sqlite") else ["added"])
+    assert (rows(course)["units_test"][0], rows(course, "bo")["units_test"][0]) == (2.5, 1.0)

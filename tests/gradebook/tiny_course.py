@@ -15,7 +15,17 @@ from autograder.gradebook.session import open_gradebook
 from autograder.gradebook.writing import GradebookSummary, write_records
 from autograder.records import GradeCell, Isolation, Record, Seconds, Usage
 
-ASSIGNMENT, COURSE = "tiny", "tiny-course"
+ASSIGNMENT, OTHER, COURSE = "tiny", "other", "tiny-course"
+CONFIG = f"""
+from autograder import Assignment, Course, Dataset, Profile, load_digits
+course = Course(
+    id={COURSE!r}, title="Tiny", timezone="UTC",
+    datasets=[Dataset("digits", load=load_digits, answers="keras.datasets.mnist", sizes=(1_197, 300, 300))],
+    assignments=[
+        Assignment(each, profiles={{name: Profile(dataset="digits") for name in ("smoke", "full")}}) for each in {(ASSIGNMENT, OTHER)!r}
+    ],
+)
+"""
 SOLUTION = "weights = 28 * 28 + 1  # and a bias"
 
 
@@ -45,12 +55,12 @@ def source_notebook(*extra: Any) -> Any:
     return new_notebook(cells=cells, metadata={"kernelspec": kernel})
 
 
-def write_source(root: Path, notebook: Any) -> CoursePaths:
+def write_source(root: Path, notebook: Any, assignment: str = ASSIGNMENT) -> CoursePaths:
     paths = CoursePaths(root)
-    folder = paths.source / ASSIGNMENT
+    folder = paths.source / assignment
     folder.mkdir(parents=True, exist_ok=True)
-    (root / "grading_config.py").write_text("# a course of ours\n")
-    nbformat.write(notebook, paths.source_notebook(ASSIGNMENT))
+    (root / "grading_config.py").write_text(CONFIG)
+    nbformat.write(notebook, paths.source_notebook(assignment))
     return paths
 
 
