@@ -6,7 +6,6 @@ on the row, on the rest of the batch, on what was asked before, or on chance is 
 
 from __future__ import annotations
 
-import builtins
 import math
 import secrets
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +20,6 @@ NO_NUMBERS = "its answers are no numbers"
 NO_ROWS = "it does not give one answer for each image"
 TOO_MANY_NUMBERS = f"it gives more than {MAX_OUTPUT:,} numbers for each image (is a last layer missing?)"
 OTHER_SHAPES = "its answers do not always have the same shape"
-_SENTENCES = (SEVERAL_OUTPUTS, NO_NUMBERS, NO_ROWS, TOO_MANY_NUMBERS)
 _BATCHES = (500, 187)
 _REPEATED = 0.1
 _TOLERANCE = 0.01  # what half precision loses when it sums in another order
@@ -65,15 +63,6 @@ def read_answers(payload: bytes, shape: object, rows: int) -> NDArray[np.float32
     if size > rows * MAX_OUTPUT or len(payload) != 4 * size:
         raise NoPredictions(TOO_MANY_NUMBERS)
     return np.frombuffer(payload, "<f4").reshape(sides)
-
-
-def known_reason(said: object) -> str:
-    """Why a model does not answer, in our words: whoever has seen hidden images must not say anything of their own to the student."""
-    if said in _SENTENCES:
-        return str(said)
-    kind = getattr(builtins, said, None) if isinstance(said, str) else None
-    raised = kind.__name__ if isinstance(kind, type) and issubclass(kind, Exception) else "an error"
-    return f"it raises {raised} for some images, and did not for one of zeros alone"
 
 
 def settle(

@@ -57,8 +57,8 @@ def main() -> None:
     except Refused as refusal:
         caller.writer.send("refused", reason=str(refusal))
     except Exception as error:  # whatever a student's class raises is its own
-        said = type(error).__name__ if seen else f"it cannot be built again: {type(error).__name__}: {_first_line(error)}"
-        caller.writer.send("refused", reason=said)
+        what = "it raises" if seen else "it cannot be built again:"
+        caller.writer.send("refused", reason=f"{what} {type(error).__name__}: {_first_line(error)}")
 
 
 def _first_line(error: Exception) -> str:

@@ -27,7 +27,7 @@ from autograder.execution.devices import Slot, may_fork_warm, slot_environment
 from autograder.execution.environment import code_digest, server_kind, versions
 from autograder.execution.rundir import RunFolder
 from autograder.files import digest, digest_files, write_atomic
-from autograder.grading.asking import MAX_OUTPUT, OTHER_SHAPES, NoPredictions, Order, known_reason, read_answers, secret_orders, settle
+from autograder.grading.asking import MAX_OUTPUT, OTHER_SHAPES, NoPredictions, Order, read_answers, secret_orders, settle
 from autograder.isolation.channel import ChannelError, ChannelTimeout, Frame, FrameReader
 from autograder.isolation.sandbox import Caps, Command, Ended, Process, Sandbox
 from autograder.isolation.servers import ServerKind
@@ -42,6 +42,15 @@ _DEADLINE_S = 600
 _END_S = 2.0
 _BUSY = 2.0  # processes for each core: where less wait, a process gets enough of it
 _FRAME_BYTES = 10_000
+_KILLED = "The process that asked a model was killed, as the machine had no memory left."
+_HIDDEN_ONLY = (
+    "it answers all visible images, and not all of the others in the same way. For whatever image there must be one answer, of finite "
+    "numbers, always the same, within time and memory: try images of other brightness, all zeros, single ones and large batches"
+)
+
+
+class _NotBuilt(NoPredictions):
+    """It could not be built again, and has seen no image."""
 
 
 class NeedsExecution(Exception):
@@ -90,24 +99,45 @@ def predict_custom(
     if not execute:
         raise NeedsExecution(f"model '{prediction.model}' has classes of its own, and its predictions are not kept")
     parts = {name: np.load(path, mmap_mode="r") for name, path in images.items()}
-    whole, cpu_s = np.concatenate(list(parts.values())), 0.0
     asked = _Asked(folder, prediction, profile, sandbox, backend, replace(_CAPS, memory_mib=min(_CAPS.memory_mib, memory_mib)))
     place.mkdir(parents=True, exist_ok=True)
-    try:
-        with tempfile.TemporaryDirectory(dir=place, prefix=".asking-") as answering:
-            orders, answers = secret_orders(len(whole)), []
-            for number, order in enumerate(orders):
-                answered, spent = asked.ask(whole, order, Path(answering, f"answers-{number}"))
-                answers.append(answered)
-                cpu_s += spent
-            settled, differing = settle(len(whole), orders, answers, functools.partial(_on_disk, Path(answering, "settled")))
-            with (place / "predictions.npz").open("wb") as stream:
-                np.savez(stream, hidden=settled[: len(parts["hidden"])], visible=settled[len(parts["hidden"]) :])
-    except NoPredictions as problem:
-        write_atomic(place / "said.json", json.dumps({"reason": str(problem)[:1000], "differing": 0}))
-        return CustomAnswer(None, str(problem)[:1000], cpu_s=cpu_s)
+    with tempfile.TemporaryDirectory(dir=place, prefix=".asking-") as answering:
+        try:
+            settled, differing, cpu_s = _ask_twice(asked, np.concatenate(list(parts.values())), Path(answering))
+        except NoPredictions as problem:
+            built = not isinstance(problem, _NotBuilt)
+            reason = _reason_without_hidden(asked, parts["visible"], Path(answering)) if built else str(problem)
+            reason = reason[:1000]
+            write_atomic(place / "said.json", json.dumps({"reason": reason, "differing": 0}))
+            return CustomAnswer(None, reason)
+        with (place / "predictions.npz").open("wb") as stream:
+            np.savez(stream, hidden=settled[: len(parts["hidden"])], visible=settled[len(parts["hidden"]) :])
     write_atomic(place / "said.json", json.dumps({"reason": "", "differing": differing}))
     return CustomAnswer(place / "predictions.npz", "", differing, cpu_s)
+
+
+def _ask_twice(asked: _Asked, images: NDArray[Any], answering: Path) -> tuple[NDArray[np.float32], int, float]:
+    """Answers in the images' order, for how many images they differ, and CPU seconds. Raises NoPredictions or MachineError."""
+    orders, answers, cpu_s = secret_orders(len(images)), [], 0.0
+    for number, order in enumerate(orders):
+        answered, spent = asked.ask(images, order, answering / f"answers-{number}")
+        answers.append(answered)
+        cpu_s += spent
+    settled, differing = settle(len(images), orders, answers, functools.partial(_on_disk, answering / "settled"))
+    return settled, differing, cpu_s
+
+
+def _reason_without_hidden(asked: _Asked, visible: NDArray[Any], answering: Path) -> str:
+    """Why a model cannot be graded, as visible images alone show it.
+
+    How a class fails can tell of the images at which it does: which exception, after how long, for how many. So what was seen
+    with hidden images among them is never said, and processes that have seen none are asked once more.
+    """
+    try:
+        _ask_twice(asked, visible, answering)
+    except NoPredictions as problem:
+        return str(problem)
+    return _HIDDEN_ONLY
 
 
 def _on_disk(file: Path, shape: tuple[int, ...], dtype: Any) -> NDArray[np.float32]:
@@ -166,7 +196,7 @@ class _Asked:
             ended = process.kill(0.0 if slow else _END_S)
         if self.sandbox.stopped:
             raise MachineError("The command was interrupted.")
-        if problem or slow or ended.out_of_memory:
+        if problem or slow or ended.out_of_memory or ended.machine_out_of_memory:
             raise _whose_fault(problem, slow, ended, before, MachineState.now(), self.caps.memory_mib)
         return np.memmap(file, np.dtype("<f4"), "r", shape=(len(order.rows), *shapes.pop())), ended.cpu_s
 
@@ -229,17 +259,19 @@ def _whose_fault(
 
     A class can wait and can kill its own process, so neither alone speaks for the machine: the machine has to look like it.
     """
+    cure = "Is there enough memory, is the machine overloaded? Run the same command again."
+    if ended.machine_out_of_memory:
+        return MachineError(_KILLED, cure)
     if ended.out_of_memory:
         return NoPredictions(f"it needs more than {memory_mib:,} MiB of memory")
     if ended.cpu_s >= 0.8 * _CPU_S:  # the kernel counts the limit and what it tells afterwards in two ways
         return NoPredictions(f"it was not done within {_CPU_S} s")
-    cure = "Is there enough memory, is the machine overloaded? Run the same command again."
     if slow and max(before.load, after.load) > _BUSY:
         return MachineError(f"Asking a model took more than {_DEADLINE_S} s on a machine with too much to do.", cure)
     if slow:
         return NoPredictions(f"it was not done within {_DEADLINE_S} s, most of which it waited (for another thread, or an input?)")
     if ended.exit in (-signal.SIGKILL, 128 + signal.SIGKILL) and after.killed > before.killed:
-        return MachineError("The process that asked a model was killed, as the machine had no memory left.", cure)
+        return MachineError(_KILLED, cure)
     return NoPredictions(problem)
 
 
@@ -248,14 +280,14 @@ def _expect(kind: str, frame: Frame | None) -> Frame:
         raise EOFError
     if frame.kind == "refused":
         said = frame.fields.get("reason")
-        raise NoPredictions(_one_line(said) if kind == "ready" else known_reason(said))
+        raise _NotBuilt(_one_line(said)) if kind == "ready" else NoPredictions(_one_line(said))
     if frame.kind != kind:
         raise ChannelError(f"'{kind}' was expected")
     return frame
 
 
 def _one_line(reason: Any) -> str:
-    """What C gave as its reason before it had seen any image, for people to read: a student's code may have written it."""
+    """What C gave as its reason, for people to read: a student's code may have written it."""
     return "".join(each if each.isprintable() else " " for each in str(reason)[:800])
 
 

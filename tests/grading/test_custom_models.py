@@ -324,13 +324,9 @@ ATTACKS = {
     "too many numbers": ("return ops.ones((n, 2000))", "more than 1,000 numbers for each image"),
     "another shape each time": ("self.seen.append(n); return ops.ones((n, len(self.seen)))", "do not always have the same shape"),
     "an error": ("raise ValueError('one\\ntwo')", "it cannot be built again from its classes: ValueError: one."),
-    "an error that tells of hidden images": (
-        "if n > 2: raise type('Digits' + x.numpy().tobytes().hex(), (ValueError,), {})('Digits')\n        return x[:, :10]",
-        "for some images, and did not for one of zeros alone.",
-    ),
     "an error for some images": (
-        "if n > 2: raise KeyError(str(x[0]))\n        return x[:, :10]",
-        "cannot be graded: it raises KeyError for some images, and did not for one of zeros alone.",
+        "if n > 2: raise KeyError('one\\ntwo')\n        return x[:, :10]",
+        "cannot be graded: it raises KeyError: ",
     ),
     "an exit": ("sys.exit(0)", "its process ended before it had answered"),
     "a hard exit": ("os._exit(0)", "its process ended before it had answered"),
@@ -355,8 +351,25 @@ def test_what_is_no_prediction_is_refused_with_its_reason(ask: Ask, attack: str,
     asked = ask(frames + ATTACK.format(attack=attack), change=without_probe)
     assert asked.reason.startswith("The predictions of 'model' cannot be graded: ")
     assert expected in asked.reason
-    assert "Digits" not in asked.reason
     assert not (asked.opened.folder / f"{WANTED.key}.npz").exists()
+
+
+TELLING = {
+    "its error": "raise type('Digits' + x.numpy().tobytes().hex(), (ValueError,), {})('Digits')",
+    "an error of Python's own": "raise KeyError(str(x[0]))",
+    "its end": "os._exit(0)",
+    "the shape of its answers": "return x[:5, :10]",
+    "which answers are none": "return x[:, :10] / 0.0",
+    "how many answers change": "return ops.one_hot(keras.random.randint((n,), 0, 10), 10)",
+}
+
+
+@pytest.mark.parametrize("telling", TELLING.values(), ids=TELLING)
+def test_how_a_model_fails_at_hidden_images_tells_nothing_of_them(ask: Ask, telling: str) -> None:
+    """It answers as many images as are visible, and then does what may depend on hidden ones: the student reads always the same."""
+    attack = f"self.seen.append(n)\n        if sum(self.seen) > 400: {telling}\n        return x[:, :10]"
+    asked = ask(ATTACK.format(attack=attack), change=without_probe)
+    assert asked.reason == f"The predictions of 'model' cannot be graded: {custom_models._HIDDEN_ONLY}."
 
 
 def without_probe(folder: Path) -> None:
@@ -380,6 +393,7 @@ FAULTS: dict[str, tuple[bool, Ended, MachineState, str]] = {
     "killed by the kernel, for others' memory": (False, Ended(-9, 1.0, 10.0), LESS, "no memory left"),
     "the first process of its namespace, so killed": (False, Ended(137, 1.0, 10.0), LESS, "no memory left"),
     "killed for its own memory": (False, Ended(-9, 1.0, 4096.0, out_of_memory=True), LESS, ""),
+    "killed by the machine, which is told apart": (False, Ended(-9, 1.0, 10.0, machine_out_of_memory=True), IDLE, "no memory left"),
     "waiting": (True, Ended(-9, 1.0, 10.0), IDLE, ""),
     "not getting its turn": (True, Ended(-9, 20.0, 10.0), BUSY, "too much to do"),
     "computing without end": (True, Ended(-9, 299.0, 10.0), BUSY, ""),
