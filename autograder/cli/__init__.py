@@ -11,6 +11,7 @@ from autograder import __version__
 from autograder.cli.audit import audit
 from autograder.cli.calibrate import calibrate
 from autograder.cli.check import check
+from autograder.cli.decide import decide, decisions
 from autograder.cli.demo import demo
 from autograder.cli.doctor import doctor
 from autograder.cli.feedback import feedback
@@ -20,6 +21,8 @@ from autograder.cli.isolation import isolation
 from autograder.cli.regrade import regrade
 from autograder.cli.release import release
 from autograder.cli.report import report
+from autograder.cli.roster import roster
+from autograder.cli.scores import scores
 from autograder.cli.validate import validate
 from autograder.errors import AutograderError, ConfigurationError, MachineError
 from autograder.imports import leave_out_address_grammars
@@ -32,6 +35,8 @@ def cli() -> None:
 
 
 for command in (init, check, release, doctor, grade, regrade, audit, feedback, report, validate, calibrate, isolation, demo):
+    cli.add_command(command)
+for command in (roster, decide, decisions, scores):
     cli.add_command(command)
 
 

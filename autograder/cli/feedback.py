@@ -21,11 +21,14 @@ def feedback(common: Common, assignment: str, students: tuple[str, ...], gradebo
     from autograder.batch.store import choose_students
     from autograder.course.profile import find_assignment, resolve_profile
     from autograder.feedback.writing import write_feedback
+    from autograder.gradebook.late import refresh_scores
 
     profile = resolve_profile(common.course, find_assignment(common.course, assignment), common.profile)
     store = store_of(common.course, common.paths, common.store)
     records = store.latest(profile.name, assignment, choose_students(store, profile.name, assignment, students))
     url = gradebook or common.paths.gradebook_url
+    if profile.name == common.course.default_profile:
+        refresh_scores(common.course, store, assignment, url)
     pages = write_feedback(common.course, common.paths, assignment, profile, store, records, url)
     common.write_json([str(page) for page in pages])
     common.say(f"{len(pages)} feedback page(s){f', the first: {pages[0]}' if pages else ''}")

@@ -100,6 +100,7 @@ def run_batch(plan: Plan, submissions: Sequence[object], sandbox: object, jobs: 
 def publish(common: Common, plan: Plan, records: Iterable[Record], count: int, gradebook: str | None) -> None:
     """Writes autograded notebooks and the gradebook."""
     from autograder.cli.display import open_counter
+    from autograder.cli.scores import after_publishing
     from autograder.gradebook.publishing import publish as publish_records
 
     def counted() -> Iterator[Record]:
@@ -111,6 +112,8 @@ def publish(common: Common, plan: Plan, records: Iterable[Record], count: int, g
         summary = publish_records(common.paths, plan.store, plan.release, counted(), gradebook or common.paths.gradebook_url)
     for cell in summary.unknown_cells:
         common.say(f"The gradebook has no cell {cell}: run `autograder release` again.")
+    if plan.profile.name == common.course.default_profile:
+        after_publishing(common, plan.store, plan.assignment.id, gradebook or common.paths.gradebook_url)
 
 
 def finish(common: Common, records: Iterable[Record], failed: Mapping[str, str] | None = None) -> None:
