@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from autograder.term.decisions import Decision, Frozen, standing
 from autograder.term.facts import Attempt, CellPoints, Facts, HandGrade, Policy
 from autograder.term.score import accepts, final_score, lateness
+from tests.fuzz.mutations import fuzz
 from tests.term.samples import DUE, attempt, decision, facts, holding, madrid, policy, score, why
 
 NOBODY = holding()
@@ -220,6 +221,7 @@ def handed_in(rules: Policy, after: float, automatic: float, number: int = 1) ->
     return Attempt(f"{number:016x}", number, at, True, cells)
 
 
+@fuzz(150)
 @given(policies, hours, points, st.integers(0, 1000).map(lambda cents: cents / 100))
 def test_lateness_never_takes_more_than_there_is(rules: Policy, after: float, automatic: float, by_hand: float) -> None:
     found = score(facts(handed_in(rules, after, automatic), why=by_hand), rules)
@@ -231,6 +233,7 @@ def test_lateness_never_takes_more_than_there_is(rules: Policy, after: float, au
     assert found.score == round(automatic + by_hand - found.late, 2)
 
 
+@fuzz(150)
 @given(policies, hours, hours, points)
 def test_later_is_never_better(rules: Policy, one: float, other: float, automatic: float) -> None:
     early, late = (score(facts(handed_in(rules, each, automatic)), rules).score for each in sorted((one, other)))
@@ -239,6 +242,7 @@ def test_later_is_never_better(rules: Policy, one: float, other: float, automati
     assert early >= late
 
 
+@fuzz(150)
 @given(policies, st.lists(st.tuples(hours, points), min_size=1, max_size=4), hours, st.sampled_from([None, 86_400.0, 400_000.0]))
 def test_an_extension_never_lowers_a_score(rules: Policy, handed: list[tuple[float, float]], until: float, closes: float | None) -> None:
     """Where the last attempt counts, a closed assignment is left out: there an extension may let in a later, worse attempt."""
@@ -249,6 +253,7 @@ def test_an_extension_never_lowers_a_score(rules: Policy, handed: list[tuple[flo
     assert (after if after is not None else -1) >= (before if before is not None else -1)
 
 
+@fuzz(150)
 @given(policies, hours, st.sampled_from([None, 86_400.0, 400_000.0]), hours)
 def test_an_extension_never_closes_anything(rules: Policy, after: float, closes: float | None, until: float) -> None:
     rules = replace(rules, closes_s=closes)
@@ -262,6 +267,7 @@ one_decision = st.tuples(
 )
 
 
+@fuzz(150)
 @given(st.lists(one_decision, max_size=8), st.randoms(use_true_random=False))
 def test_the_order_of_entries_about_different_students_makes_no_difference(
     made: list[tuple[str, str, float, float]], chance: random.Random
