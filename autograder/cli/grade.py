@@ -46,6 +46,7 @@ def grade(
     from autograder.cli.display import print_records
     from autograder.intake.collect import find_submissions
     from autograder.records import to_dict
+    from autograder.term.names import read_names
 
     trust = consent(trust_submissions)
     with open_sandbox(common.course, trust) as sandbox, ExitStack() as stack:
@@ -66,7 +67,7 @@ def grade(
             return
         records = run_batch(plan, submissions, sandbox, jobs, force, common.quiet)
     if not common.quiet:
-        print_records(records, f"{assignment}, profile {plan.profile.name}")
+        print_records(records, f"{assignment}, profile {plan.profile.name}", read_names(plan.store.root))
     common.write_json([to_dict(record) for record in records])
     if gradebook or plan.profile.name == common.course.default_profile:
         publish(common, plan, records, len(records), gradebook)

@@ -28,15 +28,19 @@ from autograder.gradebook.writing import read_manual_scores
 from autograder.grading.audit import Audit
 from autograder.quality.similarity import Similarity, compare_notebooks
 from autograder.records import Record
+from autograder.term.decisions import ledger
+from autograder.term.names import read_names
+from autograder.term.scores import due_for, extended_dues
 
 
 def write_feedback(
     course: Course, paths: CoursePaths, assignment: str, profile: RunProfile, store: Store, records: Iterable[Record], gradebook_url: str
 ) -> list[Path]:
     """Writes one page for each record and returns their paths, in the same order."""
-    manual, due = manual_grades(gradebook_url, assignment), due_of(course, assignment)
+    manual, entries = manual_grades(gradebook_url, assignment), ledger(store.root).read()
     pages = []
     for record in records:
+        due = due_for(course, assignment, record.student, entries)
         counted = next((run.run_key for run in record.runs if run.counted), None)
         page = FeedbackPage(
             record=record,
@@ -85,6 +89,8 @@ def write_report(
         audits=audits,
         contest=find_assignment(course, assignment).contest,
         entries=_entries(course, assignment, profile, store, records, audits),
+        names=read_names(store.root),
+        extended=extended_dues(course, assignment, [record.student for record in records], ledger(store.root).read()),
     )
     path = paths.report(assignment)
     similar = path.with_name(similar_address(assignment))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from collections.abc import Mapping
 from pathlib import Path
 
 from autograder.term.roster import members, roster_journal
@@ -22,7 +23,7 @@ def full_name(student: Student) -> str:
     return f"{student.first_name} {student.last_name}".strip()
 
 
-def called(names: dict[str, str], student: str) -> str:
+def called(names: Mapping[str, str], student: str) -> str:
     """'Ada Lovelace (ada)', or the id alone."""
     return f"{names[student]} ({student})" if student in names else student
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from autograder.batch.store import Store
 from autograder.course.profile import find_assignment
@@ -14,7 +16,7 @@ from autograder.records import to_dict
 from autograder.term.decisions import Decision, Frozen, ledger, standing
 from autograder.term.facts import Facts, HandGrade, facts_of, policy_of
 from autograder.term.roster import members, roster_journal
-from autograder.term.score import Final, final_score
+from autograder.term.score import Final, deadline, final_score
 
 HandGrades = Mapping[str, Mapping[str, HandGrade]]
 
@@ -38,6 +40,25 @@ def compute_scores(course: Course, store: Store, assignment: str, hand: HandGrad
     points = find_assignment(course, assignment).points
     holding = {name: standing(entries, name, assignment) for name in names}
     return [final_score(name, assignment, facts.get(name, Facts()), policy, holding[name], points) for name in names]
+
+
+def due_for(course: Course, assignment: str, student: str, entries: Sequence[Decision]) -> datetime | None:
+    """When an assignment is due for one student, extensions included, in the course's time zone; None without a due date."""
+    found = deadline(policy_of(course, assignment), standing(entries, student, assignment))
+    return found.astimezone(ZoneInfo(course.timezone)) if found else None
+
+
+def extended_dues(course: Course, assignment: str, students: Sequence[str], entries: Sequence[Decision]) -> dict[str, datetime]:
+    """The due dates of those who have an extension, by id."""
+    extended = [student for student in students if standing(entries, student, assignment).of("extend")]
+    dues = {student: due_for(course, assignment, student, entries) for student in extended}
+    return {student: due for student, due in dues.items() if due is not None}
+
+
+def withheld_from(store: Store, assignment: str, students: Sequence[str]) -> list[str]:
+    """Those of them whose score is withheld: they get no feedback page."""
+    entries = ledger(store.root).read()
+    return [student for student in students if standing(entries, student, assignment).of("withhold")]
 
 
 def keep_scores(store: Store, assignment: str, scores: Sequence[Final]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from autograder.batch.store import Store
-from autograder.records import GradeCell
+from autograder.records import GradeCell, TestResult
 from tests.conftest import autograder
 from tests.gradebook.tiny_course import record
 
@@ -24,7 +24,8 @@ def course(tiny: Path) -> Path:
     text = config.read_text().replace("Curve, Dataset,", "Curve, Dataset, Late,")
     config.write_text(text.replace('title="A tiny course",', 'title="A tiny course", late=Late(per_day=0.1, at_most=0.5),'))
     (tiny / "class.csv").write_bytes(CLASS.encode("utf-8-sig"))
-    cells = (GradeCell("code", 80.0, 100.0, False),)
+    later = TestResult("test_later", False, 0.8, "", None, "after_due")
+    cells = (GradeCell("code", 80.0, 100.0, False, (later,)),)
     late = record(80.0, grade_cells=cells, submitted_at="2027-02-14 09:12:00 UTC", assignment="tiny", profile="smoke")
     Store(tiny / ".autograder").write(late)
     return tiny
@@ -137,6 +138,26 @@ def test_one_student_from_a_late_submission_to_a_final_score(course: Path) -> No
 def test_what_cannot_be_meant_is_said_and_writes_nothing(course: Path, arguments: tuple[str, ...], words: str) -> None:
     assert words in refused(course, *arguments)
     assert not (course / ".autograder/decisions.jsonl").is_file() or not (course / ".autograder/decisions.jsonl").read_bytes()
+
+
+def test_report_and_feedback_know_names_and_extensions(course: Path) -> None:
+    done(course, "roster", "import", "class.csv")
+    done(course, "report", "tiny")
+    page = (course / "reports/tiny.html").read_text(encoding="utf-8")
+    assert "Ana Núñez" in page
+    assert "<td>34 h</td>" in page
+    done(course, "decide", "extend", "tiny", "--student", "ana", "--until", "2027-02-14 12:00", "--why", "ill")
+    done(course, "report", "tiny")
+    assert "<td>34 h</td>" not in (course / "reports/tiny.html").read_text(encoding="utf-8")
+    done(course, "feedback", "tiny")
+    feedback = course / "feedback/ana/tiny/tiny.html"
+    assert "14 February 2027, 12:00" in feedback.read_text(encoding="utf-8")
+    done(course, "decide", "withhold", "tiny", "--student", "ana", "--why", "asked to talk")
+    assert "No page for ana, whose score is withheld" in done(course, "feedback", "tiny").stderr
+    assert not feedback.exists()
+    done(course, "decide", "revoke", "d2", "--why", "talked")
+    done(course, "feedback", "tiny")
+    assert feedback.exists()
 
 
 def test_who_has_no_score_yet_cannot_be_final(course: Path) -> None:
