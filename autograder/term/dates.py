@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -79,8 +79,8 @@ def now_in(timezone: str) -> str:
 
 
 def who_am_i() -> str:
-    """Who types: the hub's user name, else the account's."""
+    """Who types: the hub's user name, else that of the account, which no variable changes."""
     try:
-        return os.environ.get("JUPYTERHUB_USER") or getpass.getuser()
-    except (KeyError, OSError):
+        return os.environ.get("JUPYTERHUB_USER") or pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
         return str(os.getuid())  # a container's user without an entry in /etc/passwd

@@ -142,7 +142,7 @@ def _of_attempt(blank: Final, attempt: Attempt, facts: Facts, policy: Policy, st
     state, open_lines = _what_is_open(attempt, hand)
     lines = [
         Line("automatic", automatic, _which(attempt, facts, policy)),
-        Line("by hand", manual, ", ".join(f"{name} {points:g}" for name, points in sorted(given.items())) or "nothing yet"),
+        Line("by hand", manual, ", ".join(f"{name} {points:g}" for name, points in sorted(given.items())) or "nothing was given by hand"),
         Line("late", -late if late else 0.0, _why_late(attempt, found, base, policy, standing)),
         *(Line(each.kind.replace("_", " "), None, _decided(each, policy)) for each in standing.decisions if each.kind in _DATES),
         Line("extra", extra, "extra credit, which lateness does not reduce" if extra else "no extra credit"),
