@@ -37,12 +37,10 @@ class Wish:
 
 
 def known_students(course: Course, paths: CoursePaths, store: Store) -> frozenset[str]:
-    """Everybody who ever was in the roster; without one, whoever handed something in."""
-    roster = members(roster_journal(store.root).read())
-    if roster:
-        return frozenset(roster)
-    submitted = {folder.name for folder in paths.submitted.glob("*") if folder.is_dir()}
-    return frozenset(submitted.union(*(store.students(course.default_profile, each.id) for each in course.assignments)))
+    """Everybody who ever was in the roster or was graded; without a roster, whoever handed something in too."""
+    found = set(members(roster_journal(store.root).read()))
+    found = found or {folder.name for folder in paths.submitted.glob("*") if folder.is_dir()}
+    return frozenset(found.union(*(store.students(course.default_profile, each.id) for each in course.assignments)))
 
 
 def require_students(students: Iterable[str], known: frozenset[str]) -> None:

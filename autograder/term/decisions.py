@@ -5,6 +5,7 @@ Nothing is ever changed in it. A decision is taken back by a later entry that na
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -69,7 +70,8 @@ def ledger(store: Path) -> Journal[Decision]:
 
 def next_id(entries: Sequence[Decision]) -> str:
     """d1, d2, …: one more than the highest."""
-    return f"d{max((int(each.id[1:]) for each in entries), default=0) + 1}"
+    numbers = [int(each.id[1:]) for each in entries if re.fullmatch(r"d[0-9]{1,9}", each.id)]
+    return f"d{max(numbers, default=0) + 1}"
 
 
 def revoked(entries: Iterable[Decision]) -> frozenset[str]:

@@ -52,7 +52,7 @@ class Journal(Generic[T]):
         """
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o660)
         except OSError as error:
             raise MachineError(f"'{self.file}' cannot be written: {error.strerror}.", "Look at the folder's permissions.") from error
         with os.fdopen(descriptor, "rb+", buffering=0) as stream, _lock(descriptor, fcntl.LOCK_EX, needed=True):

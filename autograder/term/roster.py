@@ -49,12 +49,13 @@ def members(changes: Sequence[RosterChange]) -> dict[str, Member]:
     """Everybody who ever was in the class, by id, in the order of ids."""
     found: dict[str, Member] = {}
     for change in changes:
-        for student in change.joined:
+        strangers = tuple(each for each in change.changed if each.id not in found)  # only where somebody edited the file
+        for student in (*change.joined, *strangers):
             before = found[student.id].history if student.id in found else ()
             found[student.id] = Member(student, (*before, ("joined", change.at)))
         for student in change.changed:
             found[student.id] = Member(student, found[student.id].history)
-        for name in change.dropped:
+        for name in found.keys() & set(change.dropped):
             found[name] = Member(found[name].student, (*found[name].history, ("dropped", change.at)))
     return dict(sorted(found.items()))
 

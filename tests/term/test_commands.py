@@ -140,6 +140,12 @@ def test_what_cannot_be_meant_is_said_and_writes_nothing(course: Path, arguments
     assert not (course / ".autograder/decisions.jsonl").is_file() or not (course / ".autograder/decisions.jsonl").read_bytes()
 
 
+def test_who_was_graded_is_known_without_standing_in_the_roster(course: Path) -> None:
+    Store(course / ".autograder").write(record(student="zoe", assignment="tiny", profile="smoke"))
+    done(course, "roster", "import", "class.csv")
+    done(course, "decide", "excuse", "tiny", "--student", "zoe", "--why", "a guest")
+
+
 def test_report_and_feedback_know_names_and_extensions(course: Path) -> None:
     done(course, "roster", "import", "class.csv")
     done(course, "report", "tiny")

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from autograder.errors import UsageError
 from autograder.term.journal import Journal
+from tests.fuzz.mutations import fuzz
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,17 @@ def test_a_line_of_zeros_at_the_end_is_set_aside(journal: Journal[Note]) -> None
     assert journal.read() == (Note(1, "kept"),)
     add(journal, "next")
     assert journal.read() == (Note(1, "kept"), Note(2, "next"))
+
+
+@fuzz(150)
+@given(st.binary(max_size=60), st.integers(0, 60))
+def test_whatever_follows_whole_lines_loses_none_of_them(tmp_path: Path, rest: bytes, cut: int) -> None:
+    journal = Journal(tmp_path / "notes.jsonl", Note)
+    journal.file.write_bytes(b'{"number": 1, "text": "kept"}\n' + (b'{"number": 2, "text": "half"' + rest.replace(b"\n", b""))[:cut])
+    before = journal.read()
+    assert before[0] == Note(1, "kept")
+    add(journal, "next")
+    assert journal.read() == (*before, Note(len(before) + 1, "next"))
 
 
 def test_writers_at_the_same_time_lose_nothing(journal: Journal[Note]) -> None:

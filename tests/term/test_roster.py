@@ -37,6 +37,11 @@ def test_history_is_kept_with_dates() -> None:
     assert not members(changes[:3])["bo"].active
 
 
+def test_an_edited_file_still_gives_a_class() -> None:
+    change = RosterChange("2027-01-01", "garcia", "class.csv", changed=(ADA,), dropped=("bo",))
+    assert list(members([change])) == ["ada"]
+
+
 def test_a_partial_list_drops_nobody() -> None:
     assert imported([ADA, BO], [EVA], partial=True)[1].dropped == ()
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from autograder.errors import UsageError
 from autograder.term.students_csv import Student, read_class_list
+from tests.fuzz.mutations import fuzz
 
 ADA = Student("ada", "Ada", "Lovelace", "ada@uni.es", "1001", "A", "Eva")
 
@@ -108,6 +112,21 @@ def test_unknown_columns_can_be_left_out(tmp_path: Path) -> None:
 )
 def test_what_is_no_class_list(tmp_path: Path, content: str | bytes, words: str) -> None:
     assert words in problems(tmp_path, content)
+
+
+@fuzz(200)
+@given(
+    st.one_of(st.binary(max_size=200), st.text(st.sampled_from("id,;\t\"\n\r'aA@ñ\x00\ufeff=sep"), max_size=60).map(str.encode)),
+    st.booleans(),
+)
+def test_any_bytes_are_read_or_refused(tmp_path: Path, content: bytes, with_header: bool) -> None:
+    file = tmp_path / "class.csv"
+    file.write_bytes((b"id;name\n" if with_header else b"") + content)
+    with suppress(UsageError):
+        students, _ = read_class_list(file)
+        assert students
+        assert all(each.id and "/" not in each.id for each in students)
+        assert len({each.id.casefold() for each in students}) == len(students)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
