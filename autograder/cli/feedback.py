@@ -33,8 +33,8 @@ def feedback(common: Common, assignment: str, students: tuple[str, ...], gradebo
         common.say(f"No page for {student}, whose score is withheld.")
     records = store.latest(profile.name, assignment, [student for student in chosen if student not in withheld])
     url = gradebook or common.paths.gradebook_url
-    if profile.name == common.course.default_profile:
-        refresh_scores(common.course, store, assignment, url)
-    pages = write_feedback(common.course, common.paths, assignment, profile, store, records, url)
+    counts = profile.name == common.course.default_profile
+    finals = {each.student: each for each in refresh_scores(common.course, store, assignment, url)} if counts else {}
+    pages = write_feedback(common.course, common.paths, assignment, profile, store, records, url, finals)
     common.write_json([str(page) for page in pages])
     common.say(f"{len(pages)} feedback page(s){f', the first: {pages[0]}' if pages else ''}")

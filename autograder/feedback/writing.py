@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -30,13 +30,21 @@ from autograder.quality.similarity import Similarity, compare_notebooks
 from autograder.records import Record
 from autograder.term.decisions import ledger
 from autograder.term.names import read_names
+from autograder.term.score import Final
 from autograder.term.scores import due_for, extended_dues
 
 
 def write_feedback(
-    course: Course, paths: CoursePaths, assignment: str, profile: RunProfile, store: Store, records: Iterable[Record], gradebook_url: str
+    course: Course,
+    paths: CoursePaths,
+    assignment: str,
+    profile: RunProfile,
+    store: Store,
+    records: Iterable[Record],
+    gradebook_url: str,
+    finals: Mapping[str, Final] | None = None,
 ) -> list[Path]:
-    """Writes one page for each record and returns their paths, in the same order."""
+    """Writes one page for each record and returns their paths, in the same order. `finals`: final scores by student."""
     manual, entries = manual_grades(gradebook_url, assignment), ledger(store.root).read()
     pages = []
     for record in records:
@@ -53,6 +61,7 @@ def write_feedback(
             due=due.strftime("%d %B %Y, %H:%M") if due else None,
             timezone=course.timezone,
             images=_visible_images(paths, store.run(counted)) if counted else None,
+            final=(finals or {}).get(record.student),
         )
         pages.append(paths.feedback(record.student, assignment))
         write_atomic(pages[-1], render_feedback(page))
