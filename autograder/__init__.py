@@ -1,6 +1,6 @@
 """Autograded deep-learning assignments. What instructors import in `grading_config.py` and in graders."""
 
-from autograder.course.settings import Assignment, Course, Curve, Dataset, Limits, Profile, Resources
+from autograder.course.settings import Assignment, Course, Curve, Dataset, Late, Limits, Profile, Resources
 from autograder.data.loaders import load_digits, load_mnist
 from autograder.inputs import Input
 
@@ -11,6 +11,7 @@ __all__ = [
     "Curve",
     "Dataset",
     "Input",
+    "Late",
     "Limits",
     "Profile",
     "Resources",

@@ -12,6 +12,7 @@ from autograder.cli.audit import audit
 from autograder.cli.calibrate import calibrate
 from autograder.cli.check import check
 from autograder.cli.cluster import cluster
+from autograder.cli.decide import decide, decisions
 from autograder.cli.demo import demo
 from autograder.cli.doctor import doctor
 from autograder.cli.feedback import feedback
@@ -23,6 +24,8 @@ from autograder.cli.isolation import isolation
 from autograder.cli.regrade import regrade
 from autograder.cli.release import release
 from autograder.cli.report import report
+from autograder.cli.roster import roster
+from autograder.cli.scores import scores
 from autograder.cli.store import store
 from autograder.cli.validate import validate
 from autograder.cli.worker import worker
@@ -39,7 +42,8 @@ def cli() -> None:
 _CLASS = (release, doctor, grade, regrade, audit, feedback, report)
 _COURSE = (init, check, validate, calibrate, demo)
 _MACHINE = (isolation, store, gradebook, worker, cluster)
-for command in (*_CLASS, *_COURSE, *_MACHINE):
+_TERM = (roster, decide, decisions, scores)
+for command in (*_CLASS, *_COURSE, *_TERM, *_MACHINE):
     cli.add_command(command)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from types import TracebackType
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograder.cli.pace import Pace
 from autograder.records import Record
+from autograder.term.names import called
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -147,19 +148,19 @@ def open_counter(total: int, what: str, quiet: bool) -> Iterator[Callable[[], No
         yield partial(bars.advance, bars.add_task(what, total=total))
 
 
-def print_records(records: Sequence[Record], title: str) -> None:
-    """The class as a table, on standard error."""
+def print_records(records: Sequence[Record], title: str, names: Mapping[str, str] | None = None) -> None:
+    """The class as a table, on standard error. `names` by student, where the roster has them."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(title=title, title_justify="left")
-    table.add_column("student", no_wrap=True, max_width=24)
+    table.add_column("student", no_wrap=True, max_width=32 if names else 24)
     table.add_column("score", no_wrap=True, justify="right")
     table.add_column("execution", no_wrap=True)
     table.add_column("points lost in", overflow="fold")
     for record in records:
-        row = (record.student, score_text(record), OUTCOMES[record.outcome], _lost(record))
+        row = (called(names or {}, record.student), score_text(record), OUTCOMES[record.outcome], _lost(record))
         table.add_row(*(Text(cell) for cell in row))
     Console(stderr=True).print(table)
 

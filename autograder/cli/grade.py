@@ -56,6 +56,7 @@ def grade(
     from autograder.cli.gradebook import url_to_write
     from autograder.intake.collect import find_submissions
     from autograder.records import to_dict
+    from autograder.term.names import read_names
 
     trust = consent(trust_submissions)
     url = url_to_write(common, gradebook)  # what is wrong with it is said before anything is executed
@@ -83,7 +84,7 @@ def grade(
         else:
             records = run_batch(plan, submissions, sandbox, jobs, force, common.quiet)
     if not common.quiet:
-        print_records(records, f"{assignment}, profile {plan.profile.name}")
+        print_records(records, f"{assignment}, profile {plan.profile.name}", read_names(plan.store.root))
     common.write_json([to_dict(record) for record in records])
     status = publish(common, plan, [record.student for record in records], url) if url else 0
     finish(common, records, status=status)
@@ -145,11 +146,15 @@ def publish(common: Common, plan: Plan, students: Sequence[str], url: str) -> in
     """Writes autograded notebooks and the gradebook, from the store. Returns the exit status for what could not be written, else 0."""
     from autograder.cli.display import open_counter
     from autograder.cli.gradebook import tell
+    from autograder.cli.scores import after_publishing
     from autograder.gradebook.publishing import publish as publish_records
 
     with open_counter(len(students), "in the gradebook", common.quiet) as done:
         published = publish_records(common.paths, plan.store, plan.release, plan.profile.name, plan.assignment.id, students, url, done)
-    return tell(common, published)
+    status = tell(common, published)
+    if status == 0 and plan.profile.name == common.course.default_profile:
+        after_publishing(common, plan.store, plan.assignment.id, url)
+    return status
 
 
 def finish(common: Common, records: Iterable[Record], failed: Mapping[str, str] | None = None, status: int = 0) -> None:

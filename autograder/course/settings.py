@@ -75,12 +75,13 @@ def _default(each: Any) -> Any:
 
 BACKENDS = ("tensorflow", "jax", "torch")
 AUDIT_TRANSFORMS = ("transpose", "quarter_turn", "half_turn", "three_quarter_turn")
-_UNITS = {"s": 1, "min": 60, "h": 3600}
+COUNTING = ("last", "best")
+_UNITS = {"s": 1, "min": 60, "h": 3600, "day": 86400, "days": 86400}
 
 
 def seconds(text: str) -> float:
-    """'20 s', '10 min' or '1.5 h' in seconds. Raises ValueError with the cure otherwise."""
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|min|h)\s*", text)
+    """'20 s', '10 min', '1.5 h' or '7 days' in seconds. Raises ValueError with the cure otherwise."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|min|h|days?)\s*", text)
     if not found or float(found[1]) <= 0:
         raise ValueError(f"{text!r} is no duration: write '20 s', '10 min' or '1 h'")
     return float(found[1]) * _UNITS[found[2]]
@@ -228,11 +229,41 @@ class Profile(Setting):
 
 
 @setting
+class Late(Setting):
+    """What it costs to hand in late: `per_day` of the points for each started period of 24 hours, never more than `at_most` of them.
+
+    `grace`: how long after the due date nothing is lost yet. `closes`: how long after the due date a submission still counts (None: for
+    ever). Both are durations such as "15 min" or "7 days", of real time, whatever the clocks do meanwhile.
+    """
+
+    per_day: float
+    at_most: float = 1
+    grace: str | None = None
+    closes: str | None = None
+
+    def problems(self) -> list[Problem]:
+        wrong = [
+            Problem(self.place, f"'{key}' is {getattr(self, key):g}, a share of the points from 0 to 1 is needed", "Write 0.1 for a tenth.")
+            for key in ("per_day", "at_most")
+            if not 0 <= getattr(self, key) <= 1
+        ]
+        for key in ("grace", "closes"):
+            try:
+                seconds(getattr(self, key) or "1 s")
+            except ValueError as error:
+                wrong.append(Problem(self.place, f"'{key}': {error}"))
+        if not wrong and self.closes and self.grace and seconds(self.closes) < seconds(self.grace):
+            wrong.append(Problem(self.place, f"it closes after {self.closes}, within its grace of {self.grace}"))
+        return wrong
+
+
+@setting
 class Assignment(Setting):
     """One assignment, which is one notebook: `source_assignments/<id>/<id>.ipynb`. `files`: what else students may hand in.
 
     `backend`: of Keras, instead of the course's. `audit_transforms`: what an audit may do to all images alike without doing harm here.
     `contest`: the metric, the higher the better, by which those who hand in a `pseudonym` stand on a leaderboard.
+    `late` and `counting` ("last" or "best" attempt) stand in place of the course's.
     """
 
     id: str
@@ -245,9 +276,11 @@ class Assignment(Setting):
     backend: str | None = None
     audit_transforms: list[str] = field(default_factory=list)
     contest: str | None = None
+    late: Late | None = None
+    counting: str | None = None
 
     def problems(self) -> list[Problem]:
-        return [*_bad_id(self), *_bad_due(self), *_bad_patterns(self), *_bad_backend(self), *_bad_transforms(self)]
+        return [*_bad_id(self), *_bad_due(self), *_bad_patterns(self), *_bad_backend(self), *_bad_transforms(self), *_bad_counting(self)]
 
 
 @setting
@@ -255,7 +288,9 @@ class Course(Setting):
     """The policy of one course. `min_isolation`: 0 to 3, below which no submission is executed without consent.
 
     `backend`: of Keras, in which notebooks run and models are opened. `attempts`: how often a submission may end the processes at
-    work on it, with nothing else running, before it is not executed any more.
+    work on it, with nothing else running, before it is not executed any more. `late`: what late submissions cost (None: nothing),
+    and `counting`: which attempt counts, "last" or "best", where an assignment says nothing else. `starts` and `ends`: days between
+    which decisions may set dates.
     """
 
     id: str
@@ -268,9 +303,14 @@ class Course(Setting):
     store: str | None = None
     backend: str = "tensorflow"
     attempts: int = 3
+    late: Late | None = None
+    counting: str = "last"
+    starts: str | None = None
+    ends: str | None = None
 
     def problems(self) -> list[Problem]:
-        return [*_bad_id(self), *_bad_attempts(self), *_bad_timezone(self), *_bad_backend(self), *_duplicates(self), *_bad_references(self)]
+        single = [*_bad_id(self), *_bad_attempts(self), *_bad_timezone(self), *_bad_backend(self), *_bad_counting(self), *_bad_term(self)]
+        return [*single, *_duplicates(self), *_bad_references(self)]
 
 
 def _bad_id(owner: Course | Assignment) -> list[Problem]:
@@ -299,6 +339,26 @@ def _bad_due(assignment: Assignment) -> list[Problem]:
     except ValueError:
         return [Problem(assignment.place, f"due {assignment.due!r} is no time", "Write '2027-02-12 23:59' (in the course's time zone).")]
     return []
+
+
+def _bad_counting(owner: Course | Assignment) -> list[Problem]:
+    if owner.counting is None or owner.counting in COUNTING:
+        return []
+    return [Problem(owner.place, f"counting {owner.counting!r} is not known", "Write 'last' or 'best': the attempt that counts.")]
+
+
+def _bad_term(course: Course) -> list[Problem]:
+    from datetime import date
+
+    days, wrong = {}, []
+    for key in ("starts", "ends"):
+        try:
+            days[key] = date.fromisoformat(getattr(course, key) or "2000-01-01")
+        except ValueError:
+            wrong.append(Problem(course.place, f"{key} {getattr(course, key)!r} is no day", "Write '2027-01-11'."))
+    if not wrong and course.starts and course.ends and days["starts"] >= days["ends"]:
+        wrong.append(Problem(course.place, f"the course ends on {course.ends}, which is not after its start on {course.starts}"))
+    return wrong
 
 
 def _bad_patterns(assignment: Assignment) -> list[Problem]:

@@ -31,7 +31,8 @@ class ReportPage:
 
     Of several records of a student the newest is shown; `manual` by student, then grade id; `curves` by metric, of the
     profile; `due` with its time zone; who has `pass_fraction` of the automatic points has passed; `similar` pairs are listed;
-    `audits` of these records; `contest` is the metric of the leaderboard, if there is one, and `entries` are its students.
+    `audits` of these records; `contest` is the metric of the leaderboard, if there is one, and `entries` are its students; `names` by
+    student, from the roster; `extended` has the due date of those for whom it is another one.
     """
 
     course_title: str
@@ -47,6 +48,8 @@ class ReportPage:
     audits: Sequence[Audit] = ()
     contest: str | None = None
     entries: Sequence[Entry] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+    extended: Mapping[str, datetime] = field(default_factory=dict)
 
     @property
     def board(self) -> Leaderboard | None:
@@ -56,9 +59,10 @@ class ReportPage:
 
 @dataclass(frozen=True)
 class StudentRow:
-    """One line of the table of students. `feedback` is a relative address, empty when there can be none."""
+    """One line of the table of students. `feedback` is a relative address, empty when there can be none; `name` too may be empty."""
 
     student: str
+    name: str
     score: float | None
     max_score: float
     share: float
@@ -127,6 +131,7 @@ def _rows(page: ReportPage, records: Sequence[Record]) -> list[StudentRow]:
 def _row(page: ReportPage, record: Record) -> StudentRow:
     return StudentRow(
         student=line(record.student, 60),
+        name=line(page.names.get(record.student, ""), 80),
         score=record.score,
         max_score=record.max_score,
         share=percent(record.score or 0.0, record.max_score),
@@ -134,7 +139,7 @@ def _row(page: ReportPage, record: Record) -> StudentRow:
         waiting=_waiting(record, page.manual.get(record.student, {})),
         outcome=in_words(record.outcome),
         flags=tuple(dict.fromkeys(in_words(flag.kind) for flag in record.flags)),
-        late=summary.lateness(record, page.due),
+        late=summary.lateness(record, page.extended.get(record.student, page.due)),
         attempt=record.attempt,
         seconds=record.usage.wall_s,
         feedback=feedback_address(record.student, record.assignment),

@@ -16,6 +16,7 @@ from autograder.feedback.explained import Explanation, explain_first_failure
 from autograder.feedback.metrics import MetricBar, metric_bar
 from autograder.feedback.mistakes import Images, mistake_views
 from autograder.feedback.pages import percent, render_page
+from autograder.feedback.settled import settled
 from autograder.feedback.words import (
     NOTHING_TO_READ,
     clock,
@@ -28,6 +29,7 @@ from autograder.feedback.words import (
     unscored_reason,
 )
 from autograder.records import Evidence, GradeCell, Record, TestResult
+from autograder.term.score import Final
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class FeedbackPage:
 
     `notebook` is the executed one, as nbformat 4 JSON, or None; `manual` by grade id; `curves` by metric, of the record's
     profile; `after_due` says whether the tests of that visibility may be shown; `due` is the date as the page should write it;
-    `images` are the visible ones, to which the evidence's mistakes refer.
+    `images` are the visible ones, to which the evidence's mistakes refer; `final` is the score with lateness and decisions.
     """
 
     record: Record
@@ -58,6 +60,7 @@ class FeedbackPage:
     due: str | None = None
     timezone: str = "UTC"
     images: Images | None = None
+    final: Final | None = None
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,7 @@ def render_feedback(page: FeedbackPage) -> str:
         share=percent(record.score or 0.0, record.max_score),
         unscored=unscored_reason(record) if record.score is None else "",
         totals=_totals(grades),
+        settled=settled(page.final, record),
         outcome=outcome_words(record),
         reason=told_reason(record),
         reruns=rerun_words(record),

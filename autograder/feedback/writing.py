@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -28,15 +28,27 @@ from autograder.gradebook.writing import read_manual_scores
 from autograder.grading.audit import Audit
 from autograder.quality.similarity import Similarity, compare_notebooks
 from autograder.records import Record
+from autograder.term.decisions import ledger
+from autograder.term.names import read_names
+from autograder.term.score import Final
+from autograder.term.scores import due_for, extended_dues
 
 
 def write_feedback(
-    course: Course, paths: CoursePaths, assignment: str, profile: RunProfile, store: Store, records: Iterable[Record], gradebook_url: str
+    course: Course,
+    paths: CoursePaths,
+    assignment: str,
+    profile: RunProfile,
+    store: Store,
+    records: Iterable[Record],
+    gradebook_url: str,
+    finals: Mapping[str, Final] | None = None,
 ) -> list[Path]:
-    """Writes one page for each record and returns their paths, in the same order."""
-    manual, due = manual_grades(gradebook_url, assignment), due_of(course, assignment)
+    """Writes one page for each record and returns their paths, in the same order. `finals`: final scores by student."""
+    manual, entries = manual_grades(gradebook_url, assignment), ledger(store.root).read()
     pages = []
     for record in records:
+        due = due_for(course, assignment, record.student, entries)
         counted = next((run.run_key for run in record.runs if run.counted), None)
         page = FeedbackPage(
             record=record,
@@ -49,6 +61,7 @@ def write_feedback(
             due=due.strftime("%d %B %Y, %H:%M") if due else None,
             timezone=course.timezone,
             images=_visible_images(paths, store.run(counted)) if counted else None,
+            final=(finals or {}).get(record.student),
         )
         pages.append(paths.feedback(record.student, assignment))
         write_atomic(pages[-1], render_feedback(page))
@@ -85,6 +98,8 @@ def write_report(
         audits=audits,
         contest=find_assignment(course, assignment).contest,
         entries=_entries(course, assignment, profile, store, records, audits),
+        names=read_names(store.root),
+        extended=extended_dues(course, assignment, [record.student for record in records], ledger(store.root).read()),
     )
     path = paths.report(assignment)
     similar = path.with_name(similar_address(assignment))

@@ -9,6 +9,7 @@ from autograder.course.loading import load_course
 from autograder.course.profile import resolve_backend
 from autograder.course.settings import Curve, seconds
 from autograder.errors import ConfigurationError, UsageError
+from autograder.term.facts import policy_of
 
 GOOD = """
 from autograder import *
@@ -118,3 +119,37 @@ def test_full_points_begin_where_the_curve_reaches_its_top(points: dict[float, f
 @pytest.mark.parametrize(("text", "expected"), [("20 s", 20), ("1.5 min", 90), ("2h", 7200)])
 def test_durations(text: str, expected: float) -> None:
     assert seconds(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('title="C"', 'title="C", late=Late(per_day=10)', ["'per_day' is 10", "Write 0.1 for a tenth."]),
+        ('title="C"', 'title="C", late=Late(per_day=0.1, at_most=-1)', ["'at_most' is -1"]),
+        ('title="C"', 'title="C", late=Late(perday=0.1)', ["unknown key 'perday'", "Did you mean 'per_day'?", "'per_day' is missing"]),
+        ('title="C"', 'title="C", late=Late(0.1, grace="soon", closes="a week")', ["'grace': 'soon' is no duration", "'closes': 'a week'"]),
+        ('title="C"', 'title="C", late=Late(0.1, grace="2 h", closes="1 h")', ["closes after 1 h, within its grace of 2 h"]),
+        ('title="C"', 'title="C", late=0.1', ["'late'", "Late"]),
+        ('Assignment("a",', 'Assignment("a", late=Late(2),', ["'per_day' is 2"]),
+        ('Assignment("a",', 'Assignment("a", counting="first",', ["counting 'first' is not known", "'last' or 'best'"]),
+        ('title="C"', 'title="C", counting="mean"', ["counting 'mean' is not known"]),
+        ('title="C"', 'title="C", starts="January"', ["starts 'January' is no day"]),
+        ('title="C"', 'title="C", starts="2027-05-01", ends="2027-01-11"', ["not after its start on 2027-05-01"]),
+    ],
+)
+def test_problems_of_the_late_policy(tmp_path: Path, old: str, new: str, expected: list[str]) -> None:
+    said = problems_of(tmp_path, GOOD.replace(old, new, 1))
+    for part in expected:
+        assert part in said
+
+
+def test_the_late_policy_is_the_assignments_else_the_courses(tmp_path: Path) -> None:
+    text = GOOD.replace('title="C"', 'title="C", counting="best", late=Late(0.1, 0.5, grace="15 min", closes="7 days")')
+    (tmp_path / "grading_config.py").write_text(text)
+    found = policy_of(load_course(tmp_path)[0], "a")
+    assert (found.per_day, found.at_most, found.grace_s, found.closes_s, found.counting) == (0.1, 0.5, 900, 7 * 86_400, "best")
+    (tmp_path / "grading_config.py").write_text(text.replace('Assignment("a",', 'Assignment("a", counting="last", late=Late(0),'))
+    found = policy_of(load_course(tmp_path)[0], "a")
+    assert (found.per_day, found.at_most, found.grace_s, found.closes_s, found.counting) == (0, 1, 0, None, "last")
+    (tmp_path / "grading_config.py").write_text(GOOD)
+    assert policy_of(load_course(tmp_path)[0], "a").per_day == 0

@@ -160,3 +160,13 @@ def test_similar_submissions_are_listed_and_shown_side_by_side() -> None:
 
 def test_without_similar_submissions_nothing_is_said_about_them() -> None:
     assert "Similar" not in read(render_report(report(*batch()))).text
+
+
+def test_students_are_called_by_name_and_an_extension_counts() -> None:
+    late = replace(record(), student="ada", submitted_at="2027-02-13T10:00:00Z")
+    due, extended = datetime(2027, 2, 12, 23, tzinfo=UTC), datetime(2027, 2, 14, 23, tzinfo=UTC)
+    html = render_report(replace(report(late), due=due, names={"ada": "Ada <b>Lovelace</b>"}))
+    assert "Ada &lt;b&gt;Lovelace&lt;/b&gt;" in html
+    assert "11 h" in read(html).text
+    text = read(render_report(replace(report(late), due=due, extended={"ada": extended}))).text
+    assert "11 h" not in text

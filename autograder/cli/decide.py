@@ -1,0 +1,176 @@
+"""`autograder decide` and `autograder decisions`: what people decided about students, in an append-only ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from autograder.cli.options import Common, common_options
+
+if TYPE_CHECKING:
+    from autograder.batch.store import Store
+    from autograder.term.deciding import Wish
+    from autograder.term.decisions import Decision, Kind
+
+KINDS = ("extend", "excuse", "reopen", "waive_late", "withhold", "override", "finalise", "revoke")
+
+
+@click.command()
+@click.argument("kind", type=click.Choice(KINDS, case_sensitive=False), metavar="KIND")
+@click.argument("target", metavar="ASSIGNMENT|ID")
+@click.option("--student", "students", metavar="ID", multiple=True, help="For this student; may be given several times.")
+@click.option("--everybody", is_flag=True, help="For the whole class.")
+@click.option("--until", metavar="DATE", help="extend, reopen: '2027-02-19 23:59', in the course's time zone.")
+@click.option("--score", type=float, metavar="POINTS", help="override: the whole score.")
+@click.option("--why", metavar="TEXT", required=True, help="The reason, kept for ever.")
+@click.option("--who", metavar="NAME", help="Who decides (default: you).")
+@click.option("--gradebook", metavar="URL", help="finalise: gradebook with the manual grades (default: the course's).")
+@common_options
+def decide(
+    common: Common,
+    kind: str,
+    target: str,
+    students: tuple[str, ...],
+    everybody: bool,
+    until: str | None,
+    score: float | None,
+    why: str,
+    who: str | None,
+    gradebook: str | None,
+) -> None:
+    """Write a decision about ASSIGNMENT into the ledger, or revoke the decision with this ID.
+
+    KIND: extend, excuse, reopen, waive_late, withhold, override, finalise, revoke. A decision changes dates and sums, and executes nothing.
+    """
+    from autograder.batch.plan import store_of
+    from autograder.term.dates import now_in, read_date, who_am_i
+    from autograder.term.deciding import Wish, decided, known_students, revocation
+    from autograder.term.decisions import ledger
+
+    store, person, reason = store_of(common.course, common.paths, common.store), who or who_am_i(), " ".join(why.split())
+    at = now_in(common.course.timezone)
+    if kind == "revoke":
+        _require_bare(students, everybody, until, score)
+        entry = ledger(store.root).append(lambda entries: revocation(target, person, reason, entries, at), _warn)
+    else:
+        moment, understood = read_date(common.course, until) if until is not None else (None, "")
+        known = known_students(common.course, common.paths, store)
+        wish = Wish(person, reason, cast("Kind", kind), target, _whom(students, everybody), moment, score)
+        wish = _frozen(common, store, wish, known, gradebook) if kind == "finalise" else wish
+        entry = ledger(store.root).append(lambda entries: decided(wish, common.course, known, entries, at), _warn)
+        if understood:
+            _warn(understood)
+    if entry is not None:
+        common.say(f"{entry.id}: {_sentence(common, entry)}")
+        common.write_json(_plain(entry, holds=True))
+
+
+def _frozen(common: Common, store: Store, wish: Wish, known: frozenset[str], gradebook: str | None) -> Wish:
+    """The wish to finalise, with what the scores rest on now."""
+    from autograder.course.profile import find_assignment
+    from autograder.gradebook.late import hand_grades
+    from autograder.gradebook.location import gradebook_url
+    from autograder.term.deciding import require_students
+    from autograder.term.scores import to_freeze
+
+    find_assignment(common.course, wish.assignment)
+    require_students(wish.students or (), known)
+    hand = hand_grades(gradebook_url(common.paths, gradebook), wish.assignment)
+    return replace(wish, frozen=to_freeze(common.course, store, wish.assignment, hand, wish.students))
+
+
+def _warn(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def _whom(students: tuple[str, ...], everybody: bool) -> tuple[str, ...] | None:
+    from autograder.errors import UsageError
+
+    if bool(students) == everybody:
+        raise UsageError("A decision is about students or about everybody.", "Name them with --student ID, or write --everybody.")
+    return None if everybody else tuple(dict.fromkeys(students))
+
+
+def _require_bare(students: tuple[str, ...], everybody: bool, until: str | None, score: float | None) -> None:
+    from autograder.errors import UsageError
+
+    if students or everybody or until is not None or score is not None:
+        cure = "autograder decide revoke d4 --why …; for one of several students, revoke it and decide again for the others."
+        raise UsageError("A revocation takes a whole decision back and needs nothing but its id and a reason.", cure)
+
+
+@click.command()
+@click.option("--student", metavar="ID", help="Only those about this student, or about everybody.")
+@click.option("--assignment", metavar="ID", help="Only those about this assignment.")
+@common_options
+def decisions(common: Common, student: str | None, assignment: str | None) -> None:
+    """List what was decided, oldest first, revoked decisions included."""
+    from autograder.batch.plan import store_of
+    from autograder.cli.tables import print_table
+    from autograder.course.profile import find_assignment
+    from autograder.term.deciding import known_students, require_students
+    from autograder.term.decisions import ledger, revoked
+
+    store = store_of(common.course, common.paths, common.store)
+    entries = ledger(store.root).read(_warn)
+    if assignment is not None:
+        find_assignment(common.course, assignment)
+    if student is not None:
+        require_students([student], known_students(common.course, common.paths, store))
+    gone = revoked(entries)
+    shown = [
+        each
+        for each in entries
+        if (assignment in (None, each.assignment)) and (student is None or each.students is None or student in each.students)
+    ]
+    columns = ("id", "when", "who", "decision", "assignment", "for", "why", "")
+    rows = [
+        (
+            each.id,
+            each.at[:16].replace("T", " "),
+            each.who,
+            _what(common, each),
+            each.assignment,
+            _for(each),
+            each.why,
+            _state(each, entries),
+        )
+        for each in shown
+    ]
+    print_table(common, f"Decisions: {len(shown)}", columns, rows)
+    common.write_json([_plain(each, each.id not in gone and each.kind != "revoke") for each in shown])
+
+
+def _what(common: Common, entry: Decision) -> str:
+    from autograder.term.dates import shown
+
+    value = f" until {shown(entry.until, common.course.timezone)}" if entry.until else ""
+    value += f" {entry.score:g}" if entry.score is not None else ""
+    return entry.kind.replace("_", " ") + value + (f" {entry.revokes}" if entry.revokes else "")
+
+
+def _for(entry: Decision) -> str:
+    if entry.students is None:
+        return "everybody"
+    return ", ".join(entry.students[:5]) + (f" and {len(entry.students) - 5} more" if len(entry.students) > 5 else "")
+
+
+def _state(entry: Decision, entries: Sequence[Decision]) -> str:
+    by = next((each.id for each in entries if each.revokes == entry.id), None)
+    return f"revoked by {by}" if by else ""
+
+
+def _sentence(common: Common, entry: Decision) -> str:
+    return f"{_what(common, entry)}, {entry.assignment}, {_for(entry)}: {entry.why}"
+
+
+def _plain(entry: Decision, holds: bool) -> dict[str, Any]:
+    """For `--json`: of what a finalised score rests on only whose it is."""
+    from autograder.records import to_dict
+
+    plain: dict[str, Any] = to_dict(entry)
+    frozen = plain.pop("frozen")
+    return {**plain, "finalised": sorted(frozen["facts"]) if frozen else [], "holds": holds}

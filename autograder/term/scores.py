@@ -1,0 +1,87 @@
+"""Every student's final score of an assignment, from the store: records, roster, ledger, and what people gave by hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from autograder.batch.store import Store
+from autograder.course.profile import find_assignment
+from autograder.course.settings import Course
+from autograder.errors import UsageError
+from autograder.files import write_atomic
+from autograder.records import to_dict
+from autograder.term.decisions import Decision, Frozen, ledger, standing
+from autograder.term.facts import Facts, HandGrade, facts_of, policy_of
+from autograder.term.roster import members, roster_journal
+from autograder.term.score import Final, deadline, final_score
+
+HandGrades = Mapping[str, Mapping[str, HandGrade]]
+
+
+def facts_by_student(course: Course, store: Store, assignment: str, hand: HandGrades) -> dict[str, Facts]:
+    """What is known of everybody who is in the roster now or handed something in, by id."""
+    profile = course.default_profile
+    active = [name for name, member in members(roster_journal(store.root).read()).items() if member.active]
+    found = {}
+    for student in sorted({*active, *store.students(profile, assignment)}):
+        records = [record for record in store.of_student(assignment, student) if record.profile == profile]
+        found[student] = facts_of(records, hand.get(student, {}))
+    return found
+
+
+def compute_scores(course: Course, store: Store, assignment: str, hand: HandGrades, entries: Sequence[Decision]) -> list[Final]:
+    """Final scores by the decisions that hold, everybody's, sorted by id."""
+    facts, policy = facts_by_student(course, store, assignment, hand), policy_of(course, assignment)
+    frozen = [each.frozen for each in entries if each.kind == "finalise" and each.assignment == assignment and each.frozen]
+    names = sorted({*facts, *(name for each in frozen for name in each.facts)})
+    points = find_assignment(course, assignment).points
+    holding = {name: standing(entries, name, assignment) for name in names}
+    return [final_score(name, assignment, facts.get(name, Facts()), policy, holding[name], points) for name in names]
+
+
+def due_for(course: Course, assignment: str, student: str, entries: Sequence[Decision]) -> datetime | None:
+    """When an assignment is due for one student, extensions included, in the course's time zone; None without a due date."""
+    found = deadline(policy_of(course, assignment), standing(entries, student, assignment))
+    return found.astimezone(ZoneInfo(course.timezone)) if found else None
+
+
+def extended_dues(course: Course, assignment: str, students: Sequence[str], entries: Sequence[Decision]) -> dict[str, datetime]:
+    """The due dates of those who have an extension, by id."""
+    extended = [student for student in students if standing(entries, student, assignment).of("extend")]
+    dues = {student: due_for(course, assignment, student, entries) for student in extended}
+    return {student: due for student, due in dues.items() if due is not None}
+
+
+def withheld_from(store: Store, assignment: str, students: Sequence[str]) -> list[str]:
+    """Those of them whose score is withheld: they get no feedback page."""
+    entries = ledger(store.root).read()
+    return [student for student in students if standing(entries, student, assignment).of("withhold")]
+
+
+def keep_scores(store: Store, assignment: str, scores: Sequence[Final]) -> None:
+    """Writes them to `scores/<assignment>.json` in the store, with every line of their explanation."""
+    write_atomic(store.root / "scores" / f"{assignment}.json", json.dumps([to_dict(each) for each in scores], ensure_ascii=False, indent=1))
+
+
+def to_freeze(course: Course, store: Store, assignment: str, hand: HandGrades, students: Sequence[str] | None) -> Frozen:
+    """What finalising keeps: of those named, by default of everybody whose score is not final yet.
+
+    Raises UsageError when a score is final already, or when somebody has none that could be.
+    """
+    entries = ledger(store.root).read()
+    scores = {each.student: each for each in compute_scores(course, store, assignment, hand, entries)}
+    chosen = list(students) if students is not None else [name for name, each in scores.items() if each.final is None]
+    done = [name for name in chosen if name in scores and scores[name].final is not None]
+    if done or not chosen:
+        whose = ", ".join(done[:10]) or "everybody"
+        raise UsageError(f"The score of {whose} in '{assignment}' is final already.", "Reopen it first: autograder decide reopen …")
+    open_ones = [f"{name} ({scores[name].state})" for name in chosen if name in scores and scores[name].state in ("waiting", "unscored")]
+    if open_ones:
+        some = ", ".join(open_ones[:10]) + (f" and {len(open_ones) - 10} more" if len(open_ones) > 10 else "")
+        cure = f"See `autograder scores {assignment} --explain`; or finalise those who are ready, with --student."
+        raise UsageError(f"{len(open_ones)} of {len(chosen)} have no score yet that could be final: {some}.", cure)
+    facts = facts_by_student(course, store, assignment, hand)
+    return Frozen(policy_of(course, assignment), {name: facts.get(name, Facts()) for name in chosen})
