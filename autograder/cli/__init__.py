@@ -13,6 +13,7 @@ from autograder.cli.calibrate import calibrate
 from autograder.cli.check import check
 from autograder.cli.demo import demo
 from autograder.cli.doctor import doctor
+from autograder.cli.export import export
 from autograder.cli.feedback import feedback
 from autograder.cli.grade import grade
 from autograder.cli.init import init
@@ -31,7 +32,7 @@ def cli() -> None:
     """Autograded deep-learning assignments: release, grade, regrade, give feedback, report."""
 
 
-for command in (init, check, release, doctor, grade, regrade, audit, feedback, report, validate, calibrate, isolation, demo):
+for command in (init, check, release, doctor, grade, regrade, audit, feedback, report, export, validate, calibrate, isolation, demo):
     cli.add_command(command)
 
 

@@ -1,0 +1,75 @@
+"""What is exported of each submission: its points, or why there are none. Never 0 for what nobody has scored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from autograder.feedback.student import ManualGrade
+from autograder.feedback.words import NOTHING_TO_READ, unscored_reason
+from autograder.records import GradeCell, Record
+
+
+@dataclass(frozen=True)
+class Score:
+    """A student's points in an assignment. `raw` before and `points` after `penalty`, both None where `reason` says why."""
+
+    student: str
+    assignment: str
+    max_score: float
+    submitted_at: str | None = None
+    raw: float | None = None
+    penalty: float = 0.0
+    points: float | None = None
+    reason: str = ""
+
+
+def final_score(record: Record, manual: Mapping[str, ManualGrade | None], partial: bool = False) -> Score:
+    """The one place that says what a submission is worth: automatic points and those that people gave, as nbgrader adds them up.
+
+    A cell that nobody has scored leaves the whole without points; with `partial` the written answers that wait count nothing yet.
+    """
+    points, waiting, broken = 0.0, [], []
+    for cell in record.grade_cells:
+        given = manual.get(cell.grade_id)
+        score = _of_cell(cell, given)
+        if score is not None:
+            points += score
+        elif cell.manual and record.outcome not in NOTHING_TO_READ:
+            waiting.append(cell.grade_id)
+        else:
+            broken.append(cell.grade_id)
+        points += given.extra_credit if given else 0.0
+    reason = _reason(record, broken, [] if partial else waiting)
+    raw = None if reason else round(points, 2)
+    return Score(
+        student=record.student,
+        assignment=record.assignment,
+        max_score=round(sum(cell.max_score for cell in record.grade_cells), 2),
+        submitted_at=record.submitted_at,
+        raw=raw,
+        points=raw,
+        reason=reason,
+    )
+
+
+def _of_cell(cell: GradeCell, given: ManualGrade | None) -> float | None:
+    if given is not None and given.score is not None:
+        return given.score
+    return None if cell.manual else cell.score
+
+
+def _reason(record: Record, broken: Sequence[str], waiting: Sequence[str]) -> str:
+    if broken or not record.grade_cells:
+        return f"unscored: {unscored_reason(record)}"
+    return f"waits for a person to grade {', '.join(waiting)}" if waiting else ""
+
+
+def final_scores(records: Iterable[Record], manual: Mapping[str, Mapping[str, ManualGrade]], partial: bool = False) -> list[Score]:
+    """The scores of these records; `manual` by student, then grade id."""
+    return [final_score(record, manual.get(record.student, {}), partial) for record in records]
+
+
+def number(points: float) -> str:
+    """Points as every LMS reads them: a point for the decimals, two at most."""
+    return f"{points:.2f}".rstrip("0").rstrip(".")

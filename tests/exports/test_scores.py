@@ -1,0 +1,54 @@
+"""What a submission is worth, and when nothing can be said."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from autograder.exports.scores import final_score, number
+from autograder.feedback.student import ManualGrade
+from autograder.records import GradeCell
+from tests.feedback.samples import grade_cells, record, unscored
+
+DONE = {"explanation": ManualGrade(7.5)}
+
+
+def test_automatic_and_manual_points_and_extra_credit_add_up() -> None:
+    cells = (GradeCell("a", 3, 4, False), GradeCell("b", 1, 4, False), GradeCell("explanation", None, 2, True))
+    score = final_score(record(grade_cells=cells), {"explanation": ManualGrade(1.5, 0.25), "b": ManualGrade(4)})
+    assert (score.raw, score.points, score.max_score, score.reason) == (8.75, 8.75, 10, "")
+
+
+def test_a_zero_that_was_earned_is_a_score() -> None:
+    cells = (GradeCell("a", 0, 4, False), GradeCell("explanation", None, 2, True))
+    assert final_score(record(grade_cells=cells), {"explanation": ManualGrade(0.0)}).points == 0
+
+
+def test_who_waits_for_a_person_has_no_score_unless_asked_for() -> None:
+    score = final_score(record(), {"explanation": ManualGrade(None, 0.0, "I read it tomorrow")})
+    assert (score.points, score.reason) == (None, "waits for a person to grade explanation")
+    assert final_score(record(), {}, partial=True).points == record().score
+
+
+@pytest.mark.parametrize("partial", [False, True])
+@pytest.mark.parametrize(
+    "found",
+    [
+        unscored(outcome="unreadable"),
+        unscored(outcome="rejected"),
+        unscored(outcome="infra_error"),
+        unscored(grading="grader_error"),
+        record(grade_cells=tuple(replace(cell, score=None) if cell.grade_id == "accuracy" else cell for cell in grade_cells())),
+        replace(record(), grade_cells=()),
+    ],
+    ids=["unreadable", "rejected", "machine", "grader", "one cell", "no cells"],
+)
+def test_unscored_is_never_a_number(found: object, partial: bool) -> None:
+    score = final_score(found, DONE, partial)  # type: ignore[arg-type]  # parametrised
+    assert score.points is None
+    assert score.reason.startswith("unscored: ")
+
+
+def test_numbers_are_written_for_every_lms() -> None:
+    assert [number(value) for value in (0, 100, 85.5, 12345.67, 1 / 3, -1.0)] == ["0", "100", "85.5", "12345.67", "0.33", "-1"]
