@@ -11,6 +11,7 @@ from autograder import __version__
 from autograder.cli.audit import audit
 from autograder.cli.calibrate import calibrate
 from autograder.cli.check import check
+from autograder.cli.collect import collect
 from autograder.cli.demo import demo
 from autograder.cli.doctor import doctor
 from autograder.cli.export import export
@@ -32,7 +33,23 @@ def cli() -> None:
     """Autograded deep-learning assignments: release, grade, regrade, give feedback, report."""
 
 
-for command in (init, check, release, doctor, grade, regrade, audit, feedback, report, export, validate, calibrate, isolation, demo):
+for command in (
+    init,
+    check,
+    release,
+    collect,
+    doctor,
+    grade,
+    regrade,
+    audit,
+    feedback,
+    report,
+    export,
+    validate,
+    calibrate,
+    isolation,
+    demo,
+):
     cli.add_command(command)
 
 

@@ -100,9 +100,10 @@ def _person(row: dict[str, str | None], id_column: str) -> Person:
         return next((value for column in columns if column != id_column and (value := (row.get(column) or "").strip())), "")
 
     names = [first([column]) for column in _NAMES]
-    names += [f"{first([one])} {first([other])}" for one, other in _NAME_PARTS if first([one]) and first([other])]
-    names += [f"{name.partition(',')[2]} {name.partition(',')[0]}" for name in names if "," in name]
     names += [f"{last} {given}" for name in names for given, _, last in [name.rpartition(" ")] if given]  # Canvas begins with the last name
+    parts = [(first([given]), first([last])) for given, last in _NAME_PARTS]
+    parts += [(given, last) for name in names for last, comma, given in [name.partition(",")] if comma]
+    names += [name for given, last in parts if given and last for name in (f"{given} {last}", f"{last} {given}")]
     return Person(
         id=str(row[id_column]).strip(),
         canvas=first(_LMS_IDS["canvas"]),
