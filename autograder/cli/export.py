@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from autograder.batch.store import Store
     from autograder.exports.filling import Filled
     from autograder.exports.scores import Score
-    from autograder.feedback.student import ManualGrade
+    from autograder.gradebook.writing import ManualGrade
     from autograder.intake.roster import Roster
     from autograder.records import Record
 
@@ -90,6 +90,7 @@ def export(
     """
     from autograder.batch.plan import store_of
     from autograder.errors import UsageError
+    from autograder.gradebook.session import gradebook_is_missing
     from autograder.intake.roster import read_roster
 
     roster = read_roster(Path(students_file), id_column) if students_file else None
@@ -99,6 +100,8 @@ def export(
         raise UsageError("Canvas imports only into a gradebook that it exported.", cure)
     if template and form not in ("canvas", "moodle"):
         raise UsageError(f"--template has no meaning for '{form}'.", "Leave it out.")
+    if gradebook and gradebook_is_missing(gradebook):
+        raise UsageError(f"There is no gradebook '{gradebook}'.", "Look at --gradebook, or leave it out.")
     store = store_of(common.course, common.paths, common.store)
     names = _assignments(common, assignment, form)
     url = gradebook or common.paths.gradebook_url
@@ -128,13 +131,13 @@ def _read(common: Common, store: Store, assignment: str, students: tuple[str, ..
     from autograder.batch.store import choose_students
     from autograder.course.profile import find_assignment, resolve_profile
     from autograder.exports.scores import final_scores
-    from autograder.feedback.writing import manual_grades
+    from autograder.gradebook.writing import read_manual_scores
 
     profile = resolve_profile(common.course, find_assignment(common.course, assignment), common.profile).name
     if not named and not store.students(profile, assignment):
         return None
     records = list(store.latest(profile, assignment, choose_students(store, profile, assignment, students)))
-    manual = manual_grades(url, assignment)
+    manual = read_manual_scores(url, assignment)
     return _Graded(assignment, records, final_scores(records, manual, partial), manual)
 
 

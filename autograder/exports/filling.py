@@ -26,7 +26,8 @@ class Places:
     """Where things stand in a template.
 
     `keys`: columns that identify a student, best first, each with what of a person stands there (`id`, `canvas`, `email`); `target`: the
-    column of the scores; `students`: the rows of students; `locked`: of these the ones that must not change, with why.
+    column of the scores; `students`: the rows of students; `locked`: of these the ones that must not change, with why; `points`: what
+    the template counts, and `capped` says that it takes no more.
     """
 
     keys: Sequence[tuple[int, str]]
@@ -34,6 +35,7 @@ class Places:
     students: Sequence[int]
     locked: Mapping[int, str]
     points: float | None = None
+    capped: bool = False
 
 
 def fill(table: Table, places: Places, scores: Iterable[Score], roster: Roster | None, scale: bool) -> Filled:
@@ -52,6 +54,10 @@ def fill(table: Table, places: Places, scores: Iterable[Score], roster: Roster |
             missing[score.student] = places.locked[row]
         elif places.target >= len(table.rows[row]):
             missing[score.student] = "their row in the template ends before the column"
+        elif places.capped and places.points is not None and _scaled(score, places.points, scale) > places.points:
+            missing[score.student] = (
+                f"{number(_scaled(score, places.points, scale))} points are more than the {number(places.points)} allowed"
+            )
         else:
             values[row, places.target] = number(_scaled(score, places.points, scale))
     written = [score.student for score in scored if score.student not in missing]

@@ -12,8 +12,8 @@ from typing import Any
 
 from autograder.exports.scores import Score
 from autograder.feedback.clean import line, paragraph
-from autograder.feedback.student import ManualGrade
 from autograder.feedback.words import in_words, outcome_words, test_title
+from autograder.gradebook.writing import ManualGrade
 from autograder.records import GradeCell, Record, TestResult, Visibility
 
 _VISIBILITIES: dict[Visibility, str] = {"visible": "visible", "after_due": "after_due_date", "instructor": "hidden"}
@@ -43,13 +43,13 @@ def to_gradescope(
 
 def _tests(cell: GradeCell, given: ManualGrade | None) -> list[dict[str, Any]]:
     title = line(in_words(cell.grade_id))
-    points = given.score if given and given.score is not None else cell.score
+    points = given.manual_score if given and given.manual_score is not None else cell.score
     shown = [_said(test) for test in cell.tests if test.visibility == "visible"]
     comment = paragraph(given.comment) if given and given.comment else ""
     whole: dict[str, Any] = {"name": title, "max_score": cell.max_score, "output": _output([*shown, comment]), "visibility": "visible"}
     if points is not None:
         whole |= {"score": points, "status": "passed" if points >= cell.max_score else "failed"}
-    extra = given.extra_credit if given else 0.0
+    extra = given.extra_credit if given else None
     return [
         whole,
         *([{"name": f"{title}: extra credit", "score": extra, "max_score": 0, "visibility": "visible"}] if extra else []),

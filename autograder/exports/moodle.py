@@ -65,7 +65,7 @@ def fill_worksheet(
         if changeable is not None and table.value(row, changeable) == "No"
     }
     points = {table.value(row, most) for row in rows if table.value(row, most)} if most is not None else set()
-    return fill(table, Places(keys, target, list(rows), locked, _points(points)), scores, roster, scale)
+    return fill(table, Places(keys, target, list(rows), locked, _points(points), capped=True), scores, roster, scale)
 
 
 def _points(said: set[str]) -> float | None:

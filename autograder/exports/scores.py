@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from autograder.feedback.student import ManualGrade
 from autograder.feedback.words import NOTHING_TO_READ, unscored_reason
+from autograder.gradebook.writing import ManualGrade
 from autograder.records import GradeCell, Record
 
 
@@ -39,7 +39,7 @@ def final_score(record: Record, manual: Mapping[str, ManualGrade | None], partia
             waiting.append(cell.grade_id)
         else:
             broken.append(cell.grade_id)
-        points += given.extra_credit if given else 0.0
+        points += (given.extra_credit if given else None) or 0.0
     reason = _reason(record, broken, [] if partial else waiting)
     raw = None if reason else round(points, 2)
     return Score(
@@ -54,8 +54,8 @@ def final_score(record: Record, manual: Mapping[str, ManualGrade | None], partia
 
 
 def _of_cell(cell: GradeCell, given: ManualGrade | None) -> float | None:
-    if given is not None and given.score is not None:
-        return given.score
+    if given is not None and given.manual_score is not None:
+        return given.manual_score
     return None if cell.manual else cell.score
 
 

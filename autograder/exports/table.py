@@ -74,11 +74,19 @@ def read_table(data: bytes) -> Table:
     text = data.decode("utf-8", "surrogateescape")
     if "\0" in text:
         raise UsageError("The template is no CSV text in UTF-8.", "Export it again as CSV; a spreadsheet's own format is not read.")
-    separator = max(",;", key=text.partition("\n")[0].count)
-    rows = _rows(text, separator)
+    rows = _rows(text, max(",;", key=lambda separator: _width(text, separator)))
     if not rows:
         raise UsageError("The template is empty.", "Export it again from the LMS.")
     return Table(text, tuple(cell.value for cell in rows[0]), tuple(rows[1:]))
+
+
+def _width(text: str, separator: str) -> int:
+    """How many cells each of the first lines has at least: the header alone may have the other sign in its names."""
+    try:
+        rows = [row for row in _rows(text, separator) if len(row) > 1 or row[0].value][:3]
+    except UsageError:
+        return 2  # so that it is read, and said to be damaged, unless the other sign makes a real table of it
+    return min((len(row) for row in rows), default=0)
 
 
 def _rows(text: str, separator: str) -> list[tuple[Cell, ...]]:

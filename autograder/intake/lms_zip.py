@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def open_download(
         if found is None:
             strangers.append("/".join(parts))
             return None
-        files.append(LmsFile(**(vars(found) | {"entry": "/".join(parts)})))
+        files.append(replace(found, entry="/".join(parts)))
         return Place(f"{found.name}_{found.number}", "")
 
     def expected(name: str) -> bool:
@@ -81,7 +81,7 @@ def _lost(files: Sequence[LmsFile], there: Sequence[LmsFile]) -> list[LmsFile]:
     """Of a submission whose every entry was refused, one entry as if it had been typed: so it is named, with nothing in it."""
     known = {(file.name, file.number) for file in there}
     lost = {(file.name, file.number): file for file in files if (file.name, file.number) not in known}
-    return [LmsFile(**(vars(file) | {"typed": True})) for file in lost.values()]
+    return [replace(file, typed=True) for file in lost.values()]
 
 
 def _by_path(times: Mapping[str, datetime | None]) -> dict[str, datetime | None]:

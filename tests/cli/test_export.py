@@ -72,6 +72,7 @@ def test_one_student_into_a_file(graded: Path) -> None:
         (["--format", "canvas", "--template", "none.csv"], "The template 'none.csv' cannot be read: No such file"),
         (["--format", "canvas", "--template", "canvas.csv", "--into", "canvas.csv"], "The template itself would be overwritten."),
         (["--format", "moodle", "--students", "canvas.csv"], "has no column 'id' with the students' ids; it has: 'Student', 'ID', 'SIS"),
+        (["--format", "moodle", "--gradebook", "sqlite:///none.db"], "There is no gradebook 'sqlite:///none.db'."),
         (["--format", "moodle", "--student", "dan"], "There is no record of 'tiny' from dan"),
     ],
 )

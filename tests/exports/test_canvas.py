@@ -83,10 +83,11 @@ def test_points_are_scaled_only_when_asked_for() -> None:
 
 
 def test_a_file_with_semicolons_and_decimal_commas() -> None:
-    lines = ["Student;ID;SIS Login ID;Section;First Dense Network (1)", "    Points Possible;;;;100,00", "Lovelace, Ada;1;ada;A;3,5"]
+    header = "Student;ID;SIS Login ID;Section;First Dense Network (1);Essay, part one, two, three, four, five, six (2)"
+    lines = [header, "    Points Possible;;;;100,00;10,00", "Lovelace, Ada;1;ada;A;3,5;"]
     filled = fill_gradebook(gradebook(lines), "first_dense_network", scores(ada=87.25))
-    assert filled.data == gradebook([*lines[:2], "Lovelace, Ada;1;ada;A;87.25"])
-    assert canvas_import(filled.data, ";") == {"1": {"First Dense Network (1)": "87.25"}}
+    assert filled.data == gradebook([*lines[:2], "Lovelace, Ada;1;ada;A;87.25;"])
+    assert canvas_import(filled.data, ";")["1"]["First Dense Network (1)"] == "87.25"
 
 
 @pytest.mark.parametrize(

@@ -65,3 +65,9 @@ def test_points_of_the_worksheet_count() -> None:
     assert (
         moodle_worksheet_import(fill_worksheet(twenty, scores(ada=50.0), scale=True).data.replace(b"55.00", b""))["Participant 11"] == "10"
     )
+
+
+def test_more_than_moodle_takes_is_named() -> None:
+    filled = fill_worksheet(WORKSHEET, scores(ada=100.5, zofie=100.0))
+    assert filled.missing == {"ada": "100.5 points are more than the 100 allowed"}
+    assert moodle_worksheet_import(filled.data)["Participant 14"] == "100"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from autograder.exports.gradescope import to_gradescope
 from autograder.exports.junit import to_junit
 from autograder.exports.scores import final_score
-from autograder.feedback.student import ManualGrade
+from autograder.gradebook.writing import ManualGrade
 from autograder.records import GradeCell
 from tests.exports.rules import gradescope, junit
 from tests.feedback.samples import HOSTILE, record, result, unscored

@@ -7,26 +7,26 @@ from dataclasses import replace
 import pytest
 
 from autograder.exports.scores import final_score, number
-from autograder.feedback.student import ManualGrade
+from autograder.gradebook.writing import ManualGrade
 from autograder.records import GradeCell
 from tests.feedback.samples import grade_cells, record, unscored
 
-DONE = {"explanation": ManualGrade(7.5)}
+DONE = {"explanation": ManualGrade(7.5, None, None)}
 
 
 def test_automatic_and_manual_points_and_extra_credit_add_up() -> None:
     cells = (GradeCell("a", 3, 4, False), GradeCell("b", 1, 4, False), GradeCell("explanation", None, 2, True))
-    score = final_score(record(grade_cells=cells), {"explanation": ManualGrade(1.5, 0.25), "b": ManualGrade(4)})
+    score = final_score(record(grade_cells=cells), {"explanation": ManualGrade(1.5, 0.25, None), "b": ManualGrade(4, None, None)})
     assert (score.raw, score.points, score.max_score, score.reason) == (8.75, 8.75, 10, "")
 
 
 def test_a_zero_that_was_earned_is_a_score() -> None:
     cells = (GradeCell("a", 0, 4, False), GradeCell("explanation", None, 2, True))
-    assert final_score(record(grade_cells=cells), {"explanation": ManualGrade(0.0)}).points == 0
+    assert final_score(record(grade_cells=cells), {"explanation": ManualGrade(0.0, None, None)}).points == 0
 
 
 def test_who_waits_for_a_person_has_no_score_unless_asked_for() -> None:
-    score = final_score(record(), {"explanation": ManualGrade(None, 0.0, "I read it tomorrow")})
+    score = final_score(record(), {"explanation": ManualGrade(None, None, "I read it tomorrow")})
     assert (score.points, score.reason) == (None, "waits for a person to grade explanation")
     assert final_score(record(), {}, partial=True).points == record().score
 

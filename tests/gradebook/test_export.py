@@ -9,8 +9,8 @@ from pathlib import Path
 from autograder.course.paths import CoursePaths
 from autograder.exports.nbgrader import Student, read_students, to_nbgrader
 from autograder.exports.scores import Score, final_scores
-from autograder.feedback.writing import manual_grades
 from autograder.gradebook.session import open_gradebook
+from autograder.gradebook.writing import read_manual_scores
 from tests.exports.rules import no_formulas, rows_of
 from tests.gradebook.tiny_course import ASSIGNMENT, record, write_gradebook
 
@@ -30,8 +30,7 @@ def fill(url: str) -> list[Score]:
             grade = gradebook.find_grade("why", ASSIGNMENT, ASSIGNMENT, student)
             grade.manual_score, grade.extra_credit, grade.needs_manual_grade = points, extra, False
         gradebook.db.commit()
-    manual = manual_grades(url, ASSIGNMENT)
-    return final_scores(records, manual)
+    return final_scores(records, read_manual_scores(url, ASSIGNMENT))
 
 
 def test_the_same_rows_as_nbgrader_but_no_zero_for_who_has_no_score(course: CoursePaths, tmp_path: Path) -> None:
