@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 @click.option("--into", metavar="DIR", help="Where submissions lie (default: submitted/).")
 @click.option("--students", metavar="FILE", help="CSV with the course's ids and what the LMS calls the same students.")
 @click.option("--id-column", metavar="NAME", help="The column of --students with the course's ids (default: id).")
+@click.option(
+    "--times",
+    type=click.Choice(["auto", "archive", "none"]),
+    default="auto",
+    show_default=True,
+    help="Whether the archive's times are those of the submissions; auto: if they lie further apart than a download takes.",
+)
 @click.option("--dry-run", is_flag=True, help="Only show what would be done.")
 @common_options
 def collect(
@@ -31,6 +38,7 @@ def collect(
     into: str | None,
     students: str | None,
     id_column: str | None,
+    times: str,
     dry_run: bool,
 ) -> None:
     """Bring the submissions of ASSIGNMENT from a download of Canvas or Moodle into submitted/<student>/<assignment>/.
@@ -43,7 +51,7 @@ def collect(
     from autograder.course.profile import find_assignment
     from autograder.errors import UsageError
     from autograder.intake.lms import Lms
-    from autograder.intake.lms_zip import bring, open_download
+    from autograder.intake.lms_zip import Times, bring, open_download
     from autograder.intake.roster import read_roster
 
     known = [each.id for each in common.course.assignments]
@@ -57,7 +65,7 @@ def collect(
     with open_download(Path(archive), wanted, lms, roster, common.paths.state / "unpacked", zone) as download:
         for line in download.refused:
             click.echo(line, err=True)
-        collected = list(bring(download, wanted.id, target, dry_run))
+        collected = list(bring(download, wanted.id, target, dry_run, cast(Times, times)))
     if not common.quiet:
         _print(collected, f"{wanted.id} from {download.lms.capitalize()}{', nothing is written' if dry_run else ''}")
     receipt = _receipt(download, collected, Path(archive), wanted.id)
@@ -66,7 +74,7 @@ def collect(
     common.write_json(receipt)
     if roster is None and collected:
         common.say("Without a list of students (--students) the names in the LMS are their ids here.")
-    _finish(common, download, collected)
+    _finish(common, collected)
 
 
 def _receipt(download: Download, collected: Sequence[Collected], archive: Path, assignment: str) -> dict[str, Any]:
@@ -81,7 +89,7 @@ def _receipt(download: Download, collected: Sequence[Collected], archive: Path, 
         "from": download.lms,
         "archive": archive.name,
         "sha256": digest,
-        "time_source": "archive entries" if download.lms == "moodle" else None,
+        "time_source": "archive entries" if any(each.submitted_at for each in collected) else None,
         "submissions": [to_dict(each) for each in collected],
         "refused": list(download.refused),
     }
@@ -114,7 +122,7 @@ def _print(collected: Sequence[Collected], title: str) -> None:
     Console(stderr=True).print(table)
 
 
-def _finish(common: Common, download: Download, collected: Sequence[Collected]) -> None:
+def _finish(common: Common, collected: Sequence[Collected]) -> None:
     """Names whoever is not there: status 3 where that is the machine's fault, else 1."""
     from collections import Counter
 
@@ -122,9 +130,12 @@ def _finish(common: Common, download: Download, collected: Sequence[Collected]) 
     doubtful = [each for each in collected if each.state == "left out"]
     for each in (*failed, *doubtful):
         click.echo(f"{each.lms_name!a} ({each.lms_number}) is left out: {each.notes[0]}", err=True)
+    placed = [each for each in collected if each.state in ("new", "replaced")]
     counts = Counter(each.state for each in collected)
     common.say(", ".join(f"{count} {state}" for state, count in counts.items()) or "No submission.")
-    if download.lms == "canvas" and collected:
-        common.say("Canvas' download does not say when something was submitted, so no timestamp.txt is written.")
+    if placed and not any(each.submitted_at for each in placed):
+        common.say(
+            "The archive does not say when something was submitted, or says only when it was downloaded: no timestamp.txt is written."
+        )
     if failed or doubtful:
         raise click.exceptions.Exit(3 if failed else 1)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
+from typing import Literal
 
 from autograder.course.settings import Assignment
 from autograder.intake.archive import Place, unpacked_as
@@ -15,6 +16,9 @@ from autograder.intake.placing import place
 from autograder.intake.roster import Roster
 
 _SHOWN = 20
+_DOWNLOAD = timedelta(hours=1)  # longer than an LMS takes to write an archive
+
+Times = Literal["auto", "archive", "none"]
 
 
 @dataclass(frozen=True)
@@ -88,13 +92,28 @@ def _by_path(times: Mapping[str, datetime | None]) -> dict[str, datetime | None]
     return {"/".join(part for part in name.replace("\\", "/").split("/") if part not in ("", ".")): time for name, time in times.items()}
 
 
-def bring(download: Download, assignment: str, into: Path, dry_run: bool) -> Iterator[Collected]:
-    """Puts each submission that is nobody's doubt into `into/<student>/<assignment>/`, one after the other.
+def times_of_submissions(download: Download, times: Times = "auto") -> dict[tuple[str, str], datetime]:
+    """When each submission (name, number) was made, as the archive's entries say it.
 
-    Times come from the archive's entries, and from Moodle's only: those of Canvas are of the download.
+    Canvas and newer Moodles give every entry the time of the download. Taken for submissions' they would make everybody late; so without
+    being asked for, times count only if they lie further apart than a download takes.
     """
+    found = {(each.name, each.number): _newest(download, each) for each in download.submissions}
+    known = {key: time for key, time in found.items() if time is not None}
+    apart = bool(known) and max(known.values()) - min(known.values()) > _DOWNLOAD
+    return known if times == "archive" or (times == "auto" and apart) else {}
+
+
+def _newest(download: Download, each: LmsSubmission) -> datetime | None:
+    times = [time for entry in each.files.values() if (time := download.times.get(entry)) is not None]
+    return max(times, default=None)
+
+
+def bring(download: Download, assignment: str, into: Path, dry_run: bool, times: Times = "auto") -> Iterator[Collected]:
+    """Puts each submission that is nobody's doubt into `into/<student>/<assignment>/`, one after the other."""
+    submitted_at = times_of_submissions(download, times)
     for each in download.submissions:
-        time = _submitted_at(download, each)
+        time = submitted_at.get((each.name, each.number))
         state, aside, notes = "left out", None, each.notes
         if each.student is None:
             notes = (each.doubt, *notes)
@@ -107,10 +126,3 @@ def bring(download: Download, assignment: str, into: Path, dry_run: bool) -> Ite
                 state, notes = "failed", (f"{error.strerror}: {error.filename}", *notes)
         said = time.isoformat() if time and state in ("new", "replaced") else None
         yield Collected(each.name, each.number, each.student, state, tuple(each.files), each.late, said, notes, aside)
-
-
-def _submitted_at(download: Download, each: LmsSubmission) -> datetime | None:
-    if download.lms == "canvas":
-        return None
-    times = [time for entry in each.files.values() if (time := download.times.get(entry)) is not None]
-    return max(times, default=None)

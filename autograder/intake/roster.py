@@ -46,7 +46,7 @@ class Roster:
         """The id of whom an LMS calls so, by number first and by full name else; or None, and why."""
         by_number = [person for person in self.people if number and getattr(person, lms) == number]
         if len(by_number) == 1:
-            return by_number[0].id, ""
+            return self._checked(by_number[0], lms, number, name)
         if by_number:
             return None, f"{len(by_number)} students of the list have the number {number}"
         by_name = [person for person in self.people if name_key(name) in person.names]
@@ -58,6 +58,12 @@ class Roster:
         if number and other:
             return None, f"the list gives {by_name[0].id}, who has this name, the number {other}"
         return by_name[0].id, ""
+
+    def _checked(self, person: Person, lms: str, number: str, name: str) -> tuple[str | None, str]:
+        """Moodle's number may be a group's, which some participant has by chance: there the name must not say otherwise."""
+        if lms == "moodle" and name and person.names and name_key(name) not in person.names:
+            return None, f"the list gives {person.id} the number {number}, and another name"
+        return person.id, ""
 
     def get(self, student: str) -> Person | None:
         """The person with that id, if exactly one has it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import struct
 import zipfile
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -15,7 +15,7 @@ from autograder.course.settings import Assignment
 from autograder.errors import UsageError
 from autograder.intake.collect import find_submissions
 from autograder.intake.lms import Lms, parse, recognise
-from autograder.intake.lms_zip import Collected, bring, open_download
+from autograder.intake.lms_zip import Collected, Times, bring, open_download
 from autograder.intake.roster import Person, Roster, name_key
 
 MADRID = ZoneInfo("Europe/Madrid")
@@ -34,11 +34,16 @@ def download(folder: Path, entries: dict[str, bytes], date: tuple[int, ...] = (2
 
 
 def collect(
-    folder: Path, entries: dict[str, bytes], lms: Lms | None = None, roster: Roster | None = None, dry_run: bool = False
+    folder: Path,
+    entries: dict[str, bytes],
+    lms: Lms | None = None,
+    roster: Roster | None = None,
+    dry_run: bool = False,
+    times: Times = "auto",
 ) -> dict[str, Collected]:
     """What became of each submission, by its name in the LMS; afterwards nothing unpacked is left."""
     with open_download(download(folder, entries), ASSIGNMENT, lms, roster, folder / "state", MADRID) as opened:
-        found = list(bring(opened, "tiny", folder / "submitted", dry_run))
+        found = list(bring(opened, "tiny", folder / "submitted", dry_run, times))
     assert list((folder / "state").iterdir()) == []
     assert len({(each.lms_name, each.lms_number) for each in found}) == len(found)
     return {f"{each.lms_name}" if each.lms_name else each.lms_number: each for each in found}
@@ -128,14 +133,14 @@ def test_without_a_list_the_names_themselves_are_the_ids(tmp_path: Path) -> None
 
 
 def test_moodles_times_become_nbgraders_timestamp(tmp_path: Path) -> None:
-    roster = Roster((person("ada", "", moodle="1"), person("bob", "", moodle="2")))
+    roster = Roster((Person("ada", moodle="1"), Person("bob", moodle="2")))
     entries = {
         "Ada Lovelace_1_assignsubmission_file_/tiny.ipynb": b"ada",
         "Ada Lovelace_1_assignsubmission_file_/data/a.csv": b"1",
         "Ada Lovelace_1_assignsubmission_file_/timestamp.txt": b"2020-01-01 00:00:00 UTC",
         "Ada Lovelace_1_assignsubmission_onlinetext_/onlinetext.html": b"hello",
     }
-    found = collect(tmp_path, entries, "moodle", roster)["Ada Lovelace"]
+    found = collect(tmp_path, entries, "moodle", roster, times="archive")["Ada Lovelace"]
     assert files(tmp_path) == {
         "ada/tiny/data/a.csv": b"1",
         "ada/tiny/timestamp.txt": b"2027-02-12 20:30:00.000000 UTC\n",
@@ -157,7 +162,7 @@ def test_an_entrys_time_in_utc_comes_before_its_local_one(tmp_path: Path) -> Non
         archive.writestr(info, b"{}")
         archive.writestr(zipfile.ZipInfo("B_2_assignsubmission_file_/tiny.ipynb"), b"{}")  # 1980: no time
     with open_download(tmp_path / "submissions.zip", ASSIGNMENT, None, None, tmp_path / "state", MADRID) as opened:
-        found = list(bring(opened, "tiny", tmp_path / "submitted", dry_run=False))
+        found = list(bring(opened, "tiny", tmp_path / "submitted", dry_run=False, times="archive"))
     assert [each.submitted_at for each in found] == ["2027-02-12T09:00:00+00:00", None]
     assert not (tmp_path / "submitted/B/tiny/timestamp.txt").exists()
 
@@ -257,3 +262,22 @@ def test_a_kill_between_the_two_moves_loses_nothing(tmp_path: Path, monkeypatch:
     assert (Path(moved[0]) / "tiny.ipynb").read_bytes() == b"first"
     assert collect(tmp_path, {name: b"second"})["Ada"].state == "new"
     assert (tmp_path / "submitted/Ada/tiny/tiny.ipynb").read_bytes() == b"second"
+
+
+@pytest.mark.parametrize(("minutes", "times", "used"), [(30, "auto", False), (61, "auto", True), (0, "archive", True), (61, "none", False)])
+def test_the_time_of_the_download_is_nobodys_submission(tmp_path: Path, minutes: int, times: Times, used: bool) -> None:
+    """Canvas, and Moodle where it streams the archive, stamp every entry when the instructor downloads it."""
+    start = datetime(2027, 2, 12, 20, 0)
+    with zipfile.ZipFile(tmp_path / "submissions.zip", "w") as archive:
+        for number, moment in enumerate((start, start + timedelta(minutes=minutes))):
+            archive.writestr(zipfile.ZipInfo(f"A{number}_{number}_assignsubmission_file_/tiny.ipynb", moment.timetuple()[:6]), b"{}")
+    with open_download(tmp_path / "submissions.zip", ASSIGNMENT, None, None, tmp_path / "state", MADRID) as opened:
+        found = list(bring(opened, "tiny", tmp_path / "submitted", False, times))
+    assert [each.submitted_at is not None for each in found] == [used, used]
+    assert len(list((tmp_path / "submitted").rglob("timestamp.txt"))) == 2 * used
+
+
+def test_a_groups_number_is_no_participants(tmp_path: Path) -> None:
+    roster = Roster((person("ada", "Ada Lovelace", moodle="12"),))
+    found = collect(tmp_path, {"Group A_12_assignsubmission_file_/tiny.ipynb": b"{}"}, roster=roster)["Group A"]
+    assert (found.student, found.notes[0]) == (None, "the list gives ada the number 12, and another name")
