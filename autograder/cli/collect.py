@@ -129,7 +129,7 @@ def _finish(common: Common, collected: Sequence[Collected]) -> None:
     failed = [each for each in collected if each.state == "failed"]
     doubtful = [each for each in collected if each.state == "left out"]
     for each in (*failed, *doubtful):
-        click.echo(f"{each.lms_name!a} ({each.lms_number}) is left out: {each.notes[0]}", err=True)
+        click.echo(f"{each.lms_name!r} ({each.lms_number}) is left out: {each.notes[0]}", err=True)
     placed = [each for each in collected if each.state in ("new", "replaced")]
     counts = Counter(each.state for each in collected)
     common.say(", ".join(f"{count} {state}" for state, count in counts.items()) or "No submission.")

@@ -105,7 +105,11 @@ def export(
     store = store_of(common.course, common.paths, common.store)
     names = _assignments(common, assignment, form)
     url = gradebook or common.paths.gradebook_url
-    graded = [found for name in names if (found := _read(common, store, name, students, url, partial, named=assignment is not None))]
+    graded = [
+        found
+        for name in names
+        if (found := _read(common, store, name, students, url, partial or form == "junit", named=assignment is not None))
+    ]
     if not graded:
         raise UsageError("Nothing is graded yet.", "Run: autograder grade ASSIGNMENT")
     exported = _export(common, store, graded, wanted, url)
@@ -249,6 +253,8 @@ def _finish(common: Common, graded: Sequence[_Graded], exported: _Exported, path
     unscored = [score for each in graded for score in each.scores if score.points is None]
     for score in unscored:
         click.echo(f"{score.student}: no score of '{score.assignment}' is exported: {score.reason}", err=True)
+    if any(score.reason.startswith("waits") for score in unscored):
+        common.say("Grade the written answers in formgrader, or export the points so far with --partial.")
     for student, why in exported.missing.items():
         click.echo(f"{student}: the score is not in the file: {why}", err=True)
     if exported.absent:

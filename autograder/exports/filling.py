@@ -47,19 +47,17 @@ def fill(table: Table, places: Places, scores: Iterable[Score], roster: Roster |
     rows, missing = _rows(table, places, scored, roster)
     values: dict[tuple[int, int], str] = {}
     for score in scored:
-        if score.student not in rows:
+        points, row = _scaled(score, places.points, scale), rows.get(score.student)
+        if row is None:
             continue
-        row = rows[score.student]
         if row in places.locked:
             missing[score.student] = places.locked[row]
         elif places.target >= len(table.rows[row]):
             missing[score.student] = "their row in the template ends before the column"
-        elif places.capped and places.points is not None and _scaled(score, places.points, scale) > places.points:
-            missing[score.student] = (
-                f"{number(_scaled(score, places.points, scale))} points are more than the {number(places.points)} allowed"
-            )
+        elif places.capped and places.points is not None and points > places.points:
+            missing[score.student] = f"{number(points)} points are more than the {number(places.points)} allowed"
         else:
-            values[row, places.target] = number(_scaled(score, places.points, scale))
+            values[row, places.target] = number(points)
     written = [score.student for score in scored if score.student not in missing]
     return Filled(table.replace(values), tuple(written), missing)
 

@@ -24,10 +24,11 @@ def to_gradescope(
     record: Record, score: Score, manual: Mapping[str, ManualGrade | None], leaderboard: tuple[str, float] | None = None
 ) -> bytes:
     """The file of one student who has points. `leaderboard`: name and value of the contest's metric, for who takes part."""
+    words = outcome_words(record)
     results: dict[str, Any] = {
         "score": score.points,
         "execution_time": round(record.usage.wall_s, 1),
-        "output": paragraph(str(outcome_words(record))),
+        "output": paragraph(f"{words.happened} {words.advice}"),
         "output_format": "text",
         "test_output_format": "text",
         "test_name_format": "text",

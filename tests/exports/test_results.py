@@ -20,6 +20,7 @@ def test_gradescope_has_the_points_of_each_cell() -> None:
     score = final_score(graded, MANUAL)
     found = gradescope(to_gradescope(graded, score, MANUAL, ("test_accuracy", 0.8771)))
     assert found["score"] == score.points
+    assert found["output"] == "Your notebook ran from the first cell to the last."
     tests = {test["name"]: test for test in found["tests"]}
     assert round(sum(test.get("score", 0) for test in found["tests"]), 2) == score.points
     assert tests["Prepared data"] | {"output": ""} == {
