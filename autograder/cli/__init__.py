@@ -12,9 +12,11 @@ from autograder.cli.audit import audit
 from autograder.cli.calibrate import calibrate
 from autograder.cli.check import check
 from autograder.cli.cluster import cluster
+from autograder.cli.collect import collect
 from autograder.cli.decide import decide, decisions
 from autograder.cli.demo import demo
 from autograder.cli.doctor import doctor
+from autograder.cli.export import export
 from autograder.cli.feedback import feedback
 from autograder.cli.grade import grade
 from autograder.cli.gradebook import gradebook
@@ -39,7 +41,7 @@ def cli() -> None:
     """Autograded deep-learning assignments: release, grade, regrade, give feedback, report."""
 
 
-_CLASS = (release, doctor, grade, regrade, audit, feedback, report)
+_CLASS = (release, collect, doctor, grade, regrade, audit, feedback, report, export)
 _COURSE = (init, check, validate, calibrate, demo)
 _MACHINE = (isolation, store, gradebook, worker, cluster)
 _TERM = (roster, decide, decisions, scores)

@@ -16,9 +16,10 @@ import unicodedata
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -88,16 +89,38 @@ class _Ended(Exception):
     """Nothing more of the archive is read, and why."""
 
 
+@dataclass(frozen=True)
+class Place:
+    """Whose submission an entry belongs to, in words for people, and the folder that this submission has in the archive."""
+
+    whose: str
+    folder: str
+
+
+Layout = Callable[[list[str]], Place | None]  # from the components of an entry's name; None for what is no submission's
+
+
 @contextmanager
 def unpacked(archive: Path, assignment: str, state: Path, limits: ArchiveLimits | None = None) -> Iterator[Unpacked]:
     """The submissions of one assignment in an archive, in a folder below `state` that is gone afterwards.
 
     Raises UsageError when the file is no archive that can be opened.
     """
+    stranger = f"belong to no submission of '{assignment}'"
+    with unpacked_as(archive, partial(_nbgrader_layout, assignment), stranger, state, limits) as found:
+        yield Unpacked(_root(found.folder, assignment), found.refused)
+
+
+@contextmanager
+def unpacked_as(archive: Path, layout: Layout, stranger: str, state: Path, limits: ArchiveLimits | None = None) -> Iterator[Unpacked]:
+    """The submissions in an archive of another layout, under the names that they have there. `stranger`: what is said of other entries.
+
+    Raises UsageError when the file is no archive that can be opened.
+    """
     with scratch_folder(state, "unpacked-") as folder:
-        unpacker = _Unpacker(folder, assignment, limits or ArchiveLimits(), archive.stat().st_size)
+        unpacker = _Unpacker(folder, layout, stranger, limits or ArchiveLimits(), archive.stat().st_size)
         unpacker.unpack(archive)
-        yield Unpacked(_root(folder, assignment), tuple(unpacker.lines()))
+        yield Unpacked(folder, tuple(unpacker.lines()))
 
 
 def _root(folder: Path, assignment: str) -> Path:
@@ -113,7 +136,8 @@ class _Unpacker:
     """Goes once through an archive, writes what is in order and remembers what was refused."""
 
     folder: Path
-    assignment: str
+    layout: Layout
+    stranger: str
     limits: ArchiveLimits
     archive_bytes: int
     entries: int = 0
@@ -151,7 +175,7 @@ class _Unpacker:
             if len(said) > self.limits.lines:
                 yield f"{len(said) - self.limits.lines:,} more entries{f' of {whose!a}' if whose else ''} are left out."
         if self.elsewhere:
-            yield f"{self.elsewhere:,} entries belong to no submission of '{self.assignment}' and are left out."
+            yield f"{self.elsewhere:,} entries {self.stranger} and are left out."
         if self.ended:
             yield self.ended
 
@@ -184,11 +208,12 @@ class _Unpacker:
         whose = ""
         try:
             parts = _parts(entry.name)
-            place = _place(parts, self.assignment)
+            place = self.layout(parts)
             if place is None:
                 self.elsewhere += not entry.folder
                 return
-            whose = "/".join(parts[:place])
+            whose = place.whose
+            self.folder.joinpath(place.folder).mkdir(parents=True, exist_ok=True)  # one whose every entry is refused is a submission, too
             self._check(entry, parts, whose)
             if not entry.folder:
                 self._write(entry, self.folder.joinpath(*parts), opened, whose)
@@ -202,8 +227,6 @@ class _Unpacker:
             self._note(whose, f"{entry.name[:200]!a} is left out: it is damaged ({str(error)[:100]!a}).")
 
     def _check(self, entry: _Entry, parts: list[str], whose: str) -> None:
-        """Makes the submission's folder first: one whose every entry is refused is still a submission."""
-        self.folder.joinpath(*whose.split("/"), self.assignment).mkdir(parents=True, exist_ok=True)
         if entry.odd:
             raise _Refused(entry.odd)
         if entry.folder:
@@ -268,9 +291,10 @@ def _parts(name: str) -> list[str]:
     return parts
 
 
-def _place(parts: list[str], assignment: str) -> int | None:
-    """Where the assignment's folder stands: `<student>/<assignment>/…`, perhaps with one folder around all students."""
-    return next((index for index in (1, 2) if index < len(parts) and parts[index] == assignment), None)
+def _nbgrader_layout(assignment: str, parts: list[str]) -> Place | None:
+    """`<student>/<assignment>/…`, perhaps with one folder around all students."""
+    index = next((index for index in (1, 2) if index < len(parts) and parts[index] == assignment), None)
+    return None if index is None else Place("/".join(parts[:index]), "/".join(parts[: index + 1]))
 
 
 # --- kinds of entries -------------------------------------------------------------------------------------------------

@@ -17,6 +17,11 @@ def to_junit(validations: Sequence[Validation]) -> bytes:
     root = ElementTree.Element("testsuites", name="autograder validate")
     for validation in validations:
         root.append(_suite(validation))
+    return to_xml(root)
+
+
+def to_xml(root: ElementTree.Element) -> bytes:
+    """A tree of suites as the bytes of a file."""
     ElementTree.indent(root)
     return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"
 
@@ -29,19 +34,24 @@ def _suite(validation: Validation) -> ElementTree.Element:
         suite.append(_mutant(validation, mutant))
     for index, problem in enumerate(validation.problems, 1):
         case = ElementTree.SubElement(suite, "testcase", classname=f"{validation.assignment}.problems", name=f"problem {index}")
-        _note(case, "failure", problem)
+        note(case, "failure", problem)
+    count_cases(suite)
+    return suite
+
+
+def count_cases(suite: ElementTree.Element) -> None:
+    """Writes on a suite how many cases it has, and of which kinds."""
     cases = suite.findall("testcase")
     for kind, child in (("tests", None), ("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         suite.set(kind, str(sum(child is None or case.find(child) is not None for case in cases)))
-    return suite
 
 
 def _answer(assignment: str, answer: AnswerResult) -> ElementTree.Element:
     case = ElementTree.Element("testcase", classname=f"{assignment}.{answer.kind}", name=answer.name, time=f"{answer.seconds:.2f}")
     if answer.machine_failed:
-        _note(case, "error", answer.message)
+        note(case, "error", answer.message)
     elif not answer.holds:
-        _note(case, "failure", answer.message)
+        note(case, "failure", answer.message)
     return case
 
 
@@ -50,18 +60,24 @@ def _mutant(validation: Validation, mutant: MutantResult) -> ElementTree.Element
         "testcase", classname=f"{validation.assignment}.mutants.{mutant.cell}", name=mutant.id, time=f"{mutant.seconds:.2f}"
     )
     if mutant.verdict == "machine":
-        _note(case, "error", mutant.reason)
+        note(case, "error", mutant.reason)
     elif mutant.verdict == "grader_error":
-        _note(case, "failure", f"a grader fails on it: {mutant.reason}", mutant.diff)
+        note(case, "failure", f"a grader fails on it: {mutant.reason}", mutant.diff)
     elif mutant.verdict == "equivalent":
-        _note(case, "skipped", f"equivalent: {mutant.reason}")
+        note(case, "skipped", f"equivalent: {mutant.reason}")
     elif mutant.verdict == "survived":
         enough = f"no grader notices that {mutant.about}"
         tolerated = f"{enough}; at least {ENOUGH:.0%} of all mutants are noticed"
-        _note(case, "skipped" if validation.enough_killed else "failure", tolerated if validation.enough_killed else enough, mutant.diff)
+        note(case, "skipped" if validation.enough_killed else "failure", tolerated if validation.enough_killed else enough, mutant.diff)
     return case
 
 
-def _note(case: ElementTree.Element, kind: str, message: str, text: str = "") -> None:
-    element = ElementTree.SubElement(case, kind, message=_FORBIDDEN.sub("�", message))
-    element.text = _FORBIDDEN.sub("�", text) or None
+def note(case: ElementTree.Element, kind: str, message: str, text: str = "") -> None:
+    """Adds what became of a case: `kind` is failure, error or skipped."""
+    element = ElementTree.SubElement(case, kind, message=printable(message))
+    element.text = printable(text) or None
+
+
+def printable(text: str) -> str:
+    """The text with a mark in place of what XML cannot hold."""
+    return _FORBIDDEN.sub("�", text)

@@ -228,7 +228,7 @@ def test_lateness_never_takes_more_than_there_is(rules: Policy, after: float, au
     assert found.score is not None
     assert found.late is not None
     assert 0 <= found.late <= round(automatic + by_hand, 2)
-    assert found.late <= round(rules.at_most * (automatic + by_hand), 2)
+    assert found.late <= rules.at_most * (automatic + by_hand) + 0.0051  # half a cent of rounding
     assert found.score >= 0
     assert found.score == round(automatic + by_hand - found.late, 2)
 
