@@ -6,6 +6,7 @@ import copy
 from pathlib import Path
 from typing import Any
 
+import click
 import kubernetes_validate
 import pytest
 import yaml
@@ -32,6 +33,7 @@ def test_the_workers_command_exists() -> None:
 
     command = RESOURCES[-1]["spec"]["template"]["spec"]["containers"][0]["command"]
     assert command[0] == "autograder"
-    assert command[1] in cli.commands
-    known = {name for parameter in cli.commands[command[1]].params for name in parameter.opts}
+    group = cli.commands[command[1]]
+    assert isinstance(group, click.Group)
+    known = {name for parameter in group.commands[command[2]].params for name in parameter.opts}
     assert {each for each in command if each.startswith("--")} <= known

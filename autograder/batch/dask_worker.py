@@ -50,7 +50,7 @@ def local_cluster(jobs: int) -> Iterator[str]:
     """The address of a scheduler of this process's own, with one worker beside it; both end with the block."""
     with distributed.LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=None, silence_logs=logging.CRITICAL) as cluster:
         address = str(cluster.scheduler_address)
-        command = [sys.executable, "-m", "autograder.cli", "worker", address, "--jobs", str(jobs)]
+        command = [sys.executable, "-m", "autograder.cli", "cluster", "worker", address, "--jobs", str(jobs)]
         worker = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)  # Ctrl-C is this process's to hand on
         try:
             yield address

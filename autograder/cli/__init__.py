@@ -30,7 +30,6 @@ from autograder.cli.roster import roster
 from autograder.cli.scores import scores
 from autograder.cli.store import store
 from autograder.cli.validate import validate
-from autograder.cli.worker import worker
 from autograder.errors import AutograderError, ConfigurationError, MachineError
 from autograder.imports import leave_out_address_grammars
 
@@ -43,7 +42,7 @@ def cli() -> None:
 
 _CLASS = (release, collect, doctor, grade, regrade, audit, feedback, report, export)
 _COURSE = (init, check, validate, calibrate, demo)
-_MACHINE = (isolation, store, gradebook, worker, cluster)
+_MACHINE = (isolation, store, gradebook, cluster)
 _TERM = (roster, decide, decisions, scores)
 for command in (*_CLASS, *_COURSE, *_TERM, *_MACHINE):
     cli.add_command(command)

@@ -72,7 +72,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
         address = found[1]
 
         def worker(*prefix: str, jobs: int = 1) -> subprocess.Popen[str]:
-            command = [*prefix, PYTHON, "-m", "autograder.cli", "worker", address, "--jobs", str(jobs)]
+            command = [*prefix, PYTHON, "-m", "autograder.cli", "cluster", "worker", address, "--jobs", str(jobs)]
             return run(command, "A worker of")[0]
 
         yield Cluster(scheduler, address, worker)
@@ -235,7 +235,7 @@ def test_with_tls_only_those_with_a_certificate_are_let_in(course: Path, tmp_pat
         refused = grade(course, "--dask", address.replace("tls://", "tcp://"))
         assert refused.returncode == 2
         assert "No Dask scheduler answers" in refused.stderr
-        worker, _ = _started([PYTHON, "-m", "autograder.cli", "worker", address, *files], logs, "A worker of")
+        worker, _ = _started([PYTHON, "-m", "autograder.cli", "cluster", "worker", address, *files], logs, "A worker of")
         stack.callback(_end, worker)
         done = grade(course, "--dask", address, *files)
         assert done.returncode == 0, done.stderr
