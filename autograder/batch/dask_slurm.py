@@ -11,7 +11,7 @@ from typing import Any
 import dask_jobqueue as untyped_jobqueue
 
 from autograder.batch.dask import security_of
-from autograder.batch.network import Tls
+from autograder.batch.network import Tls, is_loopback
 from autograder.errors import MachineError
 
 jobqueue: Any = untyped_jobqueue  # it has no types
@@ -63,12 +63,13 @@ def slurm_cluster(wanted: SlurmJobs, tls: Tls, logs: str) -> Iterator[str]:
             log_directory=logs,
             nanny=False,
             death_timeout=60,
-            worker_extra_args=["--memory-limit", "0", "--no-dashboard"],
+            worker_extra_args=["--memory-limit", "0", "--no-dashboard", *(["--host", wanted.host] if is_loopback(wanted.host) else [])],
             protocol=protocol,
             security=security,
             scheduler_options={"host": wanted.host, "dashboard_address": None},
             silence_logs=logging.CRITICAL,
         ) as cluster:
+            cluster.sync(cluster.scale, wanted.workers)  # what Slurm refuses is said here
             cluster.adapt(minimum=wanted.workers, maximum=wanted.workers)  # which also replaces lost ones
             yield str(cluster.scheduler_address)
     except (RuntimeError, FileNotFoundError) as error:

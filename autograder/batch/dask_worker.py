@@ -4,56 +4,100 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import distributed as untyped_distributed
 
 from autograder.batch import remote
-from autograder.batch.dask import CONNECT_S, security_of
-from autograder.batch.network import Tls
+from autograder.batch.dask import CONNECT_S, NO_ANSWER, NO_ANSWER_CURE, security_of
+from autograder.batch.network import Tls, host_of, is_loopback
 from autograder.errors import MachineError
+from autograder.files import write_atomic
 
 distributed: Any = untyped_distributed
+
+
+class _EndJobsFirst(distributed.WorkerPlugin):  # type: ignore[misc]  # it has no types
+    """A worker that closes waits for its jobs: kills them before, so that it has ended when its patience or the queue's has not."""
+
+    def teardown(self, worker: Any) -> None:
+        remote.leave_all()
 
 
 def work(address: str, tls: Tls, jobs: int, name: str | None) -> None:
     """Is a worker of the scheduler at `address`, which takes up to `jobs` submissions side by side, until that goes away.
 
-    Raises MachineError when no scheduler answers.
+    Beside a scheduler on the loopback it listens there too, and nowhere else. Raises MachineError when no scheduler answers.
     """
-
     for logger in ("distributed", "distributed.worker"):
         logging.getLogger(logger).setLevel(logging.WARNING)
+    host = host_of(address) if is_loopback(host_of(address)) else None
 
     async def serve() -> None:
-        worker = distributed.Worker(
-            address, nthreads=jobs, name=name, security=security_of(tls), memory_limit=0, dashboard=False, death_timeout=CONNECT_S
-        )
-        async with worker:
+        async with distributed.Worker(
+            address,
+            host=host,
+            nthreads=jobs,
+            name=name,
+            security=security_of(tls),
+            memory_limit=0,
+            dashboard=False,
+            death_timeout=CONNECT_S,
+            plugins=(_EndJobsFirst(),),
+        ) as worker:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: asyncio.ensure_future(worker.close()))
             await worker.finished()
 
-    with remote.leaving_all():
-        try:
-            asyncio.run(serve())
-        except (OSError, TimeoutError) as error:
-            raise MachineError(
-                f"No Dask scheduler answers at {address}: {error}", "Is it running, and may this machine reach it?"
-            ) from None
+    try:
+        asyncio.run(serve())
+    except (OSError, TimeoutError, RuntimeError) as error:
+        raise MachineError(NO_ANSWER.format(address=address, error=error.__cause__ or error), NO_ANSWER_CURE) from None
+    finally:
+        remote.leave_all()
 
 
 @contextmanager
-def local_cluster(jobs: int) -> Iterator[str]:
-    """The address of a scheduler of this process's own, with one worker beside it; both end with the block."""
-    with distributed.LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=None, silence_logs=logging.CRITICAL) as cluster:
+def local_cluster(jobs: int) -> Iterator[tuple[str, Tls, Callable[[], None]]]:
+    """A scheduler of this process's own with one worker beside it, both ended with the block: address, certificate, and what looks
+    whether the worker is alive.
+
+    They talk with TLS: on the loopback of a hub, say, others have accounts too.
+    """
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="autograder-tls-")))
+        security = distributed.Security.temporary()
+        tls = Tls(*(_written(folder / name, getattr(security, f"tls_{name}")) for name in ("ca_file", "worker_cert", "worker_key")))
+        cluster = stack.enter_context(
+            distributed.LocalCluster(
+                n_workers=0,
+                host="127.0.0.1",
+                protocol="tls://",
+                security=security_of(tls),
+                dashboard_address=None,
+                silence_logs=logging.CRITICAL,
+            )
+        )
         address = str(cluster.scheduler_address)
-        command = [sys.executable, "-m", "autograder.cli", "cluster", "worker", address, "--jobs", str(jobs)]
+        files = [f"--tls-{name}={getattr(tls, name)}" for name in ("ca", "cert", "key")]
+        command = [sys.executable, "-m", "autograder.cli", "cluster", "worker", address, "--jobs", str(jobs), *files]
         worker = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)  # Ctrl-C is this process's to hand on
-        try:
-            yield address
-        finally:
-            worker.terminate()
-            worker.wait()
+        stack.callback(worker.wait)
+        stack.callback(worker.terminate)
+
+        def look() -> None:
+            if worker.poll() is not None:
+                raise MachineError(f"The worker of this machine ended, with status {worker.returncode}.", "Its own words stand above.")
+
+        yield address, tls, look
+
+
+def _written(file: Path, content: str) -> str:
+    write_atomic(file, content, 0o600)
+    return str(file)

@@ -44,33 +44,35 @@ def grade_batch(
     nothing can be kept.
     """
 
-    def together(some: Sequence[Submission], alone: bool) -> list[Record]:
+    def grade_some(some: Sequence[Submission], alone: bool) -> tuple[list[Record], set[str]]:
         def work(submission: Submission, slot: Slot, on_cell: OnCell, queued_s: float) -> Record:
             return grade_submission(plan, submission, sandbox, on_cell, Turn(slot, queued_s, force, alone))
 
         told = progress if alone else Postponing(progress)
-        return side_by_side(plan, some, sandbox, 1 if alone else jobs, work, told)
+        records = side_by_side(plan, some, sandbox, 1 if alone else jobs, work, told)
+        return records, {record.student for record in records if was_lost(record)}
 
-    return suspects_last(plan, submissions, together)
+    return suspects_last(plan, submissions, grade_some)
 
 
 def suspects_last(
-    plan: Plan, submissions: Sequence[Submission], together: Callable[[Sequence[Submission], bool], list[Record]]
+    plan: Plan, submissions: Sequence[Submission], grade_some: Callable[[Sequence[Submission], bool], tuple[list[Record], set[str]]]
 ) -> list[Record]:
-    """Records of all submissions, in their order: `together(some, alone)` grades some of them, side by side or one after the other.
+    """Records of all submissions, in their order.
 
-    At whom a process was lost, in an earlier call or in this one, comes after all others, alone, and once in each call; first those
-    with whom that never happened when they were alone (see `starts`).
+    `grade_some(some, alone)` grades some of them, side by side or one after the other, and says at whom a process was lost. Those, and at
+    whom one was lost in an earlier call, come after all others, alone, and once in each call; first those with whom that never
+    happened when they were alone (see `starts`).
     """
     for submission in submissions:
         plan.store.note_arrival(submission)
     suspects = plan.store.starts.suspects(plan.profile.name, submissions)
     suspected = {each.student for each in suspects}
     others = [each for each in submissions if each.student not in suspected]
-    graded = {record.student: record for record in together(others, False)}
-    suspects = [*(each for each in others if was_lost(graded[each.student])), *suspects]
-    if suspects:
-        graded |= {record.student: record for record in together(suspects, True)}
+    records, lost = grade_some(others, False)
+    suspects = [*(each for each in others if each.student in lost), *suspects]
+    again = grade_some(suspects, True)[0] if suspects else []
+    graded = {record.student: record for record in (*records, *again)}
     return [graded[each.student] for each in submissions]
 
 

@@ -50,7 +50,9 @@ def checked_address(address: str, tls: Tls, plain: bool) -> str:
         )
     if parts.scheme == "tls" and not tls.complete:
         raise UsageError(f"'{address}' wants TLS.", "Name --tls-ca, --tls-cert and --tls-key.")
-    if parts.scheme == "tcp" and not plain and not _is_loopback(host):
+    if parts.scheme == "tcp" and tls.complete:
+        raise UsageError(f"'{address}' goes without TLS, and there are files for it.", "Write tls://, or leave the three files out.")
+    if parts.scheme == "tcp" and not plain and not is_loopback(host):
         raise UsageError(
             f"'{address}' is on a network, and without TLS everybody there could run anything as you.",
             "Use tls:// (docs/scale.md says how), or say --plain-network for a network that nobody else can reach.",
@@ -58,7 +60,13 @@ def checked_address(address: str, tls: Tls, plain: bool) -> str:
     return whole
 
 
-def _is_loopback(host: str) -> bool:
+def host_of(address: str) -> str:
+    """The host in a whole address, without brackets."""
+    return urlsplit(address).hostname or ""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether nobody outside this machine can be meant."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

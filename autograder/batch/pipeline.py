@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from autograder.batch.evidence import histories_of
 from autograder.batch.plan import Plan, servers_of
-from autograder.batch.reruns import settle, with_seed
+from autograder.batch.reruns import RERUNS, settle, with_seed
 from autograder.batch.starts import Start
 from autograder.errors import GraderError, MachineError, StoreError, SubmissionError
 from autograder.execution.devices import Slot
@@ -45,6 +45,7 @@ from autograder.records import (
 )
 
 OnCell = Callable[[int, int], None]
+T = TypeVar("T")
 _NOT_REUSED = ("infra_error",)
 _POLL_S = 0.1
 
@@ -74,7 +75,7 @@ def grade_submission(plan: Plan, submission: Submission, sandbox: Sandbox, on_ce
         return known
     if turn.force:
         plan.store.starts.forget(plan.profile.name, submission)
-    record = stopped(plan, submission) or _attempted(plan, submission, sandbox, on_cell, turn)
+    record = rejected_for_losses(plan, submission) or _attempted(plan, submission, sandbox, on_cell, turn)
     record = replace(record, seconds=replace(record.seconds, queue=turn.queued_s))
     if not sandbox.stopped:
         keep(plan, record)
@@ -121,10 +122,10 @@ def _attempted(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: On
         attempt.lost = lost_in_its_notebook(plan, record) and not sandbox.stopped
     if record.outcome not in _NOT_REUSED:
         starts.forget(plan.profile.name, submission)
-    return (stopped(plan, submission) if attempt.lost else None) or record
+    return (rejected_for_losses(plan, submission) if attempt.lost else None) or record
 
 
-def stopped(plan: Plan, submission: Submission) -> Record | None:
+def rejected_for_losses(plan: Plan, submission: Submission) -> Record | None:
     """The final record of a submission that ended, again and again, whatever was at work on it; None for all others."""
     lost = plan.store.starts.lost(plan.profile.name, submission)
     count = sum(start.alone and start.execution_key == plan.execution_key for start in lost)
@@ -145,8 +146,13 @@ def grade_unwritten(
 
     Never raises for a submission; StoreError when what comes of it cannot be kept.
     """
+    return or_unscored(plan, submission, lambda: _grade(plan, submission, sandbox, on_cell, force, slot, taken))
+
+
+def or_unscored(plan: Plan, submission: Submission, make: Callable[[], T]) -> T | Record:
+    """What `make` gives, else a record without a score that says whose fault that is. Raises StoreError only."""
     try:
-        return _grade(plan, submission, sandbox, on_cell, force, slot, taken)
+        return make()
     except SubmissionError as error:
         return unscored(plan, submission, error.outcome, "not_graded", f"{error.message} {error.cure}")  # type: ignore[arg-type]  # its two outcomes are two of Outcome's
     except StoreError:
@@ -172,18 +178,28 @@ def is_current(plan: Plan, record: Record) -> bool:
 
 
 def _grade(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell, force: bool, slot: Slot, taken: Intake | None) -> Record:
-    taken = taken or take_in(submission, plan.assignment, plan.profile.limits)
+    flags, executions = _prepared(plan, taken or take_in(submission, plan.assignment, plan.profile.limits), slot)
+
+    def graded(index: int) -> Record:
+        return _executed(with_seed(plan, index), submission, executions[index], flags, sandbox, on_cell, force)
+
+    return settle(plan, graded)
+
+
+def _prepared(plan: Plan, taken: Intake, slot: Slot) -> tuple[tuple[Flag, ...], list[Execution]]:
+    """What was odd about a submission, and its executions: the first one, and those of its reruns."""
     chosen = choose_notebook(taken.notebooks, plan.assignment.id, plan.release, plan.profile.limits.submission_bytes)
     prepared = restore(chosen, plan.release)
     literals = check_literals(prepared.notebook, plan.release, plan.profile.limits.literal_bytes)
-    flags = (*taken.flags, *prepared.flags, *literals)
+    files = together(taken.files, plan.released_files)
+    executions = [_execution(with_seed(plan, index), prepared.notebook, files, slot) for index in range(RERUNS + 1)]
+    return (*taken.flags, *prepared.flags, *literals), executions
 
-    def graded(index: int) -> Record:
-        seeded = with_seed(plan, index)
-        execution = _execution(seeded, prepared.notebook, together(taken.files, plan.released_files), slot)
-        return _executed(seeded, submission, execution, flags, sandbox, on_cell, force)
 
-    return settle(plan, graded)
+def kept_runs(plan: Plan, taken: Intake, slot: Slot) -> list[RunFolder]:
+    """Finished runs of a submission that may stand for another execution in such a slot. Raises SubmissionError as grading would."""
+    folders = [plan.store.run(each.run_key()) for each in _prepared(plan, taken, slot)[1]]
+    return [folder for folder in folders if reusable(folder, plan.min_isolation) is not None]
 
 
 def _execution(plan: Plan, notebook: dict[str, Any], files: dict[str, bytes], slot: Slot) -> Execution:

@@ -119,7 +119,11 @@ def _name(start: Start) -> str:
 def _lost(path: Path) -> Start | None:
     """The start in a file, if that attempt was lost in a way that may be the submission's doing."""
     start = _ended(path)
-    if start is None or path.suffix == _OBSERVED or start.host != platform.node() or start.level == 0:
+    if start is None or path.suffix == _OBSERVED:
+        return start
+    if start.host != platform.node():  # how a process on another machine ended, nobody here knows: its time may have been up
+        return None
+    if start.level == 0:
         return start
     return start if start.boot != _boot() or start.memory_kills < _memory_kills() else None
 

@@ -39,8 +39,13 @@ class Store:
                 "Make room there, or name another one with --store DIR; then run the same command again. What is recorded stays.",
             ) from error
 
+    @property
+    def runs(self) -> Path:
+        """The folder of all runs."""
+        return self.root / "runs"
+
     def run(self, run_key: str) -> RunFolder:
-        return RunFolder(self.root / "runs" / run_key)
+        return RunFolder(self.runs / run_key)
 
     def write(self, record: Record) -> None:
         """Keeps a record and makes it its student's present one."""

@@ -80,7 +80,7 @@ def grade(
             common.say(f"{len(submissions)} submission(s) would be graded {where}.")
             return
         if address:
-            records = _run_on_cluster(plan, submissions, address, tls, jobs, force, common.quiet)
+            records = _run_on_cluster(plan, submissions, address, tls, jobs, force, trust, common)
         else:
             records = run_batch(plan, submissions, sandbox, jobs, force, common.quiet)
     if not common.quiet:
@@ -101,21 +101,22 @@ def _checked(dask: str | None, tls: Tls, plain: bool) -> str:
 
 
 def _run_on_cluster(
-    plan: Plan, submissions: Sequence[Submission], address: str, tls: Tls, jobs: int | None, force: bool, quiet: bool
+    plan: Plan, submissions: Sequence[Submission], address: str, tls: Tls, jobs: int | None, force: bool, trust: bool, common: Common
 ) -> list[Record]:
-    from autograder.batch.dask import grade_on_cluster
+    from autograder.batch.dask import Cluster, grade_on_cluster
     from autograder.batch.dask_worker import local_cluster
     from autograder.batch.local import plan_slots
-    from autograder.batch.network import Tls
     from autograder.cli.display import open_progress
     from autograder.execution.environment import require_safe_keras
 
     require_safe_keras()
+    say = partial(click.echo, err=True)
     with ExitStack() as stack:
+        cluster = Cluster(address, tls, lambda: None, jobs, trust, say)
         if address == LOCAL:
-            address, tls = stack.enter_context(local_cluster(plan_slots(plan, jobs).count)), Tls()
-        with open_progress(len(submissions), quiet) as progress:
-            return grade_on_cluster(plan, submissions, address, tls, jobs, force, progress)
+            cluster = Cluster(*stack.enter_context(local_cluster(plan_slots(plan, jobs).count)), jobs=jobs, trust=trust, say=say)
+        with open_progress(len(submissions), common.quiet) as progress:
+            return grade_on_cluster(plan, submissions, cluster, force, progress)
 
 
 @contextmanager

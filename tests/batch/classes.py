@@ -25,7 +25,7 @@ def records(root: Path, store: str = ".autograder") -> dict[str, Record]:
 def verdicts(root: Path, store: str = ".autograder") -> dict[str, Any]:
     """What a record says, but for the flag that time decides."""
     found = {student: record.verdict() for student, record in records(root, store).items()}
-    return {student: {**each, "flags": [flag for flag in each["flags"] if flag.kind != "too_fast"]} for student, each in found.items()}
+    return {student: {**each, "flags": [flag for flag in each["flags"] if flag["kind"] != "too_fast"]} for student, each in found.items()}
 
 
 def grade(root: Path, *options: str) -> subprocess.CompletedProcess[str]:

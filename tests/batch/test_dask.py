@@ -21,6 +21,7 @@ import pytest
 from autograder.course.loading import load_course
 from autograder.quality.variants import Variant, build_submission
 from tests.batch.classes import environment, grade, records, verdicts
+from tests.conftest import autograder
 
 ADDRESS = re.compile(r"Scheduler at:\s+(\S+)")
 PYTHON = sys.executable
@@ -91,6 +92,45 @@ def test_a_cluster_of_this_machine_gives_what_the_command_itself_gives(course: P
     assert list((course / ".autograder").glob(".batch-*")) == []
 
 
+def test_certificates_of_a_real_cluster_do_not_disturb_that_of_this_machine(course: Path, tmp_path: Path) -> None:
+    certificates = iter(_certificates(tmp_path / "tls")[1::2])
+    variables = {f"AUTOGRADER_TLS_{name}": next(certificates) for name in ("CA", "CERT", "KEY")}
+    done = autograder(course, "grade", "basics", "--trust-submissions", "--dask", "local", "--student", "ada", **variables)
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_was_submitted_is_read_by_the_command_wherever_it_lies(course: Path, cluster: Cluster) -> None:
+    (course / "submitted").rename(course / "inbox")
+    cluster.start()
+    done = grade(course, "--submitted", "inbox", "--dask", cluster.address)
+    assert done.returncode == 0, done.stderr
+    assert verdicts(course) == verdicts(course, "local")
+
+
+def test_a_worker_beside_its_scheduler_is_reached_from_this_machine_only(cluster: Cluster) -> None:
+    worker = psutil.Process(cluster.start().pid)
+    sockets = [each for process in (worker, *worker.children(recursive=True)) for each in process.net_connections("tcp")]
+    listening = [each.laddr.ip for each in sockets if each.status == psutil.CONN_LISTEN]
+    assert set(listening) == {"127.0.0.1"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can take the course's folder away from a worker")
+def test_a_worker_without_the_folder_scores_recorded_runs_again_without_executing_them(course: Path, cluster: Cluster) -> None:
+    shutil.copytree(course / "local" / "runs", course / ".autograder" / "runs", dirs_exist_ok=True)
+    executed = {file: file.read_bytes() for file in (course / ".autograder" / "runs").glob("*/run.json")}
+    grader = next((course / "graders" / "basics").glob("test_*.py"))
+    grader.write_text(grader.read_text() + "\n# as strict as before\n")
+    cluster.start("unshare", "--mount", "sh", "-c", f'mount -t tmpfs none "{course}" && exec "$@"', "sh", jobs=2)
+    done = grade(course, "--dask", cluster.address)
+    assert done.returncode == 0, done.stderr
+    assert {file: file.read_bytes() for file in (course / ".autograder" / "runs").glob("*/run.json")} == executed
+    scored = {run.run_key for record in records(course).values() for run in record.runs}
+    assert all(len(list((course / ".autograder" / "runs" / key / "scores").iterdir())) == 2 for key in scored)
+    again = grade(course, "--dask", cluster.address, "--force")
+    assert again.returncode == 0, again.stderr
+    assert all(file.read_bytes() != before for file, before in executed.items())
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can take the course's folder away from a worker")
 def test_a_worker_without_the_courses_folder_gets_what_it_needs_and_sends_back_what_it_made(course: Path, cluster: Cluster) -> None:
     cluster.start("unshare", "--mount", "sh", "-c", f'mount -t tmpfs none "{course}" && exec "$@"', "sh", jobs=2)
@@ -103,7 +143,6 @@ def test_a_worker_without_the_courses_folder_gets_what_it_needs_and_sends_back_w
             assert {path.name for path in ours.rglob("*")} == {path.name for path in theirs.rglob("*")}, student
     again = grade(course, "--dask", cluster.address)
     assert again.returncode == 0
-    assert list(Path("/tmp").glob("autograder-worker-*")) == []
 
 
 def _add(root: Path, student: str, code: str) -> None:

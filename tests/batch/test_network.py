@@ -40,6 +40,11 @@ def test_what_is_no_address_is_refused(address: str) -> None:
         checked_address(address, Tls(), plain=True)
 
 
+def test_files_for_tls_and_an_address_without_it_contradict_each_other(tls: Tls) -> None:
+    with pytest.raises(UsageError, match="Write tls://"):
+        checked_address("tcp://127.0.0.1:8786", tls, plain=False)
+
+
 def test_tls_wants_all_three_files_and_wants_them_readable(tls: Tls, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="wants TLS"):
         checked_address("tls://10.0.0.7:8786", Tls(), plain=True)
