@@ -352,9 +352,9 @@ def lambda_layer(draft: Draft) -> None:
     )
 
 
-@entry("models")
+@entry("models", loses=("layers",))
 def operators_between_layers(draft: Draft) -> None:
-    """A functional model with `x * 2.0` and `keras.ops.softmax` in the place of layers: as built in as they are, all points."""
+    """A functional model with `x * 2.0 - 0.5` and `keras.ops.softmax`: as built in as layers, and one `Rescaling` more than asked for."""
     draft.answer(
         "train",
         """
