@@ -29,6 +29,7 @@ _BATCH = 2_000
 _SMALL = 64
 _MEMORY = 256 * 2**20  # for what all layers make of one batch: Keras keeps it until the last one is done
 _PIECE = 4 * 2**20
+_VISIBLE = "visible"
 
 
 def prepare_server() -> None:
@@ -69,22 +70,32 @@ def _answer(model: Any, description: ModelDescription, wanted: dict[str, Any], i
         predicted = _predict_parts(model, taken, images, [few] if wanted["small"] else [many, few])
     except Refused as refusal:
         writer.send("unpredicted", key=key, reason=f"The model '{name}' cannot predict: {refusal}.")
-    except Exception as error:  # as above
-        writer.send("unpredicted", key=key, reason=f"The model '{name}' cannot predict: {_short(error)}")
+    except _Failed as failure:
+        writer.send("unpredicted", key=key, reason=f"The model '{name}' cannot predict: {failure}")
     else:
         _send(predicted, key, writer)
 
 
+class _Failed(Exception):
+    """What a model raised. Of hidden images it says no more than that: backends quote the numbers that they stumble over."""
+
+    def __init__(self, part: str, error: Exception) -> None:
+        super().__init__(_short(error) if part == _VISIBLE else "it answers the visible images, and fails at others")
+
+
 def _predict_parts(model: Any, taken: Input, images: dict[str, Any], batches: list[int]) -> dict[str, np.ndarray[Any, Any]]:
-    """Predictions by part, with the first size of batches for which nothing goes wrong. Raises Refused, or what the last one raised."""
-    try:
-        return {part: _predict(model, taken, arrays, batches[0]) for part, arrays in images.items()}
-    except Refused:
-        raise
-    except Exception:  # often for memory, which every backend says in its own way
-        if len(batches) == 1:
+    """Predictions by part, with the first size of batches for which nothing goes wrong. Raises Refused, or _Failed for the last one."""
+    predicted = {}
+    for part in sorted(images, key=lambda each: each != _VISIBLE):  # so that what fails in any case fails where it can be said how
+        try:
+            predicted[part] = _predict(model, taken, images[part], batches[0])
+        except Refused:
             raise
-    return _predict_parts(model, taken, images, batches[1:])
+        except Exception as error:  # often for memory, which every backend says in its own way
+            if len(batches) > 1:
+                return _predict_parts(model, taken, images, batches[1:])
+            raise _Failed(part, error) from None
+    return predicted
 
 
 def _send(predicted: dict[str, np.ndarray[Any, Any]], key: str, writer: FrameWriter) -> None:

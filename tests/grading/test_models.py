@@ -187,7 +187,7 @@ def test_images_that_are_too_many_at_a_time_are_predicted_with_fewer(monkeypatch
     images = {"hidden": np.zeros(3), "visible": np.ones(3)}
     assert model_process._predict_parts(None, Input((784,)), images, [2_000, 64]) == images
     assert tried == [2_000, 64, 64]
-    with pytest.raises(MemoryError):
+    with pytest.raises(model_process._Failed, match="MemoryError"):
         model_process._predict_parts(None, Input((784,)), images, [2_000])
 
 
