@@ -79,7 +79,7 @@ def print_figures(calibration: ProfileCalibration) -> None:
 
     console = Console(stderr=True)
     for metric, figures in calibration.metrics.items():
-        title = f"{metric}, profile {calibration.profile}: {figures.points:g} points; share of right runs that lose more than one, at most"
+        title = f"{metric}, profile {calibration.profile}: {figures.points:g} points; share of right runs that lose by luck, at most"
         table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
         table.add_column("right solution", overflow="fold")
         for name in ("runs", "mean ± seeds", "± hidden", "lowest" if figures.rises else "highest", "normal p", "once", "reruns"):
@@ -107,15 +107,16 @@ def sentences(metric: str, figures: MetricFigures) -> list[str]:
         odd = [name for name, each in figures.solutions.items() if each.normality is not None and each.normality < NOT_NORMAL]
         said.append(f"Not normal: {', '.join(odd)}. The bounds rest on that; look at the plot, and take them for too small.")
     if figures.one_point_at is None:
-        return [*said, f"{metric}: no more than one point follows from it."]
-    where = f"{metric}: the curve takes one point at {figures.one_point_at:.4g} and gives all from {figures.full_at:g}"
+        return [*said, f"{metric}: no more points follow from it than luck may take."]
+    part = "one point" if figures.tolerated == 1 else f"{figures.tolerated:.2g} points"
+    where = f"{metric}: the curve takes {part} at {figures.one_point_at:.4g} and gives all from {figures.full_at:g}"
     if figures.n < LEAST_RUNS:
         return [*said, f"{where}. {figures.n} runs say too little: it takes {LEAST_RUNS} for a suggestion, {ENOUGH_RUNS} for a firm one."]
     if figures.one_point_limit is None:
         return [*said, f"{where}. A run has no result, so there is no suggestion."]
     verdict = "That is tighter than luck allows" if figures.tight else "Luck allows that"
     mark = " (provisional)" if figures.provisional else ""
-    may = f"it may take one point at {figures.one_point_limit:.4g} and give all from {figures.suggested:g}{mark}"
+    may = f"it may take {part} at {figures.one_point_limit:.4g} and give all from {figures.suggested:g}{mark}"
     return [*said, f"{where}. {verdict}: {may}."]
 
 
@@ -128,7 +129,7 @@ def together(calibration: ProfileCalibration) -> str:
         return f"With {LEAST_RUNS} runs of each it is said here how many of {STUDENTS} correct submissions lose points by luck ({target})."
     return (
         f"Of {STUDENTS} correct submissions, at most {calibration.unlucky:.2g} are expected to lose more than one point by luck, after "
-        f"reruns; {target}. A bound that holds with {CONFIDENCE:.0%}."
+        f"reruns; {target}. Each bound in it holds with {CONFIDENCE:.0%}."
     )
 
 

@@ -1,4 +1,4 @@
-"""What a metric decides about: how many points, through which curve, and where the first whole point is lost."""
+"""What a metric decides about: how many points, through which curve, and where it has taken its part of one point."""
 
 from __future__ import annotations
 
@@ -13,11 +13,16 @@ from autograder.records import DeclaredTest
 
 @dataclass(frozen=True)
 class Stake:
-    """One metric of a profile: `points` of the assignment follow from it, through `curve`."""
+    """One metric of a profile: `points` of the assignment follow from it, through `curve`.
+
+    `tolerated`: what it may take by luck. One point in all, shared evenly among the curves of the profile, so that not even all of
+    them together take more.
+    """
 
     metric: str
     points: float
     curve: Curve
+    tolerated: float = 1.0
 
     @property
     def rises(self) -> bool:
@@ -26,10 +31,10 @@ class Stake:
 
     @property
     def one_point_at(self) -> float | None:
-        """The metric at which exactly one point is lost, beyond it more; None where the curve never takes that much."""
+        """The metric at which exactly what is tolerated is lost, beyond it more; None where the curve never takes that much."""
         knots = sorted(self.curve.points.items(), reverse=self.rises)  # from the full end on
-        wanted = max(self.curve.points.values()) - (1 / self.points if self.points else 1)
-        if self.points <= 1 or min(self.curve.points.values()) >= wanted:
+        wanted = max(self.curve.points.values()) - (self.tolerated / self.points if self.points else 1)
+        if self.points <= self.tolerated or min(self.curve.points.values()) >= wanted:
             return None
         for (near, more), (far, less) in itertools.pairwise(knots):
             if less < wanted <= more:
@@ -46,4 +51,5 @@ def stakes(specs: Sequence[GradeCellSpec], tests: Sequence[DeclaredTest], curves
         for test in of_cell:
             for metric in test.metrics:
                 found[metric] = found.get(metric, 0.0) + spec.points * test.weight / weights
-    return tuple(Stake(metric, points, curves[metric]) for metric, points in found.items() if metric in curves)
+    judged = {metric: points for metric, points in found.items() if metric in curves}
+    return tuple(Stake(metric, points, curves[metric], 1 / len(judged)) for metric, points in judged.items())

@@ -9,7 +9,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,12 +66,14 @@ class SolutionFigures:
 class MetricFigures:
     """One metric and its curve; the figures are those of the worst right solution, `n` the smallest number of runs.
 
-    `points` follow from the metric. `one_point_at`: where the curve takes a whole point; `one_point_limit`: where it may at most;
-    `full_at`: from where (or down to where) it gives full points; `suggested`: where it may. `noise`: as far as chance explains a miss.
+    `points` follow from the metric. `one_point_at`: where the curve has taken its part of one point, `tolerated`; `one_point_limit`:
+    where it may at most; `full_at`: from where (or down to where) it gives full points; `suggested`: where it may. `noise`: as far as
+    chance explains a miss.
     None: too few runs, one that failed, or no more than one point at stake.
     """
 
     points: float
+    tolerated: float
     rises: bool
     full_at: float
     one_point_at: float | None
@@ -146,14 +148,15 @@ def calibrate(
     """The calibration of one profile from its runs. `asked`: how many runs each solution was to have."""
     graded = [run for run in runs if run.as_expected]
     failures = [_failure(run) for run in runs if not run.as_expected]
-    at_risk = sum(stake.one_point_at is not None for stake in stakes)
-    metrics = {}
+    at_risk = max(1, sum(stake.one_point_at is not None for stake in stakes))
+    metrics: dict[str, MetricFigures] = {}
     for stake in stakes:
         of_metric = [run for run in graded if stake.metric in run.measured]
         lost = [run for run in of_metric if run.measured[stake.metric] is None]
         failures += [f"{_name(run)}: {stake.metric} is not a number" for run in lost]
         if len(of_metric) > len(lost):
-            metrics[stake.metric] = _figures(stake, of_metric, SHARE / max(at_risk, 1), sound=not lost and len(graded) == len(runs))
+            metrics[stake.metric] = _figures(stake, of_metric, at_risk, sound=not lost and len(graded) == len(runs))
+    metrics = _after_reruns(metrics, at_risk)
     bounds = [each.loses_after_reruns for each in metrics.values()]
     enough = bool(bounds) and all(each.n >= LEAST_RUNS for each in metrics.values())
     return ProfileCalibration(
@@ -180,22 +183,23 @@ def _name(run: SeedRun) -> str:
     return f"{run.variant}, seed {run.record.runs[0].seed}" if run.record.runs else run.record.student
 
 
-def _figures(stake: Stake, runs: Sequence[SeedRun], share: float, sound: bool) -> MetricFigures:
-    """`share` of the right submissions may lose a point through this curve; not `sound`: a run is missing, so bounds say too little."""
+def _figures(stake: Stake, runs: Sequence[SeedRun], curves: int, sound: bool) -> MetricFigures:
+    """`curves`: how many share what luck may take. Not `sound`: a run is missing, so bounds say too little."""
     known = [run for run in runs if run.measured[stake.metric] is not None]
     names = dict.fromkeys(run.variant for run in known)
     samples = {name: _sample(stake, [run for run in known if run.variant == name]) for name in names}
     least = min(sample.runs for sample in samples.values())
     judged = [sample for sample in samples.values() if sound and least >= LEAST_RUNS]
     worst = min if stake.rises else max
-    noise = worst((sample.reach(beyond_of(share)) for sample in judged), default=None)
-    solutions = {name: _of_solution(stake, sample, share, rerun=noise is not None) for name, sample in samples.items()}
+    noise = worst((sample.reach(beyond_of(SHARE) / curves) for sample in judged), default=None)
+    solutions = {name: _of_solution(stake, sample) for name, sample in samples.items()}
     limit = None
     if judged and stake.one_point_at is not None:
-        once = allowed_once(share, beyond_of(share), RERUNS)
+        once = allowed_once(SHARE, beyond_of(SHARE), RERUNS, curves)
         limit = worst(worst(sample.reach(once), *sample.values.tolist()) for sample in judged)
     return MetricFigures(
         points=stake.points,
+        tolerated=stake.tolerated,
         rises=stake.rises,
         full_at=stake.curve.full_at(),
         one_point_at=stake.one_point_at,
@@ -205,7 +209,7 @@ def _figures(stake: Stake, runs: Sequence[SeedRun], share: float, sound: bool) -
         hidden_spread=_largest(sample.hidden_spread for sample in samples.values()),
         normality=min((each for sample in samples.values() if (each := sample.normality) is not None), default=None),
         loses_once=_largest(each.loses_once for each in solutions.values()),
-        loses_after_reruns=_largest(each.loses_after_reruns for each in solutions.values()),
+        loses_after_reruns=None,
         noise=noise,
         one_point_limit=limit,
         suggested=_suggested(stake, limit, list(samples.values())),
@@ -225,11 +229,27 @@ def _sample(stake: Stake, runs: Sequence[SeedRun]) -> Sample:
     return Sample(values, draw_again([each for each, _ in scores], scores[0][1]), stake.rises, resolution)
 
 
-def _of_solution(stake: Stake, sample: Sample, share: float, rerun: bool) -> SolutionFigures:
+def _of_solution(stake: Stake, sample: Sample) -> SolutionFigures:
     once = 0.0 if stake.one_point_at is None else sample.bound(stake.one_point_at) if sample.runs > 1 else None
-    after = after_reruns(once, beyond_of(share), RERUNS) if rerun and once is not None else once
     values = tuple(sample.values.tolist())
-    return SolutionFigures(sample.runs, sample.mean, sample.spread, sample.hidden_spread, sample.normality, once, after, values)
+    return SolutionFigures(sample.runs, sample.mean, sample.spread, sample.hidden_spread, sample.normality, once, None, values)
+
+
+def _after_reruns(metrics: dict[str, MetricFigures], curves: int) -> dict[str, MetricFigures]:
+    """The figures with the shares that lose after reruns, which take all curves together: the best whole run counts."""
+    found = {}
+    for metric, figures in metrics.items():
+        solutions = {}
+        for name, each in figures.solutions.items():
+            others = [metrics[other].solutions.get(name) for other in metrics]
+            any_curve = sum(other.loses_once or 0.0 for other in others if other is not None)
+            after = each.loses_once
+            if after is not None and figures.noise is not None:
+                after = after_reruns(after, beyond_of(SHARE) / curves, RERUNS, any_curve)
+            solutions[name] = replace(each, loses_after_reruns=after)
+        worst = _largest(each.loses_after_reruns for each in solutions.values())
+        found[metric] = replace(figures, solutions=solutions, loses_after_reruns=worst)
+    return found
 
 
 def _suggested(stake: Stake, limit: float | None, samples: Sequence[Sample]) -> float | None:

@@ -37,8 +37,8 @@ def _panel(axes: Axes, metric: str, figures: MetricFigures) -> None:
         axes.errorbar([each.mean], [row], xerr=[each.spread], fmt="|", color="#111827", capsize=4, markersize=12)
     lines = [
         (figures.full_at, "full points", "#1a7f37", "-"),
-        (figures.one_point_at, "takes one point", "#d97706", "-"),
-        (figures.one_point_limit, "may take one point", "#d97706", ":"),
+        (figures.one_point_at, "takes its part of a point", "#d97706", "-"),
+        (figures.one_point_limit, "may take it", "#d97706", ":"),
         (figures.noise, "chance reaches here", "#6b7280", "--"),
     ]
     for value, label, colour, style in lines:

@@ -127,15 +127,19 @@ def tolerance_factor(share: float, runs: int, confidence: float = _EACH) -> floa
     return float(nct.ppf(confidence, runs - 1, norm.isf(share) * math.sqrt(runs)) / math.sqrt(runs))
 
 
-def after_reruns(once: float, beyond: float, reruns: int) -> float:
-    """The share of runs that lose although the best of a run and its reruns counts, from the shares that lose once, and that fall
-    beyond what is run again. Given the hidden part, seeds are independent."""
-    return min(once, beyond + once ** (1 + reruns))
+def after_reruns(once: float, beyond: float, reruns: int, any_curve: float | None = None) -> float:
+    """The share of submissions that lose through one curve although the best of a run and its reruns counts.
+
+    From the shares of runs that lose through it (`once`), that fall beyond what is run again, and that lose through any curve of the
+    assignment (`any_curve`, by default this one alone). Given the hidden part, seeds are independent, and it is the best whole
+    run that counts: whoever loses has lost in all of them, here through one curve and there through another.
+    """
+    return min(once, beyond + once * (once if any_curve is None else min(1.0, any_curve)) ** reruns)
 
 
-def allowed_once(share: float, beyond: float, reruns: int) -> float:
-    """The reverse: how many runs may lose once, that at most `share` do after reruns."""
-    return float((share - beyond) ** (1 / (1 + reruns)))
+def allowed_once(share: float, beyond: float, reruns: int, curves: int = 1) -> float:
+    """The reverse: how many runs may lose through each of so many curves, that at most `share` of the submissions do through any."""
+    return float((share - beyond) ** (1 / (1 + reruns))) / curves
 
 
 def beyond_of(share: float) -> float:

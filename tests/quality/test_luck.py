@@ -130,6 +130,18 @@ def test_reruns_help_as_three_tries_do() -> None:
     assert after_reruns(allowed_once(SHARE, beyond_of(SHARE), 2), beyond_of(SHARE), 2) == pytest.approx(SHARE)
 
 
+@pytest.mark.parametrize("curves", [1, 2, 4])
+def test_with_several_curves_the_best_whole_run_counts_and_the_target_is_kept_all_the_same(curves: int) -> None:
+    """Seeds are independent; in the worst case curves are so too: a run loses when it misses any of them, a submission when all runs do."""
+    beyond = beyond_of(SHARE)
+    once = allowed_once(SHARE, beyond, 2, curves)
+    any_curve = 1 - (1 - once) ** curves
+    assert beyond + any_curve**3 <= SHARE
+    bounds = [after_reruns(once, beyond / curves, 2, curves * once) for _ in range(curves)]
+    assert sum(bounds) >= beyond + any_curve**3  # what is printed says at least as much
+    assert sum(bounds) == pytest.approx(SHARE)
+
+
 def loss_after_reruns(mean: float, spread: float, one_point_at: float, noise: float) -> float:
     """The true share of submissions whose best run loses a point: a first miss beyond the noise is not run again."""
     far, once = norm.cdf((noise - mean) / spread), norm.cdf((one_point_at - mean) / spread)
