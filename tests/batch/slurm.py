@@ -8,8 +8,10 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+
+import psutil
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "sinfo")
 _START_S = 60
@@ -66,11 +68,20 @@ PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
     munge = [f"--key-file={folder}/key", f"--socket={folder}/munge.socket", f"--pid-file={folder}/munge.pid"]
     munge += [f"--log-file={folder}/munge.log", f"--seed-file={folder}/munge.seed"]
     with ExitStack() as stack:
+        stack.callback(_kill_jobs, environment["SLURM_CONF"])
         _run(stack, folder, environment, "munged", "--foreground", "--force", *munge)
         _run(stack, folder, environment, "slurmctld", "-D")
         _run(stack, folder, environment, "slurmd", "-D", "-N", name)
         _until_idle(folder, environment)
         yield environment
+
+
+def _kill_jobs(configuration: str) -> None:
+    """What is left of jobs: Slurm kills them half a minute after it has asked them to end, if it lives that long."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get("SLURM_CONF") == configuration and process.pid != os.getpid():
+                process.kill()
 
 
 def _run(stack: ExitStack, folder: Path, environment: dict[str, str], *command: str) -> None:
