@@ -23,7 +23,7 @@ from typing import Any
 import distributed as untyped_distributed
 
 from autograder.batch import remote
-from autograder.batch.local import BatchProgress, Postponing, Progress, suspects_last
+from autograder.batch.local import BatchProgress, suspects_last
 from autograder.batch.network import Tls
 from autograder.batch.pipeline import (
     Turn,
@@ -85,7 +85,7 @@ def grade_on_cluster(plan: Plan, submissions: Sequence[Submission], cluster: Clu
             workers = _Workers(plan, client, batch, cluster)
 
             def grade_some(some: Sequence[Submission], alone: bool) -> tuple[list[Record], set[str]]:
-                return _Grading(plan, client, batch, workers, force, alone, progress if alone else Postponing(progress)).all(some)
+                return _Grading(plan, client, batch, workers, force, alone, progress).all(some)
 
             records |= {record.student: record for record in suspects_last(plan, missing, grade_some)}
     return [records[each.student] for each in submissions]
@@ -237,7 +237,7 @@ class _Grading:
     """Submissions under way, `alone` one after the other. Everything is done in one thread; futures only put themselves into `_done`."""
 
     def __init__(
-        self, plan: Plan, client: Any, batch: remote.Batch, workers: _Workers, force: bool, alone: bool, progress: Progress[Record]
+        self, plan: Plan, client: Any, batch: remote.Batch, workers: _Workers, force: bool, alone: bool, progress: BatchProgress
     ) -> None:
         self._plan, self._client, self._batch, self._workers = plan, client, batch, workers
         self._force, self._alone, self._progress = force, alone, progress
@@ -293,7 +293,10 @@ class _Grading:
 
     def _ended(self, record: Record) -> None:
         self._records.append(record)
-        self._progress.ended(record)
+        if record.student in self._lost and not self._alone:  # it comes once more, when all others are done
+            self._progress.postponed(record.student)
+        else:
+            self._progress.ended(record)
 
     def _hand_out(self, submission: Submission, worker: _Worker) -> None:
         """Sends a submission on its way, unless it is known already what becomes of it."""
@@ -343,7 +346,10 @@ class _Grading:
             return self._unscored(attempt, f"on {attempt.worker.fitness.host}: {type(error).__name__}: {error}")
         if result.interrupted:
             return None
-        return result.record if attempt.worker.fitness.shared else self._brought_home(attempt, result)
+        record = result.record if attempt.worker.fitness.shared else self._brought_home(attempt, result)
+        if record is not None and was_lost(record):
+            self._lost.add(record.student)
+        return record
 
     def _brought_home(self, attempt: _Attempt, result: remote.JobResult) -> Record | None:
         """What a worker without the store has made, put into it; it cannot know when a submission arrived.
@@ -364,8 +370,6 @@ class _Grading:
             self._note_lost(attempt)
         elif record.outcome != "infra_error":
             store.starts.forget(self._plan.profile.name, submission)
-        if was_lost(record):
-            self._lost.add(submission.student)
         return record
 
     def _worker_lost(self, attempt: _Attempt) -> Record | None:

@@ -22,6 +22,7 @@ from autograder.course.loading import load_course
 from autograder.quality.variants import Variant, build_submission
 from tests.batch.classes import environment, grade, records, verdicts
 from tests.conftest import autograder
+from tests.isolation.running import NAMED, new_token, processes_named
 
 ADDRESS = re.compile(r"Scheduler at:\s+(\S+)")
 PYTHON = sys.executable
@@ -168,16 +169,22 @@ def _lines_until(process: subprocess.Popen[str], awaited: str) -> None:
 
 
 def test_a_lost_worker_costs_what_ran_on_it_and_that_runs_elsewhere(course: Path, cluster: Cluster) -> None:
-    _add(course, "a_slow_one", "import time\ntime.sleep(4)\ndef double(n):\n    return 2 * n")
-    workers = [cluster.start(), cluster.start()]
+    token = new_token()
+    wait = "import time\ntime.sleep(4)\n"  # long enough to be found and killed, short enough to be done the second time
+    _add(course, "a_slow_one", f"{NAMED}\nname_this_process('{token}')\n{wait}\ndef double(n):\n    return 2 * n")
+    workers = {worker.pid: worker for worker in (cluster.start(), cluster.start())}
     grading = _grading(course, "--dask", cluster.address)
-    _lines_until(grading, "ran to the end")
-    workers[0].kill()
+    while not (found := processes_named(token)):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            assert grading.wait(0.05) is None, "it ended before its slow submission began"
+    (at_work,) = {each.pid for each in found[0].parents()} & set(workers)
+    workers[at_work].kill()
     _, said = grading.communicate(timeout=300)
     assert grading.returncode == 0, said
-    found = verdicts(course)
-    assert found.pop("a_slow_one")["outcome"] == "completed"
-    assert found == verdicts(course, "local")
+    assert "a_slow_one: its process ended; again when the others are done" in said
+    graded = verdicts(course)
+    assert graded.pop("a_slow_one")["outcome"] == "completed"
+    assert graded == verdicts(course, "local")
 
 
 def test_a_lost_scheduler_is_said_and_the_same_command_goes_on(course: Path, cluster: Cluster) -> None:
