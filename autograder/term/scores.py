@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -62,8 +63,12 @@ def withheld_from(store: Store, assignment: str, students: Sequence[str]) -> lis
 
 
 def keep_scores(store: Store, assignment: str, scores: Sequence[Final]) -> None:
-    """Writes them to `scores/<assignment>.json` in the store, with every line of their explanation."""
-    write_atomic(store.root / "scores" / f"{assignment}.json", json.dumps([to_dict(each) for each in scores], ensure_ascii=False, indent=1))
+    """Writes them to `scores/<assignment>.json` in the store, with every line of their explanation; nothing where the same stands there."""
+    path, content = store.root / "scores" / f"{assignment}.json", json.dumps([to_dict(each) for each in scores], ensure_ascii=False, indent=1)
+    with suppress(OSError):
+        if path.read_text(encoding="utf-8") == content:
+            return  # a store that may only be read is no problem then
+    write_atomic(path, content)
 
 
 def to_freeze(course: Course, store: Store, assignment: str, hand: HandGrades, students: Sequence[str] | None) -> Frozen:

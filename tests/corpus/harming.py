@@ -29,7 +29,7 @@ def outlive():
 )
 
 
-@entry(outcome=("timed_out", "kernel_died"), keeps=DATA_ONLY, levels=NAMESPACES, cold=True)
+@entry(outcome=("timed_out", "kernel_died", "memory_exceeded"), keeps=DATA_ONLY, levels=NAMESPACES, cold=True)
 def fork_bomb(draft: Draft) -> None:
     """Forks until nothing is left, and goes on: ends at its time, its neighbours notice nothing."""
     draft.answer(
