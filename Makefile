@@ -62,7 +62,7 @@ bench: venv  ## the measurements, each into benchmarks/results/
 lock: venv  ## resolve the versions anew (needs network)
 	@$(BIN)/python -m pip install --quiet uv
 	@for flavour in cpu cuda; do $(BIN)/python -m uv pip compile --quiet --upgrade pyproject.toml \
-	    --extra $$flavour --extra dask --extra postgres --extra dev \
+	    --extra $$flavour --extra dask --extra hub --extra postgres --extra dev \
 	    --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 	    --custom-compile-command "make lock" -o requirements/$$flavour.lock; done
 

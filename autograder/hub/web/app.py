@@ -1,0 +1,86 @@
+"""`make_app(source, settings)`: all pages behind the hub's sign-in, as one tornado application."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from pathlib import Path
+
+from jupyterhub.services.auth import HubOAuth
+from tornado.web import Application
+
+from autograder.errors import UsageError
+from autograder.hub.state import Settings
+from autograder.hub.web import pages, students, teaching
+from autograder.hub.web.source import Source
+
+_ID = r"([A-Za-z0-9_\-]+)"
+_RECEIPT = r"([A-Za-z0-9_\-]+\.r[0-9]+)"
+
+
+def make_app(source: Source, settings: Settings, course_title: str = "", hub_auth: HubOAuth | None = None) -> Application:
+    """The pages. Raises UsageError without an address and a token of the hub, since nobody could be told from anybody else."""
+    prefix = settings.prefix
+    if not prefix.startswith("/") or not prefix.endswith("/"):
+        raise UsageError(
+            f"The prefix '{prefix}' of the pages does not begin and end with a slash.", "Use one like '/services/autograder/'."
+        )
+    auth = hub_auth or connect(settings)
+    routes = [
+        ("", students.Mine),
+        (f"assignment/{_ID}", students.OneAssignment),
+        (f"submission/{_RECEIPT}", students.OneSubmission),
+        (f"feedback/{_ID}", students.OwnFeedback),
+        (f"board/{_ID}", students.Board),
+        ("teach", teaching.Class),
+        (f"teach/assignment/{_ID}", teaching.ClassAssignment),
+        (f"teach/submission/{_RECEIPT}", teaching.ClassSubmission),
+        (f"teach/record/{_RECEIPT}", teaching.ClassRecord),
+        (f"teach/feedback/{_RECEIPT}", teaching.ClassFeedback),
+        (f"teach/notebook/{_RECEIPT}", teaching.ClassNotebook),
+        (rf"teach/notebook/{_RECEIPT}\.ipynb", teaching.ClassNotebookFile),
+        ("teach/order", teaching.Order),
+        ("oauth_callback", pages.SignedIn),
+        ("health", pages.Health),
+        (r"static/([a-z]+\.[a-z]+)", pages.AssetFile),
+    ]
+    return Application(
+        [(f"{prefix}{route}", handler) for route, handler in routes],
+        default_handler_class=pages.Missing,
+        hub_auth=auth,
+        source=source,
+        prefix=prefix,
+        instructors=settings.instructors,
+        course_title=course_title or "Assignments",
+        hub_prefix=auth.hub_prefix,
+        formgrader=f"{auth.hub_prefix}user-redirect/formgrader",
+        cookie_secret=_cookie_secret(auth.api_token),
+        xsrf_cookies=True,
+    )
+
+
+def connect(settings: Settings) -> HubOAuth:
+    """The hub that says who signed in. Service and OAuth client are named after the prefix, as the hub names them."""
+    if not settings.api_url or not settings.api_token:
+        raise UsageError(
+            "The pages need a JupyterHub, which says who is looking at them: its address or the service's token is missing.",
+            "Set JUPYTERHUB_API_URL and a file with the token (docs/hub.md).",
+        )
+    name = Path(settings.prefix).name
+    base, _, _ = settings.prefix.rpartition(f"services/{name}/")
+    return HubOAuth(
+        api_url=settings.api_url,
+        api_token=settings.api_token,
+        base_url=settings.prefix,
+        hub_prefix=f"{base or '/'}hub/",
+        oauth_client_id=f"service-{name}",
+        oauth_redirect_uri=f"{settings.prefix}oauth_callback",
+        oauth_authorization_url=f"{base or '/'}hub/api/oauth2/authorize",
+        access_scopes={f"access:services!service={name}"},
+        cache_max_age=60,  # who leaves the group of instructors is one no more a minute later
+    )
+
+
+def _cookie_secret(token: str) -> bytes:
+    """The same after a restart, so that nobody has to sign in again; made from the token, so that there is one secret to keep."""
+    return hmac.new(token.encode(), b"autograder cookies", hashlib.sha256).digest()
