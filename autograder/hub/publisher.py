@@ -6,7 +6,7 @@ nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,19 +15,17 @@ from autograder.course.notebook import read_notebook
 from autograder.course.paths import CoursePaths
 from autograder.course.profile import find_assignment, resolve_profile
 from autograder.course.settings import Course
-from autograder.errors import AutograderError
 from autograder.feedback.writing import write_feedback
 from autograder.gradebook.exchange import feedback_folder, release_page, withdraw_page
 from autograder.gradebook.late import refresh_scores
-from autograder.gradebook.location import gradebook_url
+from autograder.gradebook.location import gradebook_url, parse_url
 from autograder.gradebook.names import write_names
 from autograder.gradebook.publishing import publish
 from autograder.hub.desk import Desk
 from autograder.hub.state import Receipt
+from autograder.term.decisions import ledger
 from autograder.term.roster import members, roster_journal
 from autograder.term.scores import withheld_from
-
-Publish = Callable[[str, Sequence[str]], None]
 
 
 @dataclass(frozen=True)
@@ -80,6 +78,15 @@ class Publisher:
         withheld = set(withheld_from(self.store, assignment, students))
         return [each for each in students if each not in withheld and self._is_behind(profile, assignment, each)]
 
+    def is_stale(self, assignment: str) -> bool:
+        """Whether people have graded or decided since the final scores were computed."""
+        parts = parse_url(gradebook_url(self.paths))
+        kept = self.store.root / "scores" / f"{assignment}.json"
+        if parts.get_backend_name() != "sqlite" or not parts.database or not kept.is_file():
+            return True
+        files = (Path(parts.database), ledger(self.store.root).file, roster_journal(self.store.root).file)
+        return any(each.is_file() and each.stat().st_mtime_ns > kept.stat().st_mtime_ns for each in files)
+
     def _is_behind(self, profile: str, assignment: str, student: str) -> bool:
         folder = self.store.root / "records" / profile / assignment / student
         try:
@@ -103,8 +110,3 @@ class Publisher:
         """Ids of its notebooks, after which nbgrader asks."""
         folder = self.desk.kept(receipt)
         return sorted(each.stem for each in folder.glob("*.ipynb")) if folder is not None else []
-
-
-def problem_of(error: AutograderError, assignment: str) -> str:
-    """A sentence for the instructors' page."""
-    return f"Results of '{assignment}' are not published yet: {error.message} {error.cure}".strip()
