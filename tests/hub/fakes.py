@@ -13,7 +13,7 @@ from jupyterhub.services.auth import HubOAuth
 
 from autograder.doctor.finding import Finding, Place
 from autograder.errors import UsageError
-from autograder.feedback.leaderboard import Place as BoardPlace
+from autograder.feedback.report import render_report
 from autograder.feedback.student import render_feedback
 from autograder.hub.state import (
     AssignmentView,
@@ -21,12 +21,12 @@ from autograder.hub.state import (
     Checked,
     FlaggedView,
     InstructorsView,
+    Rank,
     ScoreView,
     Settings,
     StudentsView,
     SubmissionView,
 )
-from autograder.quality.similarity import Pair
 from autograder.records import Record
 from autograder.term.score import Line
 from tests.feedback import samples
@@ -101,7 +101,8 @@ RUNNING = submission("hidden_layers.r2", "ada", "running", note="Your notebook r
 REFUSED = submission("training_choices.r1", "ada", "refused", note="The assignment closed on 1 February 2027.", attempt=None, checked=None)
 QUEUED_BO = submission("first_dense_network.r4", "bo", "queued", note="It has a place in the queue.", place=3, wait_s=140.0)
 HOSTILE = submission("first_dense_network.r5", MARKUP, note=MARKUP, score=10.0, max_score=90.0, outcome="completed")
-EVERYBODY = (GRADED, BEFORE, RUNNING, REFUSED, QUEUED_BO, HOSTILE)
+HELD = submission("convolutional_digits.r1", "bo", "held", note="Your instructor starts the grading.")
+EVERYBODY = (HELD, GRADED, BEFORE, RUNNING, REFUSED, QUEUED_BO, HOSTILE)
 
 
 @dataclass
@@ -128,7 +129,7 @@ class FakeSource:
         attempts = {"attempts_allowed": 5, "attempts_left": 3, "next_attempt_at": NOW + timedelta(minutes=10), "grace_s": 900.0}
         page = feedback if feedback.is_file() else None
         first = view("first_dense_network", "First dense network", "graded", "Graded.", score=score, feedback=page, **attempts)
-        board = (BoardPlace(1, "Frida", "0.9912", "cleo", "kept"), BoardPlace(2, MARKUP, "0.9876", "ada", "kept"))
+        board = (Rank(1, "Frida", "0.9912"), Rank(2, MARKUP, "0.9876", own=True))
         return StudentsView(user, user.title(), "keras-digits", "Deep learning with Keras", NOW, "Europe/Madrid", 1, (
             first,
             view("hidden_layers", "Hidden layers", "running", "Your notebook runs.", closes=due + timedelta(days=7)),
@@ -165,8 +166,11 @@ class FakeSource:
     def names(self) -> Mapping[str, str]:
         return {"ada": "Ada Núñez"}
 
-    def similar(self, assignment: str) -> Sequence[Pair]:
-        return (Pair("ada", MARKUP, 0.97),) if assignment == "first_dense_network" else ()
+    def submission(self, receipt: str) -> SubmissionView | None:
+        return next((one for one in EVERYBODY if one.receipt == receipt), None)
+
+    def report(self, assignment: str, similar: bool = False) -> str | None:
+        return render_report(samples.report(*samples.batch())) if assignment == "first_dense_network" and not similar else None
 
     def record(self, receipt: str) -> Record | None:
         return {"first_dense_network.r3": samples.record(), "first_dense_network.r5": hostile_record()}.get(receipt)
@@ -177,11 +181,17 @@ class FakeSource:
     def notebook(self, receipt: str) -> dict[str, Any] | None:
         return hostile_notebook() if self.record(receipt) else None
 
-    def order(self, kind: str, receipt: str, who: str) -> str:
-        if receipt == RUNNING.receipt and kind == "rerun":
-            raise UsageError("It runs at the moment.", "Cancel it first.")
-        self.orders.append((kind, receipt, who))
-        return f"Done with {receipt}."
+    def cancel(self, receipt: str, who: str) -> None:
+        self.orders.append(("cancel", receipt, who))
+
+    def rerun(self, receipt: str, who: str) -> None:
+        if receipt == RUNNING.receipt:
+            raise UsageError("It runs at the moment.", "Wait until it is graded.")
+        self.orders.append(("rerun", receipt, who))
+
+    def start_held(self, assignment: str, who: str) -> int:
+        self.orders.append(("start", assignment, who))
+        return 1
 
 
 def hostile_record() -> Record:

@@ -21,7 +21,7 @@ from tornado.web import create_signed_value
 
 from autograder.errors import UsageError
 from autograder.feedback.student import render_feedback
-from autograder.hub.web.app import connect, make_app
+from autograder.hub.web.app import application, connect
 from autograder.hub.web.render import assets
 from autograder.hub.web.teaching import distribution
 from tests.feedback import samples
@@ -45,7 +45,12 @@ TEACHERS_PAGES = [
     "teach/submission/hidden_layers.r2",
     "teach/submission/first_dense_network.r5",
 ]
-DOCUMENTS = ["feedback/first_dense_network", "teach/feedback/first_dense_network.r5", "teach/notebook/first_dense_network.r5"]
+DOCUMENTS = [
+    "feedback/first_dense_network",
+    "teach/feedback/first_dense_network.r5",
+    "teach/notebook/first_dense_network.r5",
+    "teach/report/first_dense_network",
+]
 
 
 @dataclass
@@ -92,7 +97,7 @@ class Site:
 def site(tmp_path: Path) -> Iterator[Site]:
     (tmp_path / "ada.html").write_text(render_feedback(samples.page(notebook=fakes.hostile_notebook())), encoding="utf-8")
     source, hub = FakeSource(tmp_path), fakes.hub()
-    app = make_app(source, fakes.settings(tmp_path), "Deep learning with Keras", hub)
+    app = application(source, fakes.settings(tmp_path), "Deep learning with Keras", hub)
     socket, port = bind_unused_port()
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
@@ -155,7 +160,7 @@ def test_students_read_where_they_stand(site: Site) -> None:
 
 def test_a_queued_submission_has_a_place_and_a_wait(site: Site) -> None:
     seen = words(site.get("submission/first_dense_network.r4", "bo"))
-    assert "Place 3 in the queue, begins in about 2 min." in seen
+    assert "Place 3, begins in about 2 min." in seen
 
 
 def test_an_assignment_explains_its_score(site: Site) -> None:
@@ -173,9 +178,10 @@ def test_a_submission_shows_receipt_and_findings(site: Site) -> None:
 
 def test_the_leaderboard_shows_names_that_students_chose_and_no_others(site: Site) -> None:
     page = site.get("board/convolutional_digits", "ada")
-    assert "Frida 0.9912" in words(page)
-    assert "cleo" not in text(page)
+    assert "1 Frida 0.9912" in words(page)
+    assert f"2 {MARKUP} you 0.9876" in words(page)
     assert site.get("board/convolutional_digits", "bo").code == 404  # takes no part
+    assert site.get("board/convolutional_digits", "prof").code == 404
 
 
 def test_instructors_see_the_class(site: Site) -> None:
@@ -191,7 +197,7 @@ def test_instructors_see_distribution_tests_flags_and_pairs(site: Site) -> None:
     assert "Tests, hardest first" in seen
     assert "80–89" in seen
     assert "the locked cell 'imports' had been edited" in seen
-    assert "97 %" in seen
+    assert "The last report" in seen
 
 
 def test_instructors_open_a_record(site: Site) -> None:
@@ -398,14 +404,14 @@ def test_an_instructor_cancels_and_reads_what_was_done(site: Site) -> None:
     assert answer.code == 303
     assert site.source.orders == [("cancel", "hidden_layers.r2", "prof")]
     said = f"autograder-said={_cookies(answer)['autograder-said'].value}"
-    assert "Done with hidden_layers.r2." in words(site.get("teach/submission/hidden_layers.r2", "prof", Cookie=said))
+    assert "It is out of the queue." in words(site.get("teach/submission/hidden_layers.r2", "prof", Cookie=said))
 
 
 def test_an_order_that_cannot_be_is_said(site: Site) -> None:
     token, cookie = site.form("teach", "prof")
     answer = site.post("teach/order", "prof", {"kind": "rerun", "receipt": "hidden_layers.r2", "_xsrf": token}, Cookie=cookie)
     said = f"autograder-said={_cookies(answer)['autograder-said'].value}"
-    assert "Cancel it first." in words(site.get("teach", "prof", Cookie=said))
+    assert "Wait until it is graded." in words(site.get("teach", "prof", Cookie=said))
     assert site.source.orders == []
 
 
@@ -425,6 +431,16 @@ def test_a_form_from_elsewhere_does_nothing(site: Site, headers: dict[str, str])
         answer = site.post("teach/order", "prof", form, Cookie=cookie, **headers)
         assert answer.code in (401, 403)
     assert site.source.orders == []
+
+
+def test_an_instructor_starts_what_was_held(site: Site) -> None:
+    token, cookie = site.form("teach", "prof")
+    assert "Grade all that wait for you" in words(site.get("teach", "prof"))
+    answer = site.post("teach/order", "prof", {"kind": "start", "assignment": "convolutional_digits", "_xsrf": token}, Cookie=cookie)
+    assert answer.code == 303
+    assert site.source.orders == [("start", "convolutional_digits", "prof")]
+    unknown = site.post("teach/order", "prof", {"kind": "start", "assignment": "nothing", "_xsrf": token}, Cookie=cookie)
+    assert unknown.code == 404
 
 
 def test_a_student_gives_no_orders(site: Site) -> None:
@@ -480,7 +496,7 @@ def test_what_came_from_students_is_an_isolated_document(site: Site, page: str) 
     assert not [each for each in policy if each.startswith("script-src")]
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     samples.read(text(answer))
-    assert MARKUP in words(answer)
+    assert MARKUP in words(answer) or "report" in page
 
 
 def test_frames_around_documents_allow_nothing(site: Site) -> None:
@@ -527,9 +543,9 @@ def test_a_fault_of_the_service_is_no_traceback(site: Site, monkeypatch: pytest.
 
 def test_pages_without_a_hub_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="need a JupyterHub"):
-        make_app(FakeSource(tmp_path), fakes.settings(tmp_path))
+        connect(fakes.settings(tmp_path))
     with pytest.raises(UsageError, match="begin and end with a slash"):
-        make_app(FakeSource(tmp_path), replace(fakes.settings(tmp_path), prefix="/pages"))
+        application(FakeSource(tmp_path), replace(fakes.settings(tmp_path), prefix="/pages"), "", fakes.hub())
 
 
 def test_the_hub_is_found_under_another_base_address(tmp_path: Path) -> None:

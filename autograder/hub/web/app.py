@@ -1,4 +1,4 @@
-"""`make_app(source, settings)`: all pages behind the hub's sign-in, as one tornado application."""
+"""`make_app(service, settings)`: all pages behind the hub's sign-in, as one tornado application."""
 
 from __future__ import annotations
 
@@ -10,22 +10,27 @@ from jupyterhub.services.auth import HubOAuth
 from tornado.web import Application
 
 from autograder.errors import UsageError
+from autograder.hub.service import Service
 from autograder.hub.state import Settings
 from autograder.hub.web import pages, students, teaching
-from autograder.hub.web.source import Source
+from autograder.hub.web.source import OfService, Source
 
 _ID = r"([A-Za-z0-9_\-]+)"
 _RECEIPT = r"([A-Za-z0-9_\-]+\.r[0-9]+)"
 
 
-def make_app(source: Source, settings: Settings, course_title: str = "", hub_auth: HubOAuth | None = None) -> Application:
-    """The pages. Raises UsageError without an address and a token of the hub, since nobody could be told from anybody else."""
+def make_app(service: Service, settings: Settings) -> Application:
+    """The pages of a running service. Raises UsageError without a hub's address and token: nobody could be told from anybody else."""
+    return application(OfService(service), settings, service.course.title, connect(settings))
+
+
+def application(source: Source, settings: Settings, course_title: str, auth: HubOAuth) -> Application:
+    """The pages of any source, behind any hub."""
     prefix = settings.prefix
     if not prefix.startswith("/") or not prefix.endswith("/"):
         raise UsageError(
             f"The prefix '{prefix}' of the pages does not begin and end with a slash.", "Use one like '/services/autograder/'."
         )
-    auth = hub_auth or connect(settings)
     routes = [
         ("", students.Mine),
         (f"assignment/{_ID}", students.OneAssignment),
@@ -39,6 +44,8 @@ def make_app(source: Source, settings: Settings, course_title: str = "", hub_aut
         (f"teach/feedback/{_RECEIPT}", teaching.ClassFeedback),
         (f"teach/notebook/{_RECEIPT}", teaching.ClassNotebook),
         (rf"teach/notebook/{_RECEIPT}\.ipynb", teaching.ClassNotebookFile),
+        (f"teach/report/{_ID}", teaching.ClassReport),
+        (rf"teach/report/{_ID}\.similar\.html", teaching.ClassSimilar),
         ("teach/order", teaching.Order),
         ("oauth_callback", pages.SignedIn),
         ("health", pages.Health),
@@ -51,7 +58,7 @@ def make_app(source: Source, settings: Settings, course_title: str = "", hub_aut
         source=source,
         prefix=prefix,
         instructors=settings.instructors,
-        course_title=course_title or "Assignments",
+        course_title=course_title,
         hub_prefix=auth.hub_prefix,
         formgrader=f"{auth.hub_prefix}user-redirect/formgrader",
         cookie_secret=_cookie_secret(auth.api_token),

@@ -56,8 +56,7 @@ class Board(Page):
         each = _assignment(view, assignment)
         if each.leaderboard is None:
             raise HTTPError(404)
-        rows = [(place.rank, place.name, place.value) for place in each.leaderboard]  # who it is stays with the instructors
-        self.show("board.html", "mine", assignment=each.id, title=each.title, rows=rows, every=SOMETIME_S)
+        self.show("board.html", "mine", assignment=each.id, title=each.title, rows=each.leaderboard, every=SOMETIME_S)
 
 
 def _assignment(view: StudentsView, assignment: str) -> AssignmentView:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import cast
 
 from tornado.web import HTTPError
 
@@ -13,15 +12,13 @@ from autograder.feedback.cells import notebook_cells
 from autograder.feedback.difficulty import difficulties
 from autograder.feedback.pages import render_page
 from autograder.feedback.summary import flags, outcomes, share, summary
-from autograder.hub.state import BatchView, InstructorsView, SubmissionView
+from autograder.hub.state import InstructorsView
 from autograder.hub.web.pages import Page
 from autograder.hub.web.phases import pace, spoken, spoken_batch
-from autograder.hub.web.source import OrderKind
 from autograder.records import Record, to_json
 
 _SHOWN = 100
 _PASS = 0.5
-_KINDS = ("start", "cancel", "rerun")
 
 
 class Teaching(Page):
@@ -32,15 +29,6 @@ class Teaching(Page):
     async def view(self) -> InstructorsView:
         """The live view of the class."""
         return await self.ask(self.source.instructors_view)
-
-    async def submission(self, receipt: str) -> tuple[BatchView, SubmissionView, InstructorsView]:
-        """A submission, its assignment and the view that both are from."""
-        view = await self.view()
-        for batch in view.batches:
-            for one in (*batch.submissions, *batch.running, *batch.queue):
-                if one.receipt == receipt:
-                    return batch, one, view
-        raise HTTPError(404)
 
 
 class Class(Teaching):
@@ -75,7 +63,7 @@ class ClassAssignment(Teaching):
             outcomes=outcomes(records),
             tests=difficulties(records),
             flags=flags(records),
-            similar=await self.ask(self.source.similar, assignment),
+            report=await self.ask(self.source.report, assignment) is not None,
             every=pace(one.phase for one in (*batch.running, *batch.queue)),
             spoken=spoken_batch(batch),
         )
@@ -85,14 +73,21 @@ class ClassSubmission(Teaching):
     """One submission of anybody: record, flags, feedback, notebook."""
 
     async def get(self, receipt: str) -> None:
-        batch, one, view = await self.submission(receipt)
-        record = await self.ask(self.source.record, receipt)
-        name = (await self.ask(self.source.names)).get(one.student, one.student)
-        raised = [flag for flag in view.flags if flag.receipt == receipt]
+        one = await self.found(self.source.submission, receipt)
+        view = await self.view()
+        batch = next(each for each in view.batches if each.assignment == one.assignment)
         self.show(
-            "teach_submission.html", "teach", batch=batch, one=one, record=record, name=name, flags=raised,
-            every=pace([one.phase]), spoken=spoken(one, batch.title),
-        )  # fmt: skip
+            "teach_submission.html",
+            "teach",
+            batch=batch,
+            one=one,
+            record=await self.ask(self.source.record, receipt),
+            read=await self.ask(self.source.feedback, receipt) is not None,
+            name=(await self.ask(self.source.names)).get(one.student, one.student),
+            flags=[flag for flag in view.flags if flag.receipt == receipt],
+            every=pace([one.phase]),
+            spoken=spoken(one, batch.title),
+        )
 
 
 class ClassRecord(Teaching):
@@ -129,19 +124,53 @@ class ClassNotebookFile(Teaching):
         self.finish(json.dumps(notebook, indent=1))
 
 
+class ClassReport(Teaching):
+    """The last report, as an isolated document."""
+
+    async def get(self, assignment: str) -> None:
+        self.show_untrusted(await self.found(self.source.report, assignment))
+
+
+class ClassSimilar(Teaching):
+    """Similar submissions side by side, as the report found them."""
+
+    async def get(self, assignment: str) -> None:
+        self.show_untrusted(await self.found(self.source.report, assignment, True))
+
+
 class Order(Teaching):
-    """Start, cancel or grade again. Only forms of these pages come through: each carries the signed token of its session."""
+    """Cancel, grade again, or start what was held. Only forms of these pages come through: each carries the signed token of its session."""
 
     async def post(self) -> None:
-        kind, receipt = self.get_body_argument("kind", ""), self.get_body_argument("receipt", "")
-        if kind not in _KINDS:
+        kind = self.get_body_argument("kind", "")
+        if kind == "start":
+            address, said = await self._start(self.get_body_argument("assignment", ""))
+        elif kind in ("cancel", "rerun"):
+            address, said = await self._one(kind, self.get_body_argument("receipt", ""))
+        else:
             raise HTTPError(400)
-        await self.submission(receipt)  # 404 for what does not exist
+        self.say(said)
+        self.redirect(f"{self.prefix}{address}", status=303)
+
+    async def _start(self, assignment: str) -> tuple[str, str]:
+        if assignment not in {batch.assignment for batch in (await self.view()).batches}:
+            raise HTTPError(404)
         try:
-            self.say(await self.ask(self.source.order, cast(OrderKind, kind), receipt, self.user))
+            count = await self.ask(self.source.start_held, assignment, self.user)
         except AutograderError as error:
-            self.say(str(error))
-        self.redirect(f"{self.prefix}teach/submission/{receipt}", status=303)
+            return "teach", str(error)
+        return "teach", f"{count} {'submission is' if count == 1 else 'submissions are'} in the queue now."
+
+    async def _one(self, kind: str, receipt: str) -> tuple[str, str]:
+        one = await self.found(self.source.submission, receipt)
+        order = self.source.cancel if kind == "cancel" else self.source.rerun
+        try:
+            await self.ask(order, one.receipt, self.user)
+        except AutograderError as error:
+            said = str(error)
+        else:
+            said = "It is out of the queue." if kind == "cancel" else "It is in the queue again."
+        return f"teach/submission/{one.receipt}", said
 
 
 def distribution(records: Sequence[Record]) -> list[tuple[str, int]]:
