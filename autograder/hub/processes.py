@@ -5,8 +5,10 @@ from __future__ import annotations
 import signal
 import subprocess
 import threading
+import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +16,16 @@ import psutil
 
 from autograder.errors import MachineError
 
-_ENDS_S = 15.0
+_ENDS_S = 15.0  # that a program has to end by itself
 _LOOKS_S = 0.3
 
 
 class Processes:
     """Starts programs, each with a log of its own; `end` ends them in reverse order, and whatever they started."""
 
-    def __init__(self, logs: Path) -> None:
+    def __init__(self, logs: Path, patience_s: float = _ENDS_S) -> None:
         logs.mkdir(parents=True, exist_ok=True)
-        self._logs = logs
+        self._logs, self._patience_s = logs, patience_s
         self._started: list[tuple[str, subprocess.Popen[bytes]]] = []
 
     def __enter__(self) -> Processes:
@@ -76,22 +78,36 @@ class Processes:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
                 try:
-                    process.wait(_ENDS_S)
+                    process.wait(self._patience_s)
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()
         self._started.clear()
         left = {*family, *psutil.Process().children(recursive=True)}
-        for ask in ("terminate", "kill"):
+        for ask in (psutil.Process.terminate, psutil.Process.kill):
+            left = {each for each in left if runs(each)}
             for each in left:
-                if each.is_running():
-                    getattr(each, ask)()
-            _, alive = psutil.wait_procs(left, 5)
-            left = set(alive)
+                with suppress(psutil.NoSuchProcess):
+                    ask(each)
+            _wait_for(left, self._patience_s / 3)
 
     def _last_lines(self, name: str) -> str:
         lines = self.log(name).read_text(encoding="utf-8", errors="replace").splitlines()
         return "\n".join(f"  {line}" for line in lines[-15:])
+
+
+def runs(process: psutil.Process) -> bool:
+    """Whether it does anything yet: one that has ended may stay in the table until its parent looks."""
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _wait_for(processes: Iterable[psutil.Process], seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and any(runs(each) for each in processes):
+        time.sleep(0.05)
 
 
 def _answers(address: str) -> bool:
