@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from http.cookies import SimpleCookie
@@ -15,18 +14,16 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
-from tornado.httpserver import HTTPServer
-from tornado.testing import bind_unused_port
 from tornado.web import create_signed_value
 
 from autograder.errors import UsageError
-from autograder.feedback.student import render_feedback
 from autograder.hub.web.app import application, connect
 from autograder.hub.web.render import assets
 from autograder.hub.web.teaching import distribution
 from tests.feedback import samples
 from tests.hub import fakes
 from tests.hub.fakes import GROUP, MARKUP, PREFIX, FakeHub, FakeSource
+from tests.hub.serving import made_up, served
 
 STUDENTS_PAGES = [
     "",
@@ -95,30 +92,9 @@ class Site:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    (tmp_path / "ada.html").write_text(render_feedback(samples.page(notebook=fakes.hostile_notebook())), encoding="utf-8")
-    source, hub = FakeSource(tmp_path), fakes.hub()
-    app = application(source, fakes.settings(tmp_path), "Deep learning with Keras", hub)
-    socket, port = bind_unused_port()
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-
-    async def start() -> HTTPServer:
-        server = HTTPServer(app)
-        server.add_sockets([socket])
-        return server
-
-    async def end(server: HTTPServer) -> None:
-        server.stop()
-        await server.close_all_connections()
-        await loop.shutdown_default_executor()
-
-    server = asyncio.run_coroutine_threadsafe(start(), loop).result()
-    yield Site(loop, f"http://127.0.0.1:{port}", source, hub, app.settings["cookie_secret"])
-    asyncio.run_coroutine_threadsafe(end(server), loop).result()
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
+    app, source, hub = made_up(tmp_path)
+    with served(app) as (address, loop):
+        yield Site(loop, address, source, hub, app.settings["cookie_secret"])
 
 
 def text(answer: HTTPResponse) -> str:
