@@ -11,11 +11,27 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
+from autograder.course.paths import CoursePaths
 from autograder.errors import MachineError, UsageError
 from autograder.files import write_atomic
+from autograder.gradebook.location import nbgraders_config
 
+VARIABLE = "AUTOGRADER_EXCHANGE"
+_DEFAULT = "/usr/local/share/nbgrader/exchange"
 _FOLDER, _FILE = 0o711, 0o644  # as nbgrader has them: students may open what they can name
 _LEAST_SECRET = 32
+
+
+def exchange_root(paths: CoursePaths, named: str | None = None) -> Path:
+    """The exchange that is named, else AUTOGRADER_EXCHANGE, else nbgrader's `c.Exchange.root`, else nbgrader's default."""
+    configured = named or os.environ.get(VARIABLE) or nbgraders_config(paths.root).Exchange.get("root") or _DEFAULT
+    return Path(str(configured)).absolute()
+
+
+def course_id(paths: CoursePaths) -> str | None:
+    """The course's id in nbgrader's configuration; None where none is written."""
+    found = nbgraders_config(paths.root).CourseDirectory.get("course_id")
+    return str(found) if found else None
 
 
 def feedback_folder(exchange: Path, course_id: str) -> Path:
