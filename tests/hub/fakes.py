@@ -94,14 +94,14 @@ FINDINGS = (
     ),
     Finding("order", "worth knowing", Place(4, None, MARKUP), "The cells ran in another order.", "Restart and run all."),
 )
-GRADED = submission("first_dense_network.r3", "ada", note="Graded.", score=72.5, max_score=90.0, outcome="completed",
-                    checked=Checked("first_dense_network.r3", NOW, FINDINGS))  # fmt: skip
-BEFORE = submission("first_dense_network.r1", "ada", "superseded", note="A newer one came before its turn.")
-RUNNING = submission("hidden_layers.r2", "ada", "running", note="Your notebook runs.", elapsed_s=42.0, cell=7, cells=19, checked=None)
-REFUSED = submission("training_choices.r1", "ada", "refused", note="The assignment closed on 1 February 2027.", attempt=None, checked=None)
-QUEUED_BO = submission("first_dense_network.r4", "bo", "queued", note="It has a place in the queue.", place=3, wait_s=140.0)
-HOSTILE = submission("first_dense_network.r5", MARKUP, note=MARKUP, score=10.0, max_score=90.0, outcome="completed")
-HELD = submission("convolutional_digits.r1", "bo", "held", note="Your instructor starts the grading.")
+GRADED = submission("first_dense_network.3", "ada", note="Graded.", score=72.5, max_score=90.0, outcome="completed",
+                    checked=Checked("first_dense_network.3", NOW, FINDINGS))  # fmt: skip
+BEFORE = submission("first_dense_network.1", "ada", "superseded", note="A newer one came before its turn.")
+RUNNING = submission("hidden_layers.2", "ada", "running", note="Your notebook runs.", elapsed_s=42.0, cell=7, cells=19, checked=None)
+REFUSED = submission("training_choices.1", "ada", "refused", note="The assignment closed on 1 February 2027.", attempt=None, checked=None)
+QUEUED_BO = submission("first_dense_network.4", "bo", "queued", note="It has a place in the queue.", place=3, wait_s=140.0)
+HOSTILE = submission("first_dense_network.5", MARKUP, note=MARKUP, score=10.0, max_score=90.0, outcome="completed")
+HELD = submission("convolutional_digits.1", "bo", "held", note="Your instructor starts the grading.")
 EVERYBODY = (HELD, GRADED, BEFORE, RUNNING, REFUSED, QUEUED_BO, HOSTILE)
 
 
@@ -154,7 +154,7 @@ class FakeSource:
             batch("training_choices", "Training choices", paused="A grader is broken: `test_model.py` cannot be imported."),
             batch("convolutional_digits", "Convolutional digits"),
         )
-        flags = (FlaggedView("first_dense_network.r5", MARKUP, "first_dense_network", "receipt", "backdated", MARKUP),)
+        flags = (FlaggedView("first_dense_network.5", MARKUP, "first_dense_network", "receipt", "backdated", MARKUP),)
         problems = ("The exchange `/srv/nbgrader/exchange` can be read by nobody else: make its mode 0777.",)
         return InstructorsView(
             "keras-digits", "Deep learning with Keras", NOW, "Europe/Madrid", 1, 2, "this machine", batches, flags, problems, 1, 2
@@ -173,7 +173,7 @@ class FakeSource:
         return render_report(samples.report(*samples.batch())) if assignment == "first_dense_network" and not similar else None
 
     def record(self, receipt: str) -> Record | None:
-        return {"first_dense_network.r3": samples.record(), "first_dense_network.r5": hostile_record()}.get(receipt)
+        return {"first_dense_network.3": samples.record(), "first_dense_network.5": hostile_record()}.get(receipt)
 
     def feedback(self, receipt: str) -> str | None:
         return render_feedback(samples.page(notebook=hostile_notebook())) if self.record(receipt) else None

@@ -117,7 +117,7 @@ def test_without_script_the_refresh_link_does_it(browser: Any, site: tuple[str, 
 
 
 @pytest.mark.parametrize(
-    ("user", "address"), [("ada", "assignment/first_dense_network"), ("prof", "teach/submission/first_dense_network.r5")]
+    ("user", "address"), [("ada", "assignment/first_dense_network"), ("prof", "teach/submission/first_dense_network.5")]
 )
 def test_a_frame_is_shown_and_runs_nothing(browser: Any, site: tuple[str, FakeSource], user: str, address: str) -> None:
     page = _open(browser, user)

@@ -29,23 +29,23 @@ STUDENTS_PAGES = [
     "",
     "assignment/first_dense_network",
     "assignment/hidden_layers",
-    "submission/first_dense_network.r3",
-    "submission/hidden_layers.r2",
-    "submission/training_choices.r1",
+    "submission/first_dense_network.3",
+    "submission/hidden_layers.2",
+    "submission/training_choices.1",
     "board/convolutional_digits",
 ]
 TEACHERS_PAGES = [
     "teach",
     "teach/assignment/first_dense_network",
     "teach/assignment/hidden_layers",
-    "teach/submission/first_dense_network.r3",
-    "teach/submission/hidden_layers.r2",
-    "teach/submission/first_dense_network.r5",
+    "teach/submission/first_dense_network.3",
+    "teach/submission/hidden_layers.2",
+    "teach/submission/first_dense_network.5",
 ]
 DOCUMENTS = [
     "feedback/first_dense_network",
-    "teach/feedback/first_dense_network.r5",
-    "teach/notebook/first_dense_network.r5",
+    "teach/feedback/first_dense_network.5",
+    "teach/notebook/first_dense_network.5",
     "teach/report/first_dense_network",
 ]
 
@@ -135,7 +135,7 @@ def test_students_read_where_they_stand(site: Site) -> None:
 
 
 def test_a_queued_submission_has_a_place_and_a_wait(site: Site) -> None:
-    seen = words(site.get("submission/first_dense_network.r4", "bo"))
+    seen = words(site.get("submission/first_dense_network.4", "bo"))
     assert "Place 3, begins in about 2 min." in seen
 
 
@@ -146,7 +146,7 @@ def test_an_assignment_explains_its_score(site: Site) -> None:
 
 
 def test_a_submission_shows_receipt_and_findings(site: Site) -> None:
-    seen = words(site.get("submission/first_dense_network.r3", "ada"))
+    seen = words(site.get("submission/first_dense_network.3", "ada"))
     assert fakes.DIGEST in seen
     assert "Costs points" in seen
     assert "predict_classes" in seen
@@ -177,9 +177,9 @@ def test_instructors_see_distribution_tests_flags_and_pairs(site: Site) -> None:
 
 
 def test_instructors_open_a_record(site: Site) -> None:
-    seen = words(site.get("teach/submission/first_dense_network.r3", "prof"))
+    seen = words(site.get("teach/submission/first_dense_network.3", "prof"))
     assert "parameter_counts 10 of 20" in seen
-    answer = site.get("teach/record/first_dense_network.r3", "prof")
+    answer = site.get("teach/record/first_dense_network.3", "prof")
     assert answer.headers["Content-Type"].startswith("application/json")
     assert json.loads(text(answer))["student"] == "ada"
 
@@ -235,19 +235,19 @@ def test_a_page_that_did_not_change_is_not_sent_again(site: Site, monkeypatch: p
 
 
 def test_a_page_in_which_something_moves_looks_again_sooner(site: Site) -> None:
-    assert 'data-every="2"' in text(site.get("submission/hidden_layers.r2", "ada"))
-    assert 'data-every="10"' in text(site.get("submission/first_dense_network.r3", "ada"))
+    assert 'data-every="2"' in text(site.get("submission/hidden_layers.2", "ada"))
+    assert 'data-every="10"' in text(site.get("submission/first_dense_network.3", "ada"))
 
 
 def test_what_is_spoken_has_no_clock_in_it(site: Site) -> None:
-    said = _between(text(site.get("submission/hidden_layers.r2", "ada")), 'data-said="', '"')
+    said = _between(text(site.get("submission/hidden_layers.2", "ada")), 'data-said="', '"')
     assert said == "Hidden layers: running."
 
 
 # --- who may see what -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("page", [*STUDENTS_PAGES, *TEACHERS_PAGES, *DOCUMENTS, "teach/record/first_dense_network.r3"])
+@pytest.mark.parametrize("page", [*STUDENTS_PAGES, *TEACHERS_PAGES, *DOCUMENTS, "teach/record/first_dense_network.3"])
 def test_nobody_reads_without_signing_in(site: Site, page: str) -> None:
     answer = site.get(page)
     assert answer.code == 302
@@ -258,7 +258,7 @@ def test_nobody_reads_without_signing_in(site: Site, page: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", [*TEACHERS_PAGES, *DOCUMENTS[1:], "teach/record/first_dense_network.r3", "teach/notebook/first_dense_network.r3.ipynb"]
+    "page", [*TEACHERS_PAGES, *DOCUMENTS[1:], "teach/record/first_dense_network.3", "teach/notebook/first_dense_network.3.ipynb"]
 )
 @pytest.mark.parametrize("user", ["ada", "other"])
 def test_instructors_pages_are_for_the_courses_group(site: Site, user: str, page: str) -> None:
@@ -270,9 +270,9 @@ def test_instructors_pages_are_for_the_courses_group(site: Site, user: str, page
 @pytest.mark.parametrize(
     "page",
     [
-        "submission/first_dense_network.r3",
-        "submission/first_dense_network.r1",
-        "submission/hidden_layers.r2",
+        "submission/first_dense_network.3",
+        "submission/first_dense_network.1",
+        "submission/hidden_layers.2",
         "feedback/first_dense_network",
         "board/convolutional_digits",
     ],
@@ -280,7 +280,7 @@ def test_instructors_pages_are_for_the_courses_group(site: Site, user: str, page
 def test_another_students_things_are_not_there(site: Site, page: str) -> None:
     """Bo has Ada's addresses: by link, with his own token in a header, with her name in the request."""
     assert site.get(page, "ada").code == 200
-    unknown = words(site.get("submission/first_dense_network.r999", "bo"))
+    unknown = words(site.get("submission/first_dense_network.999", "bo"))
     for answer in (
         site.get(page, "bo"),
         site.get(page, Authorization="token bo-token"),
@@ -371,21 +371,21 @@ def test_a_hub_that_does_not_answer_is_said(site: Site, monkeypatch: pytest.Monk
 
 # --- forms ------------------------------------------------------------------------------------------------------------
 
-CANCEL = {"kind": "cancel", "receipt": "hidden_layers.r2"}
+CANCEL = {"kind": "cancel", "receipt": "hidden_layers.2"}
 
 
 def test_an_instructor_cancels_and_reads_what_was_done(site: Site) -> None:
     token, cookie = site.form("teach", "prof")
     answer = site.post("teach/order", "prof", {**CANCEL, "_xsrf": token}, Cookie=cookie)
     assert answer.code == 303
-    assert site.source.orders == [("cancel", "hidden_layers.r2", "prof")]
+    assert site.source.orders == [("cancel", "hidden_layers.2", "prof")]
     said = f"autograder-said={_cookies(answer)['autograder-said'].value}"
-    assert "It is out of the queue." in words(site.get("teach/submission/hidden_layers.r2", "prof", Cookie=said))
+    assert "It is out of the queue." in words(site.get("teach/submission/hidden_layers.2", "prof", Cookie=said))
 
 
 def test_an_order_that_cannot_be_is_said(site: Site) -> None:
     token, cookie = site.form("teach", "prof")
-    answer = site.post("teach/order", "prof", {"kind": "rerun", "receipt": "hidden_layers.r2", "_xsrf": token}, Cookie=cookie)
+    answer = site.post("teach/order", "prof", {"kind": "rerun", "receipt": "hidden_layers.2", "_xsrf": token}, Cookie=cookie)
     said = f"autograder-said={_cookies(answer)['autograder-said'].value}"
     assert "Wait until it is graded." in words(site.get("teach", "prof", Cookie=said))
     assert site.source.orders == []
@@ -428,7 +428,7 @@ def test_a_student_gives_no_orders(site: Site) -> None:
 def test_orders_are_checked(site: Site) -> None:
     token, cookie = site.form("teach", "prof")
     assert site.post("teach/order", "prof", {**CANCEL, "kind": "delete", "_xsrf": token}, Cookie=cookie).code == 400
-    assert site.post("teach/order", "prof", {**CANCEL, "receipt": "hidden_layers.r77", "_xsrf": token}, Cookie=cookie).code == 404
+    assert site.post("teach/order", "prof", {**CANCEL, "receipt": "hidden_layers.77", "_xsrf": token}, Cookie=cookie).code == 404
     assert site.get("teach/order", "prof").code == 405
     assert site.source.orders == []
 
@@ -436,7 +436,7 @@ def test_orders_are_checked(site: Site) -> None:
 def test_a_script_of_another_site_reads_nothing(site: Site) -> None:
     assert site.get("", "ada", **{"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "cross-site"}).code == 401
     assert (
-        site.get("teach/record/first_dense_network.r3", "prof", **{"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Site": "cross-site"}).code == 401
+        site.get("teach/record/first_dense_network.3", "prof", **{"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Site": "cross-site"}).code == 401
     )
 
 
@@ -458,7 +458,7 @@ def test_markup_in_names_and_messages_is_text(site: Site, user: str, page: str) 
 
 def test_the_hostile_name_was_really_there(site: Site) -> None:
     assert MARKUP in words(site.get("teach/assignment/first_dense_network", "prof"))
-    assert MARKUP in words(site.get("teach/submission/first_dense_network.r5", "prof"))
+    assert MARKUP in words(site.get("teach/submission/first_dense_network.5", "prof"))
 
 
 @pytest.mark.parametrize("page", DOCUMENTS)
@@ -476,7 +476,7 @@ def test_what_came_from_students_is_an_isolated_document(site: Site, page: str) 
 
 
 def test_frames_around_documents_allow_nothing(site: Site) -> None:
-    for user, page in (("ada", "assignment/first_dense_network"), ("prof", "teach/submission/first_dense_network.r5")):
+    for user, page in (("ada", "assignment/first_dense_network"), ("prof", "teach/submission/first_dense_network.5")):
         found = samples.Read()
         found.feed(text(site.get(page, user)))
         frames = [(name, value) for tag, name, value in found.attributes if tag == "iframe" and name == "sandbox"]
@@ -485,8 +485,8 @@ def test_frames_around_documents_allow_nothing(site: Site) -> None:
 
 
 def test_a_notebook_is_saved_and_never_opened(site: Site) -> None:
-    answer = site.get("teach/notebook/first_dense_network.r5.ipynb", "prof")
-    assert answer.headers["Content-Disposition"] == 'attachment; filename="first_dense_network.r5.ipynb"'
+    answer = site.get("teach/notebook/first_dense_network.5.ipynb", "prof")
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="first_dense_network.5.ipynb"'
     assert json.loads(text(answer)) == fakes.hostile_notebook()
 
 

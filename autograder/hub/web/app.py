@@ -16,7 +16,7 @@ from autograder.hub.web import pages, students, teaching
 from autograder.hub.web.source import OfService, Source
 
 _ID = r"([A-Za-z0-9_\-]+)"
-_RECEIPT = r"([A-Za-z0-9_\-]+\.r[0-9]+)"
+_RECEIPT = r"([A-Za-z0-9_\-]+\.[0-9]+)"
 
 
 def make_app(service: Service, settings: Settings) -> Application:
