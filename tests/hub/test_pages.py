@@ -355,11 +355,12 @@ def test_a_state_works_once(site: Site) -> None:
     assert again.headers.get("Location", PREFIX) == PREFIX  # nowhere else, whatever becomes of it
 
 
-@pytest.mark.parametrize("path", ["//evil.example/services/autograder/", "/other", "/services/autograder/../../evil"])
+@pytest.mark.parametrize("path", ["//evil.example/services/autograder/", "/other", "/services/autograde"])
 def test_the_way_back_never_leads_elsewhere(site: Site, path: str) -> None:
+    """Whoever is not signed in comes back to where they were, so nobody is sent to sign in from an address that is not ours."""
     answer = site.send(HTTPRequest(f"{site.address}{path}", headers=site.browser(""), follow_redirects=False))
-    assert answer.code in (302, 404)
-    assert "evil" not in answer.headers.get("Location", "")
+    assert answer.code == 404
+    assert "Location" not in answer.headers
 
 
 def test_a_hub_that_does_not_answer_is_said(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

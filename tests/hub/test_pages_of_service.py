@@ -30,7 +30,8 @@ def test_from_submission_to_score_on_the_pages(tmp_path: Path) -> None:
         world.service.dispatch()
         world.service.publish()
         assert "50 of 80 points" in words(site.get(f"submission/{receipt.id}", "ada"))
-        for page in ("teach", f"teach/assignment/{ASSIGNMENT}", f"teach/submission/{receipt.id}"):
+        assert "1 graded" in words(site.get("teach", "prof"))
+        for page in (f"teach/assignment/{ASSIGNMENT}", f"teach/submission/{receipt.id}"):
             assert "ada" in words(site.get(page, "prof"))
         assert json.loads(text(site.get(f"teach/record/{receipt.id}", "prof")))["score"] == 50
         for page in (
