@@ -45,10 +45,12 @@ def _make(name: str, home: Path) -> Account:
     return Account(name, entry.pw_uid, entry.pw_gid)
 
 
-def remove_accounts(accounts: Sequence[Account]) -> None:
-    """Homes stay, in the demo's folder."""
-    for account in accounts:
-        _call("userdel", account.name)
+def remove_accounts(names: Sequence[str]) -> None:
+    """Those of them that were made here. Homes stay, in the demo's folder."""
+    for name in names:
+        found = _find(name)
+        if found is not None and found.pw_gecos == _OURS:
+            _call("userdel", name)
 
 
 def _find(name: str) -> pwd.struct_passwd | None:

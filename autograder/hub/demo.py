@@ -24,7 +24,7 @@ from typing import Any
 
 from autograder.errors import MachineError, UsageError
 from autograder.files import write_atomic
-from autograder.hub.accounts import Account, make_accounts, remove_accounts
+from autograder.hub.accounts import make_accounts, remove_accounts
 from autograder.hub.opened import open_to_accounts, shut_folders
 from autograder.hub.processes import Processes
 
@@ -211,10 +211,9 @@ def serve(plan: Plan, until_closed: bool = False) -> int:
     if until_closed:
         threading.Thread(target=_when_closed, args=(ended,), daemon=True).start()
     _adopt_orphans()
-    made: tuple[Account, ...] = ()
     with Processes(plan.root / "logs") as processes:
         try:
-            made = _make_users(plan)
+            _make_users(plan)
             _release(plan, processes)
             hub = _start_hub(plan, processes, ended)
             service = _start_service(plan, processes)
@@ -223,7 +222,8 @@ def serve(plan: Plan, until_closed: bool = False) -> int:
             processes.wait(ended, hub)
         finally:
             processes.end()
-            remove_accounts(made)
+            if plan.accounts:
+                remove_accounts(plan.users)
     print("Everything has ended.", flush=True)
     return 0
 
@@ -233,11 +233,9 @@ def _when_closed(ended: threading.Event) -> None:
     ended.set()
 
 
-def _make_users(plan: Plan) -> tuple[Account, ...]:
-    if plan.accounts:
-        made = make_accounts(plan.users, plan.root / "homes")
-    else:
-        made = ()
+def _make_users(plan: Plan) -> None:
+    made = make_accounts(plan.users, plan.root / "homes") if plan.accounts else ()
+    if not plan.accounts:
         for user in plan.users:
             plan.home(user).mkdir(parents=True, exist_ok=True)
     exchange = plan.root / "exchange"
@@ -251,7 +249,6 @@ def _make_users(plan: Plan) -> tuple[Account, ...]:
             os.chown(path, owner.uid, owner.gid)
     link = plan.home(plan.instructor) / "course"
     link.symlink_to(plan.course_folder)
-    return made
 
 
 def _environment(plan: Plan, user: str) -> dict[str, str]:

@@ -27,6 +27,7 @@ from autograder.hub.state import (
     StudentsView,
     SubmissionView,
 )
+from autograder.hub.web.app import connect
 from autograder.records import Record
 from autograder.term.score import Line
 from tests.feedback import samples
@@ -67,10 +68,10 @@ class FakeHub(HubOAuth):  # type: ignore[misc]
 
 def hub() -> FakeHub:
     """A hub at an address where nobody listens."""
-    return FakeHub(
-        api_url="http://127.0.0.1:1/hub/api", api_token="t" * 40, base_url=PREFIX, hub_prefix="/hub/", oauth_client_id="service-autograder",
-        oauth_redirect_uri=f"{PREFIX}oauth_callback", access_scopes={"access:services!service=autograder"},
-    )  # fmt: skip
+    there = Settings(exchange=Path(), prefix=PREFIX, api_url="http://127.0.0.1:1/hub/api", api_token="t" * 40)
+    made = connect(there, FakeHub)
+    assert isinstance(made, FakeHub)
+    return made
 
 
 def settings(exchange: Path) -> Settings:

@@ -334,6 +334,8 @@ def test_signing_in_leads_back_to_the_page(site: Site) -> None:
     assert answer.headers["Location"] == f"{PREFIX}assignment/hidden_layers"
     signed_in = _cookies(answer)["service-autograder"]
     assert signed_in["httponly"]
+    assert signed_in["samesite"] == "Lax"
+    assert signed_in["path"] == PREFIX
     assert site.get("", Cookie=f"service-autograder={signed_in.value}").code == 200
 
 

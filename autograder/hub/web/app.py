@@ -66,7 +66,7 @@ def application(source: Source, settings: Settings, course_title: str, auth: Hub
     )
 
 
-def connect(settings: Settings) -> HubOAuth:
+def connect(settings: Settings, kind: type[HubOAuth] = HubOAuth) -> HubOAuth:
     """The hub that says who signed in. Service and OAuth client are named after the prefix, as the hub names them."""
     if not settings.api_url or not settings.api_token:
         raise UsageError(
@@ -75,7 +75,7 @@ def connect(settings: Settings) -> HubOAuth:
         )
     name = Path(settings.prefix).name
     base, _, _ = settings.prefix.rpartition(f"services/{name}/")
-    return HubOAuth(
+    return kind(
         api_url=settings.api_url,
         api_token=settings.api_token,
         base_url=settings.prefix,
@@ -84,6 +84,7 @@ def connect(settings: Settings) -> HubOAuth:
         oauth_redirect_uri=f"{settings.prefix}oauth_callback",
         oauth_authorization_url=f"{base or '/'}hub/api/oauth2/authorize",
         access_scopes={f"access:services!service={name}"},
+        cookie_options={"samesite": "Lax"},  # a form of another site comes without them
         cache_max_age=60,  # who leaves the group of instructors is one no more a minute later
     )
 
