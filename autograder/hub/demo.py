@@ -332,6 +332,7 @@ for name, value in {
     "COURSE": repr(PLAN["course"]),
     "INSTRUCTORS": repr({PLAN["instructor"]}),
     "STUDENTS": repr(set(PLAN["students"])),
+    "COURSE_FOLDER": f"Path({str(ROOT / 'course')!r})",
     "EXCHANGE": f"Path({str(ROOT / 'exchange')!r})",
     "DATA_CACHE": f"Path({str(ROOT / 'keras')!r})",
     "SETTINGS": f"Path({str(ROOT / 'jupyter')!r})",

@@ -6,6 +6,7 @@ from pathlib import Path
 COURSE = "keras-digits"  # Course(id=…) in grading_config.py
 INSTRUCTORS = {"garcia"}
 STUDENTS = {"ana", "bo"}
+COURSE_FOLDER = Path("/srv/course")  # mode 0700, of the account that runs the service; formgrader works in it
 EXCHANGE = Path("/srv/nbgrader/exchange")  # mode 0777, on a disk that all users' servers see
 DATA_CACHE = Path("/srv/keras")  # MNIST for everybody: KERAS_HOME, readable by all and writable by nobody but root
 SETTINGS = Path("/etc/autograder/jupyter")  # made below: which of nbgrader's menus students and instructors have
@@ -60,6 +61,8 @@ def write_settings() -> None:
         (folder / "nbgrader_config.json").write_text(
             json.dumps({"CourseDirectory": {"course_id": COURSE}, "Exchange": {"root": str(EXCHANGE)}})
         )
+    # formgrader works with the course's own configuration, wherever the instructor's server was started.
+    (SETTINGS / TEACH / "nbgrader_config.py").write_text(f"load_subconfig({str(COURSE_FOLDER / 'nbgrader_config.py')!r})\n")
 
 
 def before_server(spawner):
