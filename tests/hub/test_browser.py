@@ -60,14 +60,17 @@ def test_pictures_of_every_page(browser: Any, site: tuple[str, FakeSource], sche
     pages = {
         user: _open(browser, user, viewport=SCREENS[screen], color_scheme=scheme, is_mobile=screen == "phone") for user in ("ada", "prof")
     }
+    sticks_out = []
     for user, address in PAGES:
         page = pages[user]
         page.goto(site[0] + address)
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         name = address.replace("/", "-") or "mine"
         page.screenshot(path=PICTURES / f"{name}.{screen}.{scheme}.png", full_page=True)
-        assert wide <= 0, f"{address} sticks out by {wide} pixels on a {screen}"
+        if wide > 0:
+            sticks_out.append(f"{address}: {wide} pixels")
         assert page.ran == [], address
+    assert sticks_out == []
     for page in pages.values():
         page.context.close()
 
@@ -82,7 +85,7 @@ def test_a_page_follows_by_itself_and_says_so(browser: Any, site: tuple[str, Fak
     done = replace(hidden.submissions[0], phase="graded", note="Graded.", score=80.0, max_score=90.0)
     graded = replace(view, now=NOW, assignments=(replace(hidden, state="graded", note="Graded.", submissions=(done,)),))
     monkeypatch.setattr(source, "students_view", lambda user: graded)
-    page.wait_for_function("document.getElementById('said').textContent.includes('80 of 90 points')")
+    page.locator("#said", has_text="80 of 90 points").wait_for(state="attached")
     assert page.locator("#live").inner_text().count("Graded")
     page.context.close()
 
@@ -100,7 +103,7 @@ def test_the_keyboard_stays_where_it_was(browser: Any, site: tuple[str, FakeSour
     view = source.students_view("ada")
     hidden = next(each for each in view.assignments if each.id == "hidden_layers")
     monkeypatch.setattr(source, "students_view", lambda user: replace(view, assignments=(replace(hidden, note="Something else."),)))
-    page.wait_for_function("document.getElementById('live').textContent.includes('Something else.')")
+    page.locator("#live", has_text="Something else.").wait_for()
     assert page.evaluate("document.activeElement.getAttribute('href')") == before
     page.context.close()
 
