@@ -216,9 +216,9 @@ def serve(plan: Plan, until_closed: bool = False) -> int:
             _make_users(plan)
             _release(plan, processes)
             hub = _start_hub(plan, processes, ended)
-            service = _start_service(plan, processes)
+            _start_service(plan, processes, ended)
             if not ended.is_set():
-                print(_welcome(plan, service), flush=True)
+                print(_welcome(plan), flush=True)
             processes.wait(ended, hub)
         finally:
             processes.end()
@@ -289,8 +289,8 @@ def _start_hub(plan: Plan, processes: Processes, ended: threading.Event) -> subp
     return hub
 
 
-def _start_service(plan: Plan, processes: Processes) -> subprocess.Popen[bytes] | None:
-    """The service, unmanaged: the hub knows its address and its token, and nothing more. None where this version has none to start."""
+def _start_service(plan: Plan, processes: Processes, ended: threading.Event) -> None:
+    """The service, unmanaged: the hub knows its address and its token, and nothing more."""
     command = [sys.executable, "-m", "autograder.cli", "hub", "serve", "--exchange", str(plan.root / "exchange")]
     command += ["--port", str(plan.ports[3])]
     arguments = _as_instructor(plan)
@@ -298,10 +298,11 @@ def _start_service(plan: Plan, processes: Processes) -> subprocess.Popen[bytes] 
         "JUPYTERHUB_API_URL": f"http://127.0.0.1:{plan.ports[2]}/hub/api",
         "JUPYTERHUB_API_TOKEN": plan.token_file.read_text(encoding="utf-8"),  # an environment is its account's alone
     }
-    return processes.start("service", command, **arguments)
+    service = processes.start("service", command, **arguments)
+    processes.answers(service, f"http://127.0.0.1:{plan.ports[3]}/services/{SERVICE_NAME}/health", _STARTS_S, ended)
 
 
-def _welcome(plan: Plan, service: subprocess.Popen[bytes] | None) -> str:
+def _welcome(plan: Plan) -> str:
     lines = [f"\nJupyterHub: {plan.address}", f"Service:    {plan.address}services/{SERVICE_NAME}/", ""]
     lines += [f"  {name:<14} {password}" for name, password in plan.passwords.items()]
     if not plan.accounts:

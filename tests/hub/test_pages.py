@@ -236,7 +236,7 @@ def test_a_page_that_did_not_change_is_not_sent_again(site: Site, monkeypatch: p
 
 def test_a_page_in_which_something_moves_looks_again_sooner(site: Site) -> None:
     assert 'data-every="2"' in text(site.get("submission/hidden_layers.2", "ada"))
-    assert 'data-every="10"' in text(site.get("submission/first_dense_network.3", "ada"))
+    assert 'data-every="4"' in text(site.get("submission/first_dense_network.3", "ada"))
 
 
 def test_what_is_spoken_has_no_clock_in_it(site: Site) -> None:

@@ -21,7 +21,7 @@ _TITLES = {
 }
 _TONES = {"refused": "bad", "graded": "good", "queued": "busy", "running": "busy", "retrying": "warn"}
 _MOVING = ("queued", "running", "retrying")
-SOON_S, SOMETIME_S = 2, 10
+SOON_S, SOMETIME_S = 2, 4
 
 
 def phase_title(phase: str) -> str:
