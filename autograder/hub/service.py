@@ -92,7 +92,7 @@ class Service:
         self._books = Books(course, store, self._desk, self._results, clock)
         self._publisher = publisher(self._desk) if publisher else Publisher(course, paths, store, exchange, self._desk)
         self._spawn = spawn or _in_thread
-        self._changed = threading.Condition()
+        self._changed, self._placing = threading.Condition(), threading.Lock()
         self._version = 0
         self._running: dict[str, _Running] = {}
         self._paused: dict[str, tuple[str, datetime]] = {}
@@ -104,6 +104,7 @@ class Service:
         self._order: tuple[tuple[int, int], list[Fate]] = ((-1, 0), [])
         self._boards: dict[str, views.Board] = {}
         self._refreshed = clock()
+        self._to_check: list[Receipt] | None = None
         self._looked_behind: datetime | None = None
         self._recovered = False
         self._stopped = threading.Event()
@@ -155,6 +156,9 @@ class Service:
             self._recovered = True
         for receipt in self._watcher.scan():
             self._books.arrived(receipt)
+            with self._changed:
+                if self._to_check is not None and not receipt.refused:
+                    self._to_check.append(receipt)
             self._say(f"received {receipt.id} from {receipt.student}" + (f", refused: {receipt.refused}" if receipt.refused else ""))
             self._touch()
         if self._watcher.problem:
@@ -164,11 +168,19 @@ class Service:
 
     def check(self) -> None:
         """The doctor's findings for what was received, oldest first, and the files into `submitted/`."""
-        for receipt in self._unchecked():
+        if not self._recovered:  # files may still be missing
+            return
+        with self._changed:
+            if self._to_check is None:
+                self._to_check = self._unchecked()
+            waiting = list(self._to_check)
+        for receipt in waiting:
             if self._stopped.is_set():
                 return
             try:
                 self._check(receipt)
+                with self._changed:
+                    self._to_check.remove(receipt)
                 self._solved(f"check {receipt.id}")
             except (AutograderError, OSError) as error:  # it must not hold up the others
                 self._problem(f"check {receipt.id}", f"{receipt.id} could not be checked: {error}")
@@ -230,11 +242,9 @@ class Service:
         return sorted((each for each in missing if self._desk.kept(each) is not None), key=lambda each: each.seen_at)
 
     def _check(self, receipt: Receipt) -> None:
-        fate = self._books.fate(receipt)
-        if fate.newest:
-            self._place(receipt)
+        self._place(receipt)
         self._desk.write_checked(self._examined(receipt))
-        if fate.phase == "repeated":  # its student may fetch the feedback under the new submission's name, too
+        if self._books.fate(receipt).phase == "repeated":  # its student may fetch the feedback under the new submission's name, too
             self._to_publish(receipt)
 
     def _examined(self, receipt: Receipt) -> Checked:
@@ -247,12 +257,17 @@ class Service:
         return check_submission(self.course, assignment, receipt, submission, release, self._clock())
 
     def _place(self, receipt: Receipt) -> None:
-        """Makes it its student's submission in `submitted/`, where `grade` and formgrader look; the earlier one is kept aside."""
+        """Makes it its student's submission in `submitted/`, where `grade` and formgrader look, unless a newer one counts.
+
+        The earlier one is kept aside.
+        """
         folder = self._desk.kept(receipt)
-        if folder is None:
-            return
-        files = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file() and path.name != TIMESTAMP}
-        place(self.paths.submitted, receipt.student, receipt.assignment, files, receipt.arrived_at)
+        with self._placing:  # checking and grading both see to it, each in its own thread
+            if folder is None or not self._books.fate(receipt).newest:
+                return
+            found = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
+            files = {name: path for name, path in found.items() if name != TIMESTAMP}
+            place(self.paths.submitted, receipt.student, receipt.assignment, files, receipt.arrived_at)
 
     def _grade(self, job: Job, receipt: Receipt, fate: Fate) -> None:
         """One job, in a thread of its own. Whatever goes wrong is the machine's doing, and it is tried again."""
@@ -260,8 +275,7 @@ class Service:
         try:
             at = receipt.arrived_at.astimezone(UTC).isoformat(timespec="microseconds")
             self.store.note_arrival(job.submission, at)
-            if fate.newest:
-                self._place(receipt)
+            self._place(receipt)
             record = self._grader.grade(job, _Hearing(self, receipt.id))
             if record.outcome == "infra_error":
                 failed = record.reason
