@@ -106,6 +106,7 @@ class Service:
         self._refreshed = clock()
         self._to_check: list[Receipt] | None = None
         self._looked_behind: datetime | None = None
+        self._decided = 0
         self._recovered = False
         self._stopped = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -216,9 +217,10 @@ class Service:
 
     def publish(self) -> None:
         """Gradebook, feedback and exchange for what was graded since, and for what an earlier service left undone."""
-        now = self._clock()
-        if self._looked_behind is None or (now - self._looked_behind).total_seconds() >= _SCORES_S:
-            self._looked_behind = now
+        now, decided = self._clock(), len(self._books.entries())
+        long_ago = self._looked_behind is None or (now - self._looked_behind).total_seconds() >= _SCORES_S
+        if long_ago or decided != self._decided:  # what is withheld from now on must not stay in the exchange
+            self._looked_behind, self._decided = now, decided
             for one in self.course.assignments:
                 self._look_behind(one.id)
         for assignment in list(self._unpublished):
