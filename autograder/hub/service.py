@@ -289,7 +289,7 @@ class Service:
             paused = f"{error.message} {error.cure}".strip()
         except Exception as error:
             failed = f"{type(error).__name__}: {error}"
-        if self._stopped.is_set() and record is None:
+        if self._stopped.is_set() and (record is None or failed):  # it ended with the service, and waits for the next one
             return
         self._ended(receipt, record, failed, paused)
 
