@@ -104,6 +104,7 @@ class Service:
         self._order: tuple[tuple[int, int], list[Fate]] = ((-1, 0), [])
         self._boards: dict[str, views.Board] = {}
         self._refreshed = clock()
+        self._configured_at = _changed_at(paths.config)
         self._to_check: list[Receipt] | None = None
         self._looked_behind: datetime | None = None
         self._decided = 0
@@ -193,6 +194,7 @@ class Service:
         if (now - self._refreshed).total_seconds() >= _REFRESH_S:
             self._refreshed = now
             self._books.refresh()
+            self._look_at_configuration()
             self._touch()
         if not self._recovered:  # files may still be missing
             return
@@ -235,6 +237,10 @@ class Service:
                 self._unpublished.setdefault(assignment, set()).update(behind)
         elif mine:
             self._boards.setdefault(assignment, self._board(assignment))
+
+    def _look_at_configuration(self) -> None:
+        if _changed_at(self.paths.config) != self._configured_at:
+            self._problem("config", f"'{self.paths.config.name}' was changed: start the service again, which then goes by it.")
 
     # --- what each step does ------------------------------------------------------------------------------------------
 
@@ -303,6 +309,7 @@ class Service:
         elif record is not None:
             self._paused.pop(receipt.assignment, None)
             self._to_publish(receipt)
+            self._say(f"graded {receipt.id}: {record.outcome}")
         with self._changed:
             ran = self._running.pop(receipt.id)
             if record is not None and not failed and ran.began_at is not None:
@@ -316,6 +323,7 @@ class Service:
             students = self._unpublished.pop(assignment, set())
         try:
             self._publisher.publish(assignment, sorted(students))
+            self._say(f"published {assignment}: {len(students)} student(s)")
             self._touch()
             self._boards[assignment] = self._board(assignment)
             self._solved(f"publish {assignment}")
@@ -520,6 +528,13 @@ class _Hearing:
 def _live(running: _Running, now: datetime) -> Live:
     elapsed_s = (now - running.began_at).total_seconds() if running.began_at else 0.0
     return Live(elapsed_s, running.cell, running.cells)
+
+
+def _changed_at(file: Path) -> int:
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _in_thread(work: Callable[[], None]) -> None:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import secrets
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,8 +23,8 @@ from autograder.hub.graders import LocalGrader, Plans
 from autograder.hub.service import Service
 from autograder.hub.state import Receipt
 from autograder.quality.variants import Variant, build_submission
-from autograder.records import to_json
 from autograder.term.decisions import Decision, ledger
+from tests.batch.classes import environment
 from tests.conftest import SAMPLES, autograder
 
 SECRET = secrets.token_hex(64)
@@ -106,8 +110,7 @@ def test_from_the_exchange_to_the_feedback_and_back_when_it_is_withheld(here: Pl
     assert here.released("b" * 128).read_bytes() == page  # and can be fetched under the new name
 
     withheld = Decision("d1", "2026-02-02T09:00:00+01:00", "garcia", "a hearing", "withhold", "basics", ("ada",))
-    file = ledger(here.store.root).file
-    file.write_text("".join(to_json(withheld).splitlines()) + "\n")
+    ledger(here.store.root).append(lambda _: withheld)
     here.service.publish()
     assert not any(here.released(each).exists() for each in ("a" * 128, SECRET, "b" * 128))
     view = here.service.students_view("ada").assignments[0]
@@ -133,3 +136,26 @@ def test_a_service_that_ends_while_it_grades_grades_it_next_time(here: Place) ->
     assert record
     assert record.outcome == "completed"
     assert record.received_at == receipt.arrived_at.isoformat(timespec="microseconds")
+
+
+def test_the_command_serves_until_it_is_ended(corpus: Path, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(corpus, tmp_path / "course"))
+    user = pwd.getpwuid(os.getuid()).pw_name
+    folder = tmp_path / f"exchange/corpus/inbound/{user}+basics+2026-02-01 12:00:00.000000 UTC"
+    folder.mkdir(parents=True)
+    shutil.copy(root / "release/basics/basics.ipynb", folder)
+    (folder / "timestamp.txt").write_text("2026-02-01 12:00:00.000000 UTC")
+    (folder / "submission_secret.txt").write_text(SECRET)
+    folder.chmod(0o777)
+    command = [sys.executable, "-m", "autograder.cli", "hub", "serve", "--exchange", str(tmp_path / "exchange"), "--trust-submissions"]
+    with subprocess.Popen(command, cwd=root, stderr=subprocess.PIPE, text=True, env=environment()) as process:
+        assert process.stderr
+        said: list[str] = []
+        for line in process.stderr:
+            said.append(line)
+            if line.startswith("published basics: 1"):
+                process.send_signal(signal.SIGTERM)
+    assert process.returncode == 0, "".join(said)
+    assert f"received basics.1 from {user}\n" in said
+    assert "graded basics.1: " in "".join(said)
+    assert (tmp_path / "exchange/corpus/feedback" / (page_name(SECRET, "basics") or "")).is_file()
