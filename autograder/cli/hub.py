@@ -76,8 +76,6 @@ def serve(
 
     A kill loses nothing: the next start goes on with what was not graded.
     """
-    from pathlib import Path
-
     from autograder.batch.plan import store_of
     from autograder.gradebook.exchange import exchange_root
     from autograder.hub.checking import check_environment
@@ -91,11 +89,13 @@ def serve(
     _tell(common, [each for each in check_environment(common.course, common.paths, store, root, trust) if each.wrong])
     plans = Plans(common.course, common.paths, store, common.data, trust, common.say)
     settings = Settings(root, host, port, prefix, *_hub(), instructors or f"formgrade-{common.course.id}")
-    service = Service(common.course, common.paths, store, Path(root), _grader(plans, jobs, dask, tls, plain), say=common.say)
+    service = Service(common.course, common.paths, store, root, _grader(plans, jobs, dask, tls, plain), say=common.say)
     service.start()
     common.say(f"Submissions from '{root}' are graded on {service.instructors_view().grading_on}. Ctrl-C ends it.")
     try:
         _serve(service, settings, pages=not no_pages, common=common)
+    except KeyboardInterrupt:
+        common.say("The service has ended. What it did not get to waits for its next start.")
     finally:
         service.stop()
 

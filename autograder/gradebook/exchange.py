@@ -25,7 +25,7 @@ _LEAST_SECRET = 32
 def exchange_root(paths: CoursePaths, named: str | None = None) -> Path:
     """The exchange that is named, else AUTOGRADER_EXCHANGE, else nbgrader's `c.Exchange.root`, else nbgrader's default."""
     configured = named or os.environ.get(VARIABLE) or nbgraders_config(paths.root).Exchange.get("root") or _DEFAULT
-    return Path(str(configured)).absolute()
+    return Path(str(configured)).resolve()
 
 
 def course_id(paths: CoursePaths) -> str | None:

@@ -27,6 +27,7 @@ class Books:
         self._lock = threading.RLock()
         self._receipts: dict[str, dict[str, list[Receipt]]] = {}
         self._fates: dict[tuple[str, str], tuple[Fate, ...]] = {}
+        self._unsettled: set[tuple[str, str]] = set()  # who may have something in the queue: nobody else is looked at for it
         self._running: set[str] = set()
         self._lost: set[str] = set()
         self._retries: dict[str, tuple[int, datetime]] = {}
@@ -71,11 +72,13 @@ class Books:
         """Something about this submission is new: what becomes of its student's is computed again."""
         with self._lock:
             self._fates.pop((receipt.assignment, receipt.student), None)
+            self._unsettled.add((receipt.assignment, receipt.student))
 
     def refresh(self) -> None:
         """Everything is computed again: another command may have written records or decisions."""
         with self._lock:
             self._fates.clear()
+            self._unsettled = {(assignment, student) for assignment, students in self._receipts.items() for student in students}
 
     def students(self, assignment: str) -> list[str]:
         """Everybody with a receipt, sorted."""
@@ -101,7 +104,14 @@ class Books:
 
     def waiting(self) -> list[Fate]:
         """All that are queued, in no order."""
-        return [each for one in self._course.assignments for each in self.all(one.id) if each.phase == "queued"]
+        with self._lock:
+            found = []
+            for key in sorted(self._unsettled):
+                theirs = self.fates(*key)
+                found += [each for each in theirs if each.phase == "queued"]
+                if not any(each.phase in ("queued", "retrying", "running") for each in theirs):
+                    self._unsettled.discard(key)
+            return found
 
     def rules(self, assignment: str, student: str) -> Rules:
         return rules_for(self._course, assignment, student, self.entries())
@@ -127,7 +137,7 @@ class Books:
         with self._lock:
             if self._entries is None or self._entries[0] != state:
                 self._entries = state, journal.read()
-                self._fates.clear()
+                self.refresh()
             return self._entries[1]
 
     def _computed(self, assignment: str, student: str) -> list[Fate]:

@@ -92,7 +92,7 @@ class Service:
         self._books = Books(course, store, self._desk, self._results, clock)
         self._publisher = publisher(self._desk) if publisher else Publisher(course, paths, store, exchange, self._desk)
         self._spawn = spawn or _in_thread
-        self._changed = threading.Condition()
+        self._changed, self._placing = threading.Condition(), threading.Lock()
         self._version = 0
         self._running: dict[str, _Running] = {}
         self._paused: dict[str, tuple[str, datetime]] = {}
@@ -104,7 +104,10 @@ class Service:
         self._order: tuple[tuple[int, int], list[Fate]] = ((-1, 0), [])
         self._boards: dict[str, views.Board] = {}
         self._refreshed = clock()
+        self._configured_at = _changed_at(paths.config)
+        self._to_check: list[Receipt] | None = None
         self._looked_behind: datetime | None = None
+        self._decided = 0
         self._recovered = False
         self._stopped = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -155,6 +158,9 @@ class Service:
             self._recovered = True
         for receipt in self._watcher.scan():
             self._books.arrived(receipt)
+            with self._changed:
+                if self._to_check is not None and not receipt.refused:
+                    self._to_check.append(receipt)
             self._say(f"received {receipt.id} from {receipt.student}" + (f", refused: {receipt.refused}" if receipt.refused else ""))
             self._touch()
         if self._watcher.problem:
@@ -164,11 +170,19 @@ class Service:
 
     def check(self) -> None:
         """The doctor's findings for what was received, oldest first, and the files into `submitted/`."""
-        for receipt in self._unchecked():
+        if not self._recovered:  # files may still be missing
+            return
+        with self._changed:
+            if self._to_check is None:
+                self._to_check = self._unchecked()
+            waiting = list(self._to_check)
+        for receipt in waiting:
             if self._stopped.is_set():
                 return
             try:
                 self._check(receipt)
+                with self._changed:
+                    self._to_check.remove(receipt)
                 self._solved(f"check {receipt.id}")
             except (AutograderError, OSError) as error:  # it must not hold up the others
                 self._problem(f"check {receipt.id}", f"{receipt.id} could not be checked: {error}")
@@ -180,6 +194,7 @@ class Service:
         if (now - self._refreshed).total_seconds() >= _REFRESH_S:
             self._refreshed = now
             self._books.refresh()
+            self._look_at_configuration()
             self._touch()
         if not self._recovered:  # files may still be missing
             return
@@ -204,9 +219,10 @@ class Service:
 
     def publish(self) -> None:
         """Gradebook, feedback and exchange for what was graded since, and for what an earlier service left undone."""
-        now = self._clock()
-        if self._looked_behind is None or (now - self._looked_behind).total_seconds() >= _SCORES_S:
-            self._looked_behind = now
+        now, decided = self._clock(), len(self._books.entries())
+        long_ago = self._looked_behind is None or (now - self._looked_behind).total_seconds() >= _SCORES_S
+        if long_ago or decided != self._decided:  # what is withheld from now on must not stay in the exchange
+            self._looked_behind, self._decided = now, decided
             for one in self.course.assignments:
                 self._look_behind(one.id)
         for assignment in list(self._unpublished):
@@ -222,6 +238,10 @@ class Service:
         elif mine:
             self._boards.setdefault(assignment, self._board(assignment))
 
+    def _look_at_configuration(self) -> None:
+        if _changed_at(self.paths.config) != self._configured_at:
+            self._problem("config", f"'{self.paths.config.name}' was changed: start the service again, which then goes by it.")
+
     # --- what each step does ------------------------------------------------------------------------------------------
 
     def _unchecked(self) -> list[Receipt]:
@@ -230,11 +250,9 @@ class Service:
         return sorted((each for each in missing if self._desk.kept(each) is not None), key=lambda each: each.seen_at)
 
     def _check(self, receipt: Receipt) -> None:
-        fate = self._books.fate(receipt)
-        if fate.newest:
-            self._place(receipt)
+        self._place(receipt)
         self._desk.write_checked(self._examined(receipt))
-        if fate.phase == "repeated":  # its student may fetch the feedback under the new submission's name, too
+        if self._books.fate(receipt).phase == "repeated":  # its student may fetch the feedback under the new submission's name, too
             self._to_publish(receipt)
 
     def _examined(self, receipt: Receipt) -> Checked:
@@ -247,12 +265,17 @@ class Service:
         return check_submission(self.course, assignment, receipt, submission, release, self._clock())
 
     def _place(self, receipt: Receipt) -> None:
-        """Makes it its student's submission in `submitted/`, where `grade` and formgrader look; the earlier one is kept aside."""
+        """Makes it its student's submission in `submitted/`, where `grade` and formgrader look, unless a newer one counts.
+
+        The earlier one is kept aside.
+        """
         folder = self._desk.kept(receipt)
-        if folder is None:
-            return
-        files = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file() and path.name != TIMESTAMP}
-        place(self.paths.submitted, receipt.student, receipt.assignment, files, receipt.arrived_at)
+        with self._placing:  # checking and grading both see to it, each in its own thread
+            if folder is None or not self._books.fate(receipt).newest:
+                return
+            found = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
+            files = {name: path for name, path in found.items() if name != TIMESTAMP}
+            place(self.paths.submitted, receipt.student, receipt.assignment, files, receipt.arrived_at)
 
     def _grade(self, job: Job, receipt: Receipt, fate: Fate) -> None:
         """One job, in a thread of its own. Whatever goes wrong is the machine's doing, and it is tried again."""
@@ -260,8 +283,7 @@ class Service:
         try:
             at = receipt.arrived_at.astimezone(UTC).isoformat(timespec="microseconds")
             self.store.note_arrival(job.submission, at)
-            if fate.newest:
-                self._place(receipt)
+            self._place(receipt)
             record = self._grader.grade(job, _Hearing(self, receipt.id))
             if record.outcome == "infra_error":
                 failed = record.reason
@@ -273,7 +295,7 @@ class Service:
             paused = f"{error.message} {error.cure}".strip()
         except Exception as error:
             failed = f"{type(error).__name__}: {error}"
-        if self._stopped.is_set() and record is None:
+        if self._stopped.is_set() and (record is None or failed):  # it ended with the service, and waits for the next one
             return
         self._ended(receipt, record, failed, paused)
 
@@ -287,6 +309,7 @@ class Service:
         elif record is not None:
             self._paused.pop(receipt.assignment, None)
             self._to_publish(receipt)
+            self._say(f"graded {receipt.id}: {record.outcome}")
         with self._changed:
             ran = self._running.pop(receipt.id)
             if record is not None and not failed and ran.began_at is not None:
@@ -300,6 +323,7 @@ class Service:
             students = self._unpublished.pop(assignment, set())
         try:
             self._publisher.publish(assignment, sorted(students))
+            self._say(f"published {assignment}: {len(students)} student(s)")
             self._touch()
             self._boards[assignment] = self._board(assignment)
             self._solved(f"publish {assignment}")
@@ -504,6 +528,13 @@ class _Hearing:
 def _live(running: _Running, now: datetime) -> Live:
     elapsed_s = (now - running.began_at).total_seconds() if running.began_at else 0.0
     return Live(elapsed_s, running.cell, running.cells)
+
+
+def _changed_at(file: Path) -> int:
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _in_thread(work: Callable[[], None]) -> None:
