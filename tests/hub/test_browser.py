@@ -130,4 +130,5 @@ def test_a_frame_is_shown_and_runs_nothing(browser: Any, site: tuple[str, FakeSo
     frame.locator("h1, .cell").first.wait_for()
     assert frame.locator("text=<script>alert(2)</script>").count() > 0
     assert page.ran == []
+    page.screenshot(path=PICTURES / f"frame-{user}.png")
     page.context.close()
