@@ -306,7 +306,7 @@ def _welcome(plan: Plan) -> str:
     lines = [f"\nJupyterHub: {plan.address}", f"Service:    {plan.address}services/{SERVICE_NAME}/", ""]
     lines += [f"  {name:<14} {password}" for name, password in plan.passwords.items()]
     if not plan.accounts:
-        lines += ["", "Without root all users share one Linux account here: pages work, but whose a submission is cannot be told."]
+        lines += ["", "All users share one Linux account here: pages work, but whose a submission is cannot be told."]
     return "\n".join([*lines, "", f"Logs: {plan.root / 'logs'}. Ctrl-C ends everything.", "READY"])
 
 
