@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Protocol
 
 from autograder.batch.local import plan_slots
+from autograder.batch.machine import Machine
 from autograder.batch.network import Tls
 from autograder.batch.pipeline import Turn, grade_submission
 from autograder.batch.plan import Plan, make_plan, open_sandbox
-from autograder.batch.slots import Slots
+from autograder.batch.slots import Slots, default_jobs
 from autograder.batch.store import Store
 from autograder.course.paths import CoursePaths
-from autograder.course.settings import Course
+from autograder.course.settings import Course, Resources
 from autograder.errors import MachineError
 from autograder.isolation.sandbox import Sandbox
 from autograder.records import Record, Submission
@@ -108,7 +109,11 @@ class LocalGrader:
         return f"this machine{level}"
 
     def slots(self) -> int:
-        return max((slots.count for _, slots in self._slots.values()), default=self._jobs or 1)
+        """As they are, or as they will probably be before the first submission."""
+        if self._slots:
+            return max(slots.count for _, slots in self._slots.values())
+        asked = [each.resources for each in self._plans.course.assignments] or [Resources()]
+        return self._jobs or default_jobs(Machine.here(with_gpus=False), asked[0])
 
     def has_room(self, job: Job, running: Sequence[Job]) -> bool:
         """A submission at whom a process was lost runs alone; so does one whose slots are not known yet, until they are."""

@@ -108,7 +108,8 @@ class SubmissionView:
 
     `place`: 1 is next; `wait_s`: expected seconds until it begins; `not_before`: end of the cool-down or time of the next try;
     `elapsed_s`, `cell` of `cells`: while it runs (`cells` 0: not known yet). `score` of `max_score`: automatic part of its record, None
-    while there is none or it is withheld. `outcome`: the record's, empty before. `checked`: None while the check has not ended.
+    while there is none or it is withheld. `outcome`: the record's, empty before. `checked`: None while the
+    check has not ended, and for what was refused on arrival.
     """
 
     receipt: str

@@ -90,14 +90,13 @@ class Watcher:
         return now - since >= _SETTLED
 
     def _receive(self, source: str) -> Receipt | None:
-        """None for what is gone again, or cannot be read by now."""
+        """None for what is gone again."""
         said = parse_name(source)
         assert said is not None  # as `_complete` gives them
         seen = self._clock().astimezone(UTC)
         try:
-            tree = read_tree(self.inbound / source, self._limits[said.assignment])
-        except OSError as error:
-            self.problem = f"'{source}' in the exchange cannot be read: {error.strerror}."
+            tree = self._read(source, said.assignment)
+        except OSError:  # it is gone again
             return None
         receipt = self._draft(said, source, tree, seen)
         if self._too_many(receipt):
@@ -115,6 +114,15 @@ class Watcher:
         self._known.add(source)
         self._waiting.pop(source, None)
         return written
+
+    def _read(self, source: str, assignment: str) -> Tree:
+        """What was submitted; what this account may not open is refused. Raises OSError when it is gone."""
+        try:
+            return read_tree(self.inbound / source, self._limits[assignment])
+        except PermissionError:
+            about = (self.inbound / source).lstat()
+            changed = datetime.fromtimestamp(about.st_ctime, UTC)
+            return Tree(about.st_uid, changed, {}, (), "The service may not open what was submitted. Submit it again with nbgrader.")
 
     def _draft(self, said: Name, source: str, tree: Tree, seen: datetime) -> Receipt:
         student, refused, flags = self._whose(said, tree)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from autograder.course.profile import RunLimits
-from autograder.hub import inbound
+from autograder.hub import inbound, watcher
 from autograder.hub.inbound import parse_name, read_tree, user_of
 from autograder.hub.state import Receipt
 from tests.hub.world import ASSIGNMENT, BEGIN, World
@@ -157,6 +157,30 @@ def test_a_submission_that_is_a_link_is_refused(tmp_path: Path) -> None:
     assert world.receipts()[0].refused == "What was submitted is a link, a folder was expected."
 
 
+def test_a_folder_that_may_not_be_opened_is_refused_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    world = World(tmp_path)
+    world.handed_in()
+    monkeypatch.setattr(watcher, "read_tree", closed)
+    world.service.receive()
+    world.service.receive()
+    assert [each.refused[:30] for each in world.receipts()] == ["The service may not open what "]
+    assert world.service.instructors_view().problems == ()
+
+
+def test_what_is_gone_before_it_is_read_has_no_receipt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: object) -> None:
+        raise FileNotFoundError(2, "No such file or directory")
+
+    world = World(tmp_path)
+    world.handed_in()
+    monkeypatch.setattr(watcher, "read_tree", gone)
+    world.service.receive()
+    assert world.receipts() == []
+
+
 def test_a_folder_that_becomes_a_link_while_it_is_read_leads_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A student swaps a folder for a link to the instructor's files between the listing and the opening."""
     (tmp_path / "secret").mkdir()
@@ -272,8 +296,6 @@ def test_a_missing_exchange_is_a_problem_and_no_end(tmp_path: Path) -> None:
 
 
 def test_somebody_who_floods_the_exchange_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from autograder.hub import watcher
-
     monkeypatch.setattr(watcher, "_MOST", 3)
     world = World(tmp_path)
     for number in range(5):
