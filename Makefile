@@ -10,12 +10,13 @@ BIN := $(VENV)/bin
 FLAVOUR ?= $(shell test -e /proc/driver/nvidia/version && echo cuda || echo cpu)
 LOCK := requirements/$(FLAVOUR).lock
 STAMP := $(VENV)/.complete-$(FLAVOUR)
+PROXY := $(VENV)/hub-proxy
 # nbgrader starts `alembic` from PATH and reads USER; services and containers often lack both.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export USER ?= $(shell id -un)
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help venv demo test validate test-gpu test-kill lint bench lock clean
+.PHONY: help venv demo hub test test-hub validate test-gpu test-kill lint bench lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
@@ -36,6 +37,15 @@ $(STAMP): $(LOCK) pyproject.toml
 demo: venv  ## grade a small class on the digits that ship with scikit-learn
 	@$(BIN)/autograder demo $(DEMO_OPTIONS)
 
+hub: venv $(PROXY)/.complete  ## a JupyterHub on this machine with the course and its pages, for trying out; Ctrl-C ends it
+	@$(BIN)/python -m autograder.hub.demo --proxy $(PROXY) $(HUB_OPTIONS)
+
+$(PROXY)/.complete: autograder/hub/proxy/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is missing, which the hub's proxy comes from: install it with 'apt install npm'."; exit 2; }
+	@mkdir -p $(PROXY) && cp autograder/hub/proxy/*.json $(PROXY)
+	@cd $(PROXY) && npm ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
 lint: venv  ## ruff, mypy, import contracts
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -47,6 +57,9 @@ test: lint  ## everything that CI runs
 
 validate: venv  ## the graders themselves: known answers and mutants of every assignment (also in CI)
 	@$(BIN)/autograder validate $(VALIDATE_OPTIONS)
+
+test-hub: venv $(PROXY)/.complete  ## the pages behind a real hub in a real browser, with pictures of every page in build/hub
+	@$(BIN)/python -m pytest -m hub tests/hub $(TEST_OPTIONS)
 
 test-gpu: venv  ## on a machine with an NVIDIA GPU: train there in the sandbox, measure, write benchmarks/results/gpu.json
 	@test -e /proc/driver/nvidia/version || { echo "There is no NVIDIA driver here: make test-gpu is for machines with a GPU."; exit 2; }
@@ -62,7 +75,7 @@ bench: venv  ## the measurements, each into benchmarks/results/
 lock: venv  ## resolve the versions anew (needs network)
 	@$(BIN)/python -m pip install --quiet uv
 	@for flavour in cpu cuda; do $(BIN)/python -m uv pip compile --quiet --upgrade pyproject.toml \
-	    --extra $$flavour --extra dask --extra postgres --extra dev \
+	    --extra $$flavour --extra dask --extra hub --extra postgres --extra dev \
 	    --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 	    --custom-compile-command "make lock" -o requirements/$$flavour.lock; done
 

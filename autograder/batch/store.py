@@ -90,11 +90,14 @@ class Store:
             if record is not None:
                 yield record
 
-    def note_arrival(self, submission: Submission) -> None:
-        """Keeps when a submission was first seen, before it is its turn: a machine that fails meanwhile costs nobody a deadline."""
+    def note_arrival(self, submission: Submission, at: str | None = None) -> None:
+        """Keeps when a submission was first seen, before it is its turn: a machine that fails meanwhile costs nobody a deadline.
+
+        `at`: ISO text in UTC, where somebody else saw it first (a receipt); default: now.
+        """
         place = self._arrivals(submission.assignment, submission.student) / submission.submission_id
         if not place.is_file():
-            received, _ = self.arrival(submission.assignment, submission.student, submission.submission_id)
+            received = at or self.arrival(submission.assignment, submission.student, submission.submission_id)[0]
             with self.writing():
                 write_atomic(place, received)
 

@@ -20,6 +20,7 @@ from autograder.cli.export import export
 from autograder.cli.feedback import feedback
 from autograder.cli.grade import grade
 from autograder.cli.gradebook import gradebook
+from autograder.cli.hub import hub
 from autograder.cli.init import init
 from autograder.cli.interrupts import end_cleanly_once
 from autograder.cli.isolation import isolation
@@ -42,7 +43,7 @@ def cli() -> None:
 
 _CLASS = (release, collect, doctor, grade, regrade, audit, feedback, report, export)
 _COURSE = (init, check, validate, calibrate, demo)
-_MACHINE = (isolation, store, gradebook, cluster)
+_MACHINE = (isolation, store, gradebook, cluster, hub)
 _TERM = (roster, decide, decisions, scores)
 for command in (*_CLASS, *_COURSE, *_TERM, *_MACHINE):
     cli.add_command(command)

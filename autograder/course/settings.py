@@ -258,12 +258,35 @@ class Late(Setting):
 
 
 @setting
+class Hub(Setting):
+    """How the hub service grades what students submit. `instant`: at once; otherwise an instructor starts it.
+
+    `attempts`: how many submissions of a student are graded (None: all); those that the machine failed at do not count. `cool_down`: how
+    long after a submission the next one waits at least, such as "30 min" (None: not at all).
+    """
+
+    instant: bool = True
+    attempts: int | None = None
+    cool_down: str | None = None
+
+    def problems(self) -> list[Problem]:
+        wrong = []
+        if self.attempts is not None and self.attempts < 1:
+            wrong.append(Problem(self.place, f"'attempts' is {self.attempts}, at least 1 is needed", "Leave it out for any number."))
+        try:
+            seconds(self.cool_down or "1 s")
+        except ValueError as error:
+            wrong.append(Problem(self.place, f"'cool_down': {error}"))
+        return wrong
+
+
+@setting
 class Assignment(Setting):
     """One assignment, which is one notebook: `source_assignments/<id>/<id>.ipynb`. `files`: what else students may hand in.
 
     `backend`: of Keras, instead of the course's. `audit_transforms`: what an audit may do to all images alike without doing harm here.
     `contest`: the metric, the higher the better, by which those who hand in a `pseudonym` stand on a leaderboard.
-    `late` and `counting` ("last" or "best" attempt) stand in place of the course's.
+    `late`, `counting` ("last" or "best" attempt) and `hub` stand in place of the course's.
     """
 
     id: str
@@ -278,6 +301,7 @@ class Assignment(Setting):
     contest: str | None = None
     late: Late | None = None
     counting: str | None = None
+    hub: Hub | None = None
 
     def problems(self) -> list[Problem]:
         return [*_bad_id(self), *_bad_due(self), *_bad_patterns(self), *_bad_backend(self), *_bad_transforms(self), *_bad_counting(self)]
@@ -290,7 +314,7 @@ class Course(Setting):
     `backend`: of Keras, in which notebooks run and models are opened. `attempts`: how often a submission may end the processes at
     work on it, with nothing else running, before it is not executed any more. `late`: what late submissions cost (None: nothing),
     and `counting`: which attempt counts, "last" or "best", where an assignment says nothing else. `starts` and `ends`: days between
-    which decisions may set dates.
+    which decisions may set dates. `hub`: how the hub service grades, where an assignment says nothing else.
     """
 
     id: str
@@ -307,6 +331,7 @@ class Course(Setting):
     counting: str = "last"
     starts: str | None = None
     ends: str | None = None
+    hub: Hub | None = None
 
     def problems(self) -> list[Problem]:
         single = [*_bad_id(self), *_bad_attempts(self), *_bad_timezone(self), *_bad_backend(self), *_bad_counting(self), *_bad_term(self)]

@@ -88,8 +88,8 @@ def _only_reading() -> Iterator[None]:
         _reading.reset(token)
 
 
-def _configured(root: Path) -> str | None:
-    """nbgrader's database URL, from the files that nbgrader reads: Jupyter's folders, then the course's own."""
+def nbgraders_config(root: Path) -> Any:
+    """What the files say that nbgrader reads: those in Jupyter's folders, then the course's own. Raises UsageError."""
     from jupyter_core.paths import jupyter_config_path
     from traitlets.config import Config
 
@@ -97,7 +97,12 @@ def _configured(root: Path) -> str | None:
     with _only_reading():
         for folder in (*reversed(jupyter_config_path()), str(root)):
             config.merge(_read(Path(folder)))
-    url = config.CourseDirectory.get("db_url")
+    return config
+
+
+def _configured(root: Path) -> str | None:
+    """nbgrader's database URL, as it is configured."""
+    url = nbgraders_config(root).CourseDirectory.get("db_url")
     if not url:
         return None
     parts = parse_url(str(url))  # a relative file is the course's, wherever the command runs

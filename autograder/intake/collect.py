@@ -22,7 +22,7 @@ from autograder.records import Flag, Submission
 
 _NOTEBOOK = re.compile(r".+\.ipynb(\.(txt|json))?", re.IGNORECASE | re.DOTALL)  # browsers add the second ending
 _MOST_NOTEBOOKS = 20
-_IGNORED = ("timestamp.txt", "*.ipynb_checkpoints/*", ".DS_Store", "*/.DS_Store", "Thumbs.db", "feedback/*")
+_IGNORED = ("timestamp.txt", "submission_secret.txt", "*.ipynb_checkpoints/*", ".DS_Store", "*/.DS_Store", "Thumbs.db", "feedback/*")
 
 _YEARS = (2000, 2200)  # in which a submission can have been made; at the ends of the calendar no time zone can be told
 

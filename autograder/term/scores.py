@@ -64,7 +64,8 @@ def withheld_from(store: Store, assignment: str, students: Sequence[str]) -> lis
 
 def keep_scores(store: Store, assignment: str, scores: Sequence[Final]) -> None:
     """Writes them to `scores/<assignment>.json` in the store, with every line of their explanation; nothing where the same stands there."""
-    path, content = store.root / "scores" / f"{assignment}.json", json.dumps([to_dict(each) for each in scores], ensure_ascii=False, indent=1)
+    path = store.root / "scores" / f"{assignment}.json"
+    content = json.dumps([to_dict(each) for each in scores], ensure_ascii=False, indent=1)
     with suppress(OSError):
         if path.read_text(encoding="utf-8") == content:
             return  # a store that may only be read is no problem then

@@ -1,0 +1,294 @@
+"""Who grades for the service: this machine's slots, or the workers of a Dask cluster. Both go the way that `autograder grade` goes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from autograder.batch.local import plan_slots
+from autograder.batch.machine import Machine
+from autograder.batch.network import Tls
+from autograder.batch.pipeline import Turn, grade_submission
+from autograder.batch.plan import Plan, make_plan, open_sandbox
+from autograder.batch.slots import Slots, default_jobs
+from autograder.batch.store import Store
+from autograder.course.paths import CoursePaths
+from autograder.course.settings import Course, Resources
+from autograder.errors import MachineError
+from autograder.isolation.sandbox import Sandbox
+from autograder.records import Record, Submission
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One submission to be graded. `force`: although it is recorded. `queued_s`: how long it waited."""
+
+    receipt: str
+    submission: Submission
+    force: bool = False
+    queued_s: float = 0.0
+
+    @property
+    def assignment(self) -> str:
+        return self.submission.assignment
+
+
+class Heard(Protocol):
+    """What the service hears of a job, from any thread."""
+
+    def began(self) -> None: ...
+    def cell(self, index: int, count: int) -> None: ...
+
+
+class Grader(Protocol):
+    """Grades one job at a time in each of the service's threads.
+
+    `grade` gives its record, which is in the store then; an `infra_error` is the machine's failure and is tried again. It raises
+    AutograderError when the assignment cannot be graded at all as things are.
+    """
+
+    def where(self) -> str: ...
+    def slots(self) -> int: ...
+    def has_room(self, job: Job, running: Sequence[Job]) -> bool: ...
+    def grade(self, job: Job, heard: Heard) -> Record: ...
+    def stop(self) -> None: ...
+
+
+@dataclass
+class Plans:
+    """The plan of each assignment, made again when release, graders or calibration have changed."""
+
+    course: Course
+    paths: CoursePaths
+    store: Store
+    data: Path | None = None
+    trust: bool = False
+    say: Say = lambda _: None
+    _made: dict[str, tuple[object, Plan]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def of(self, assignment: str) -> Plan:
+        """Raises UsageError or GraderError for what is missing or broken."""
+        with self._lock:
+            state = self._state(assignment)
+            known = self._made.get(assignment)
+            if known is None or known[0] != state:
+                known = state, make_plan(self.course, self.paths, assignment, None, self.store, self.data, self.trust, self.say)
+                self._made[assignment] = known
+            return known[1]
+
+    def _state(self, assignment: str) -> object:
+        """Names, times and sizes of the files that a plan is made of."""
+        folders = (self.paths.graders(assignment), self.paths.release_notebook(assignment).parent, self.paths.solutions(assignment))
+        found = [path for folder in folders[:2] for path in folder.rglob("*") if "__pycache__" not in path.parts]
+        found.append(folders[2] / "calibration.json")
+        return [(str(path), about.st_mtime_ns, about.st_size) for path in sorted(found) if path.is_file() and (about := path.stat())]
+
+
+class LocalGrader:
+    """Slots of this machine and one sandbox for as long as it serves; it is made anew after a failure of the machine.
+
+    Several assignments share the machine: each running submission takes the part of it that its own assignment's slots are.
+    """
+
+    def __init__(self, plans: Plans, jobs: int | None = None, sandbox: Callable[[Course, bool], Sandbox] = open_sandbox) -> None:
+        self._plans, self._jobs, self._open = plans, jobs, sandbox
+        self._sandbox: Sandbox | None = None
+        self._slots: dict[str, tuple[Plan, Slots]] = {}
+        self._running, self._tired, self._stopped = 0, False, False
+        self._lock = threading.Lock()
+
+    def where(self) -> str:
+        level = f", isolation level {self._sandbox.isolation.level}" if self._sandbox else ""
+        return f"this machine{level}"
+
+    def slots(self) -> int:
+        """As they are, or as they will probably be before the first submission."""
+        if self._slots:
+            return max(slots.count for _, slots in self._slots.values())
+        asked = [each.resources for each in self._plans.course.assignments] or [Resources()]
+        return self._jobs or default_jobs(Machine.here(with_gpus=False), asked[0])
+
+    def has_room(self, job: Job, running: Sequence[Job]) -> bool:
+        """A submission at whom a process was lost runs alone; so does one whose slots are not known yet, until they are."""
+        if not running:
+            return True
+        if any(self._is_suspect(each) for each in (job, *running)) or job.assignment not in self._slots:
+            return False
+        with_gpu = {each.assignment for each in (job, *running) if self._plans_gpu(each.assignment)}
+        if with_gpu and len({each.assignment for each in (job, *running)}) > 1:
+            return False  # two assignments would not know of each other's share of a GPU
+        return sum(1 / self._count(each.assignment) for each in (job, *running)) <= 1 + 1e-9
+
+    def grade(self, job: Job, heard: Heard) -> Record:
+        plan = self._plans.of(job.assignment)
+        sandbox = self._entered()
+        try:
+            slots, alone = self._slots_of(plan), self._is_suspect(job)
+            with slots.take() as slot:
+                heard.began()
+                turn = Turn(slot, job.queued_s, job.force, alone)
+                record = grade_submission(plan, job.submission, sandbox, heard.cell, turn)
+        finally:
+            with self._lock:
+                self._running -= 1
+        with self._lock:
+            self._tired = self._tired or record.outcome == "infra_error"
+        return record
+
+    def stop(self) -> None:
+        """Ends what runs; its submissions stay in the queue."""
+        with self._lock:
+            self._stopped = True
+            sandbox, self._sandbox = self._sandbox, None
+        if sandbox is not None:
+            sandbox.stop()
+            sandbox.close()
+
+    def _entered(self) -> Sandbox:
+        """The sandbox, with one more at work in it."""
+        with self._lock:
+            if self._stopped:
+                raise MachineError("The service is ending.")
+            if self._sandbox is not None and self._tired and self._running == 0:
+                self._sandbox.close()
+                self._sandbox, self._tired = None, False
+            if self._sandbox is None:
+                self._sandbox = self._open(self._plans.course, self._plans.trust)
+            self._running += 1
+            return self._sandbox
+
+    def _slots_of(self, plan: Plan) -> Slots:
+        with self._lock:
+            known = self._slots.get(plan.assignment.id)
+            if known is None or known[0] is not plan:
+                known = plan, plan_slots(plan, self._jobs)
+                self._slots[plan.assignment.id] = known
+            return known[1]
+
+    def _count(self, assignment: str) -> int:
+        return self._slots[assignment][1].count if assignment in self._slots else 1
+
+    def _plans_gpu(self, assignment: str) -> bool:
+        return any(each.id == assignment and each.resources.gpus > 0 for each in self._plans.course.assignments)
+
+    def _is_suspect(self, job: Job) -> bool:
+        return bool(self._plans.store.starts.suspects(self._plans.course.default_profile, [job.submission]))
+
+
+@dataclass
+class _Wanted:
+    """A job that waits for its record."""
+
+    job: Job
+    heard: Heard
+    record: Future[Record] = field(default_factory=Future)
+
+
+class DaskGrader:
+    """Workers of a Dask cluster. What waits goes to them together, one assignment at a time, as `grade --dask` does it.
+
+    `together`: at most so many at the same time.
+    """
+
+    def __init__(self, plans: Plans, address: str, tls: Tls, jobs: int | None = None, together: int = 100) -> None:
+        self._plans, self._address, self._tls, self._jobs, self._together = plans, address, tls, jobs, together
+        self._wanted: list[_Wanted] = []
+        self._changed = threading.Condition()
+        self._stopped = False
+        threading.Thread(target=self._work, name="hub dask", daemon=True).start()
+
+    def where(self) -> str:
+        return f"the workers of {self._address}"
+
+    def slots(self) -> int:
+        return self._together
+
+    def has_room(self, job: Job, running: Sequence[Job]) -> bool:
+        return len(running) < self._together
+
+    def grade(self, job: Job, heard: Heard) -> Record:
+        wanted = _Wanted(job, heard)
+        with self._changed:
+            if self._stopped:
+                raise MachineError("The service is ending.")
+            self._wanted.append(wanted)
+            self._changed.notify()
+        return wanted.record.result()
+
+    def stop(self) -> None:
+        with self._changed:
+            self._stopped = True
+            for each in self._wanted:
+                each.record.set_exception(MachineError("The service is ending."))
+            self._wanted.clear()
+            self._changed.notify()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._wanted or self._stopped)
+                if self._stopped:
+                    return
+                batch = _batch_of(self._wanted)
+                self._wanted = [each for each in self._wanted if each not in batch.values()]
+            self._grade(batch)
+
+    def _grade(self, batch: dict[str, _Wanted]) -> None:
+        from autograder.batch.dask import Cluster, grade_on_cluster
+
+        jobs = [each.job for each in batch.values()]
+        try:
+            plan = self._plans.of(jobs[0].assignment)
+            submissions = [each.submission for each in jobs]
+            cluster = Cluster(self._address, self._tls, self._watch, self._jobs, self._plans.trust, self._plans.say)
+            grade_on_cluster(plan, submissions, cluster, jobs[0].force, _Relay(batch))
+        except BaseException as error:
+            _fail(batch, error)
+        _fail(batch, MachineError("The cluster gave no record."))
+
+    def _watch(self) -> None:
+        """What is on the workers when the service ends is given up, and waits for its next start."""
+        if self._stopped:
+            raise MachineError("The service is ending.")
+
+
+def _batch_of(wanted: Sequence[_Wanted]) -> dict[str, _Wanted]:
+    """The next batch, by student: of one assignment, each student once, all forced or none."""
+    first, batch = wanted[0].job, dict[str, _Wanted]()
+    for each in wanted:
+        if (each.job.assignment, each.job.force) == (first.assignment, first.force):
+            batch.setdefault(each.job.submission.student, each)
+    return batch
+
+
+def _fail(batch: dict[str, _Wanted], error: BaseException) -> None:
+    for each in batch.values():
+        if not each.record.done():
+            each.record.set_exception(error)
+
+
+@dataclass(frozen=True)
+class _Relay:
+    """Tells each job what the batch says of its student."""
+
+    batch: dict[str, _Wanted]
+
+    def began(self, student: str) -> None:
+        self.batch[student].heard.began()
+
+    def cell(self, student: str, index: int, count: int) -> None:
+        self.batch[student].heard.cell(index, count)
+
+    def postponed(self, student: str) -> None:
+        return
+
+    def ended(self, record: Record) -> None:
+        if not self.batch[record.student].record.done():
+            self.batch[record.student].record.set_result(record)

@@ -1,0 +1,1 @@
+"""Pages beside the hub: what students and instructors see of the service in a browser."""

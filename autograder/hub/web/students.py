@@ -1,0 +1,74 @@
+"""Students' pages. Each asks for the view of who signed in and looks things up in it, so nobody else's can come out."""
+
+from __future__ import annotations
+
+from tornado.web import HTTPError
+
+from autograder.hub.state import AssignmentView, StudentsView, SubmissionView
+from autograder.hub.web.pages import Page
+from autograder.hub.web.phases import SOMETIME_S, pace, spoken, spoken_all
+
+
+class Mine(Page):
+    """All assignments."""
+
+    async def get(self) -> None:
+        view = await self.ask(self.source.students_view, self.user)
+        every = pace(each.state for each in view.assignments)
+        self.show("mine.html", "mine", view=view, every=every, spoken=spoken_all(view.assignments))
+
+
+class OneAssignment(Page):
+    """One assignment: score, dates, submissions, feedback."""
+
+    async def get(self, assignment: str) -> None:
+        view = await self.ask(self.source.students_view, self.user)
+        each = _assignment(view, assignment)
+        self.show("assignment.html", "mine", each=each, every=pace([each.state]), spoken=spoken_all([each]))
+
+
+class OneSubmission(Page):
+    """One submission: receipt, first check, and feedback if it is the one that counts."""
+
+    async def get(self, receipt: str) -> None:
+        view = await self.ask(self.source.students_view, self.user)
+        each, one = _submission(view, receipt)
+        counts = each.newest is not None and each.newest.receipt == one.receipt
+        self.show("submission.html", "mine", each=each, one=one, counts=counts, every=pace([one.phase]), spoken=spoken(one, each.title))
+
+
+class OwnFeedback(Page):
+    """The feedback page of an assignment, as an isolated document."""
+
+    async def get(self, assignment: str) -> None:
+        view = await self.ask(self.source.students_view, self.user)
+        page = _assignment(view, assignment).feedback
+        if page is None or not page.is_file():
+            raise HTTPError(404)
+        self.show_untrusted(await self.ask(page.read_text, "utf-8"))
+
+
+class Board(Page):
+    """The leaderboard, for those who take part."""
+
+    async def get(self, assignment: str) -> None:
+        view = await self.ask(self.source.students_view, self.user)
+        each = _assignment(view, assignment)
+        if each.leaderboard is None:
+            raise HTTPError(404)
+        self.show("board.html", "mine", assignment=each.id, title=each.title, rows=each.leaderboard, every=SOMETIME_S)
+
+
+def _assignment(view: StudentsView, assignment: str) -> AssignmentView:
+    found = next((each for each in view.assignments if each.id == assignment), None)
+    if found is None:
+        raise HTTPError(404)
+    return found
+
+
+def _submission(view: StudentsView, receipt: str) -> tuple[AssignmentView, SubmissionView]:
+    for each in view.assignments:
+        for one in each.submissions:
+            if one.receipt == receipt:
+                return each, one
+    raise HTTPError(404)

@@ -1,0 +1,134 @@
+"""Every page in a browser: pictures in light and dark, on a desktop and a phone, into build/hub; nothing sticks out, nothing runs.
+
+The pages' source is made up, so that every state stands on them at once.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.hub.fakes import NOW, PREFIX, FakeSource
+from tests.hub.serving import made_up, served
+from tests.hub.test_pages import DOCUMENTS, STUDENTS_PAGES, TEACHERS_PAGES
+
+pytestmark = pytest.mark.hub
+
+PICTURES = Path(__file__).parents[2] / "build/hub"
+SCREENS = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
+PAGES = [("ada", each) for each in (*STUDENTS_PAGES, DOCUMENTS[0], "nowhere")] + [
+    ("prof", each) for each in (*TEACHERS_PAGES, *DOCUMENTS[1:])
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        options = ["--no-sandbox", "--disable-background-networking"]
+        opened = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=options)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, FakeSource]]:
+    app, source, _ = made_up(tmp_path_factory.mktemp("site"))
+    with served(app) as (address, _):
+        yield address + PREFIX, source
+
+
+def _open(browser: Any, user: str, **options: Any) -> Any:
+    context = browser.new_context(extra_http_headers={"Authorization": f"token {user}-token"}, locale="en-GB", **options)
+    page = context.new_page()
+    page.ran = []
+    page.on("dialog", lambda dialog: (page.ran.append(dialog.message), dialog.dismiss()))
+    page.on("console", lambda message: page.ran.append(message.text) if "Content Security Policy" in message.text else None)
+    return page
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("screen", SCREENS)
+def test_pictures_of_every_page(browser: Any, site: tuple[str, FakeSource], scheme: str, screen: str) -> None:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    pages = {
+        user: _open(browser, user, viewport=SCREENS[screen], color_scheme=scheme, is_mobile=screen == "phone") for user in ("ada", "prof")
+    }
+    sticks_out = []
+    for user, address in PAGES:
+        page = pages[user]
+        page.goto(site[0] + address)
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        name = address.replace("/", "-") or "mine"
+        page.screenshot(path=PICTURES / f"{name}.{screen}.{scheme}.png", full_page=True)
+        if wide > 0:
+            sticks_out.append(f"{address}: {wide} pixels")
+        assert page.ran == [], address
+    assert sticks_out == []
+    for page in pages.values():
+        page.context.close()
+
+
+def test_a_page_follows_by_itself_and_says_so(browser: Any, site: tuple[str, FakeSource], monkeypatch: pytest.MonkeyPatch) -> None:
+    address, source = site
+    page = _open(browser, "ada", timezone_id="America/New_York")
+    page.goto(f"{address}assignment/hidden_layers")
+    assert page.locator("time").first.get_attribute("title").startswith("Where you are:")
+    view = source.students_view("ada")
+    hidden = next(each for each in view.assignments if each.id == "hidden_layers")
+    done = replace(hidden.submissions[0], phase="graded", note="Graded.", score=80.0, max_score=90.0)
+    graded = replace(view, now=NOW, assignments=(replace(hidden, state="graded", note="Graded.", submissions=(done,)),))
+    monkeypatch.setattr(source, "students_view", lambda user: graded)
+    page.locator("#said", has_text="80 of 90 points").wait_for(state="attached")
+    assert page.locator("#live").inner_text().count("Graded")
+    page.context.close()
+
+
+def test_the_keyboard_stays_where_it_was(browser: Any, site: tuple[str, FakeSource], monkeypatch: pytest.MonkeyPatch) -> None:
+    address, source = site
+    page = _open(browser, "ada")
+    page.goto(f"{address}assignment/hidden_layers")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    page.locator("#live td, #live th a").first.focus()
+    before = page.evaluate("document.activeElement.getAttribute('href')")
+    view = source.students_view("ada")
+    hidden = next(each for each in view.assignments if each.id == "hidden_layers")
+    monkeypatch.setattr(source, "students_view", lambda user: replace(view, assignments=(replace(hidden, note="Something else."),)))
+    page.locator("#live", has_text="Something else.").wait_for()
+    assert page.evaluate("document.activeElement.getAttribute('href')") == before
+    page.context.close()
+
+
+def test_without_script_the_refresh_link_does_it(browser: Any, site: tuple[str, FakeSource], monkeypatch: pytest.MonkeyPatch) -> None:
+    address, source = site
+    page = _open(browser, "ada", java_script_enabled=False)
+    page.goto(address)
+    view = source.students_view("ada")
+    monkeypatch.setattr(source, "students_view", lambda user: replace(view, assignments=view.assignments[:1]))
+    page.get_by_role("link", name="Refresh").click()
+    assert page.get_by_role("article").count() == 1
+    page.context.close()
+
+
+@pytest.mark.parametrize(
+    ("user", "address"), [("ada", "assignment/first_dense_network"), ("prof", "teach/submission/first_dense_network.5")]
+)
+def test_a_frame_is_shown_and_runs_nothing(browser: Any, site: tuple[str, FakeSource], user: str, address: str) -> None:
+    page = _open(browser, user)
+    page.goto(site[0] + address)
+    page.locator("iframe").first.scroll_into_view_if_needed()
+    frame = page.frame_locator("iframe").first
+    frame.locator("h1, .cell").first.wait_for()
+    assert frame.locator("text=<script>alert(2)</script>").count() > 0
+    assert page.ran == []
+    page.screenshot(path=PICTURES / f"frame-{user}.png")
+    page.context.close()

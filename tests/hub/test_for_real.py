@@ -1,0 +1,161 @@
+"""The whole way with the real grader, gradebook and exchange: what a student submits becomes a score and a page to fetch."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from autograder.batch.store import Store
+from autograder.course.loading import load_course
+from autograder.gradebook.exchange import page_name
+from autograder.gradebook.session import open_gradebook
+from autograder.hub.graders import LocalGrader, Plans
+from autograder.hub.service import Service
+from autograder.hub.state import Receipt
+from autograder.quality.variants import Variant, build_submission
+from autograder.term.decisions import Decision, ledger
+from tests.batch.classes import environment
+from tests.conftest import SAMPLES, autograder
+
+SECRET = secrets.token_hex(64)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small course whose notebooks need no TensorFlow, released."""
+    root = Path(shutil.copytree(SAMPLES / "corpus", tmp_path_factory.mktemp("hub") / "course"))
+    done = autograder(root, "release", "basics")
+    assert done.returncode == 0, done.stderr
+    return root
+
+
+class Place:
+    """The course with its exchange and a service whose steps are called by the test."""
+
+    def __init__(self, root: Path) -> None:
+        self.course, self.paths = load_course(root)
+        self.store, self.exchange = Store(self.paths.state), root / "exchange"
+        self.inbound = self.exchange / self.course.id / "inbound"
+        self.inbound.mkdir(parents=True)
+        plans = Plans(self.course, self.paths, self.store, trust=True)
+        self.grader = LocalGrader(plans, jobs=1)
+        self.service = Service(
+            self.course,
+            self.paths,
+            self.store,
+            self.exchange,
+            self.grader,
+            owner=lambda _: "ada",
+            spawn=lambda job: job(),
+        )
+
+    def submit(self, start: str, stamp: str, secret: str) -> Receipt:
+        folder = self.inbound / f"ada+basics+{stamp}"
+        folder.mkdir()
+        notebook = build_submission(self.paths, "basics", Variant("ada", "", True, start=start))  # type: ignore[arg-type]  # its two names
+        (folder / "basics.ipynb").write_text(json.dumps(notebook))
+        (folder / "timestamp.txt").write_text(stamp)
+        (folder / "submission_secret.txt").write_text(secret)
+        os.chmod(folder, 0o777)
+        self.service.receive()
+        self.service.check()
+        return next(each for each in self.service._desk.receipts("basics") if each.source == folder.name)
+
+    def released(self, secret: str) -> Path:
+        return self.exchange / self.course.id / "feedback" / (page_name(secret, "basics") or "")
+
+
+@pytest.fixture
+def here(corpus: Path, tmp_path: Path, no_autograder_variables: None) -> Iterator[Place]:
+    made = Place(Path(shutil.copytree(corpus, tmp_path / "course")))
+    yield made
+    made.service.stop()
+
+
+def test_from_the_exchange_to_the_feedback_and_back_when_it_is_withheld(here: Place) -> None:
+    first = here.submit("release", "2026-02-01 12:00:00.000000 UTC", "a" * 128)
+    here.service.dispatch()
+    here.service.publish()
+    seen = here.service.students_view("ada").assignments[0]
+    assert here.service.instructors_view().problems == ()
+    assert (seen.state, seen.newest and seen.newest.receipt) == ("graded", first.id)
+    assert here.released("a" * 128).read_bytes() == here.paths.feedback("ada", "basics").read_bytes()
+
+    here.submit("source", "2026-02-01 13:00:00.000000 UTC", SECRET)
+    here.service.dispatch()
+    here.service.publish()
+    record = here.store.present("smoke", "basics", "ada")
+    assert record
+    assert record.score
+    assert [each.attempt for each in here.service.students_view("ada").assignments[0].submissions] == [2, 1]
+    with open_gradebook(here.paths.gradebook_url) as gradebook:
+        assert gradebook.find_submission("basics", "ada").score == record.score
+    page = here.released(SECRET).read_bytes()
+    assert page == here.paths.feedback("ada", "basics").read_bytes()
+    assert here.released("a" * 128).read_bytes() != page  # the first attempt keeps its own
+
+    again = here.submit("source", "2026-02-01 14:00:00.000000 UTC", "b" * 128)
+    here.service.publish()
+    assert here.service.submission(again.id).phase == "repeated"  # type: ignore[union-attr]  # it is there
+    assert here.released("b" * 128).read_bytes() == page  # and can be fetched under the new name
+
+    withheld = Decision("d1", "2026-02-02T09:00:00+01:00", "garcia", "a hearing", "withhold", "basics", ("ada",))
+    ledger(here.store.root).append(lambda _: withheld)
+    here.service.publish()
+    assert not any(here.released(each).exists() for each in ("a" * 128, SECRET, "b" * 128))
+    view = here.service.students_view("ada").assignments[0]
+    assert (view.feedback, view.score and view.score.score, view.newest and view.newest.score) == (None, None, None)
+
+
+def test_a_service_that_ends_while_it_grades_grades_it_next_time(here: Place) -> None:
+    receipt = here.submit("source", "2026-02-01 12:00:00.000000 UTC", SECRET)
+    heard = here.service.heard_began
+
+    def ended(name: str) -> None:
+        heard(name)
+        here.grader.stop()  # as `stop` does it, in another thread
+
+    here.service.heard_began = ended  # type: ignore[method-assign]
+    here.service.dispatch()
+    assert here.store.read("smoke", "basics", "ada", receipt.submission_id) is None
+    here.grader = LocalGrader(Plans(here.course, here.paths, here.store, trust=True), jobs=1)
+    here.service = Service(here.course, here.paths, here.store, here.exchange, here.grader, owner=lambda _: "ada", spawn=lambda job: job())
+    here.service.receive()
+    here.service.dispatch()
+    record = here.store.read("smoke", "basics", "ada", receipt.submission_id)
+    assert record
+    assert record.outcome == "completed"
+    assert record.received_at == receipt.arrived_at.isoformat(timespec="microseconds")
+
+
+def test_the_command_serves_until_it_is_ended(corpus: Path, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(corpus, tmp_path / "course"))
+    user = pwd.getpwuid(os.getuid()).pw_name
+    folder = tmp_path / f"exchange/corpus/inbound/{user}+basics+2026-02-01 12:00:00.000000 UTC"
+    folder.mkdir(parents=True)
+    shutil.copy(root / "release/basics/basics.ipynb", folder)
+    (folder / "timestamp.txt").write_text("2026-02-01 12:00:00.000000 UTC")
+    (folder / "submission_secret.txt").write_text(SECRET)
+    folder.chmod(0o777)
+    command = [sys.executable, "-m", "autograder.cli", "hub", "serve", "--exchange", str(tmp_path / "exchange"), "--trust-submissions"]
+    with subprocess.Popen(command, cwd=root, stderr=subprocess.PIPE, text=True, env=environment()) as process:
+        assert process.stderr
+        said: list[str] = []
+        for line in process.stderr:
+            said.append(line)
+            if line.startswith("published basics: 1"):
+                process.send_signal(signal.SIGTERM)
+    assert process.returncode == 0, "".join(said)
+    assert f"received basics.1 from {user}\n" in said
+    assert "graded basics.1: " in "".join(said)
+    assert (tmp_path / "exchange/corpus/feedback" / (page_name(SECRET, "basics") or "")).is_file()

@@ -1,0 +1,161 @@
+"""Who grades for the service: room on this machine, and batches for a cluster."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from autograder.batch import dask
+from autograder.batch.network import Tls
+from autograder.batch.starts import Start
+from autograder.batch.store import Store
+from autograder.course.loading import load_course
+from autograder.errors import MachineError, UsageError
+from autograder.hub.graders import DaskGrader, Job, LocalGrader, Plans
+from autograder.records import Submission
+from tests.hub.world import record
+
+
+def job(student: str, assignment: str = "tiny", force: bool = False) -> Job:
+    return Job(f"{assignment}.{student}", Submission(student, assignment, "", f"id {student}", None), force)
+
+
+def plans(tiny: Path) -> Plans:
+    course, paths = load_course(tiny)
+    return Plans(course, paths, Store(tiny / "store"))
+
+
+def local(root: Path, **counts: int) -> LocalGrader:
+    """With so many slots for each assignment."""
+    grader = LocalGrader(plans(root))
+    grader._slots = {name: (SimpleNamespace(), SimpleNamespace(count=count)) for name, count in counts.items()}  # type: ignore[misc]
+    return grader
+
+
+def test_assignments_share_the_machine_by_their_own_slots(tiny: Path) -> None:
+    grader = local(tiny, tiny=4, large=1)
+    some = [job(name) for name in "abc"]
+    assert grader.has_room(job("d"), some)
+    assert not grader.has_room(job("e"), [*some, job("d")])
+    assert not grader.has_room(job("l", "large"), some[:1])
+    assert grader.has_room(job("l", "large"), [])
+    assert not grader.has_room(job("a"), [job("l", "large")])
+
+
+def test_an_assignment_whose_slots_are_not_known_waits_for_an_empty_machine(tiny: Path) -> None:
+    grader = local(tiny, tiny=4)
+    assert not grader.has_room(job("n", "new"), [job("a")])
+    assert grader.has_room(job("n", "new"), [])
+
+
+def test_assignments_with_gpus_do_not_mix(tiny: Path) -> None:
+    grader = local(tiny, tiny=4, other=4)
+    assert grader.has_room(job("a"), [job("b", "other")])
+    object.__setattr__(grader._plans.course.assignments[0].resources, "gpus", 0.25)
+    assert not grader.has_room(job("a"), [job("b", "other")])
+    assert grader.has_room(job("a"), [job("b")])
+
+
+def test_a_suspect_runs_alone(tiny: Path) -> None:
+    grader = local(tiny, tiny=4)
+    start = Start("smoke", "tiny", "bad", "id bad", "key", False, 2)
+    with grader._plans.store.starts.attempt(start) as attempt:
+        attempt.lost = True
+    assert not grader.has_room(job("bad"), [job("a")])
+    assert not grader.has_room(job("a"), [job("bad")])
+    assert grader.has_room(job("bad"), [])
+
+
+class Heard:
+    def began(self) -> None: ...
+
+    def cell(self, index: int, count: int) -> None: ...
+
+
+class Cluster:
+    """In place of `grade_on_cluster`: notes each batch; the first one waits until the test lets it go on."""
+
+    def __init__(self) -> None:
+        self.batches: list[tuple[str, list[str], bool]] = []
+        self.began, self.go_on = threading.Event(), threading.Event()
+        self.error: BaseException | None = None
+
+    def __call__(
+        self, plan: Any, submissions: Sequence[Submission], address: str, tls: Tls, jobs: int | None, force: bool, progress: Any
+    ) -> None:
+        self.batches.append((plan, [each.student for each in submissions], force))
+        self.began.set()
+        self.go_on.wait()
+        if self.error is not None:
+            raise self.error
+        for each in submissions:
+            progress.began(each.student)
+            progress.ended(record(Job("", each)))
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    made = Cluster()
+    monkeypatch.setattr(dask, "grade_on_cluster", made)
+    monkeypatch.setattr(Plans, "of", lambda _, assignment: assignment)
+    return made
+
+
+def test_what_waits_goes_to_the_cluster_together_each_student_once(tiny: Path, cluster: Cluster) -> None:
+    grader = DaskGrader(plans(tiny), "tcp://nowhere", Tls())
+    with ThreadPoolExecutor(8) as pool:
+        first = pool.submit(grader.grade, job("a"), Heard())
+        cluster.began.wait()
+        more = [job("b"), job("c"), job("b"), job("d", "other"), job("e", force=True)]
+        others = []
+        for each in more:  # in this order
+            others.append(pool.submit(grader.grade, each, Heard()))
+            with grader._changed:
+                grader._changed.wait_for(lambda: len(grader._wanted) == len(others))
+        cluster.go_on.set()
+        assert [each.result().student for each in (first, *others)] == ["a", "b", "c", "b", "d", "e"]
+    assert cluster.batches == [
+        ("tiny", ["a"], False),
+        ("tiny", ["b", "c"], False),
+        ("tiny", ["b"], False),
+        ("other", ["d"], False),
+        ("tiny", ["e"], True),
+    ]
+    grader.stop()
+
+
+def test_an_error_of_the_cluster_reaches_each_job(tiny: Path, cluster: Cluster) -> None:
+    cluster.error = UsageError("No Dask scheduler answers.")
+    cluster.go_on.set()
+    grader = DaskGrader(plans(tiny), "tcp://nowhere", Tls())
+    with pytest.raises(UsageError, match="answers"):
+        grader.grade(job("a"), Heard())
+    cluster.error = None
+    assert grader.grade(job("a"), Heard()).student == "a"
+    grader.stop()
+    with pytest.raises(MachineError, match="ending"):
+        grader.grade(job("a"), Heard())
+
+
+def test_a_sandbox_is_made_anew_after_a_failure_of_the_machine(tiny: Path) -> None:
+    opened: list[SimpleNamespace] = []
+
+    def open_one(*_: object) -> Any:
+        opened.append(SimpleNamespace(closed=False, isolation=SimpleNamespace(level=2)))
+        opened[-1].close = lambda one=opened[-1]: setattr(one, "closed", True)
+        return opened[-1]
+
+    grader = LocalGrader(plans(tiny), sandbox=open_one)
+    grader._entered()
+    grader._tired = True
+    grader._entered()
+    assert len(opened) == 1  # somebody is still at work in it
+    grader._running = 0
+    grader._entered()
+    assert [each.closed for each in opened] == [True, False]

@@ -1,0 +1,222 @@
+"""The whole thing: JupyterHub, its proxy, users' servers under their own accounts, nbgrader's exchange, the service, a browser."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+
+from autograder.hub.demo import Plan, read_plan
+
+pytestmark = pytest.mark.hub
+
+ROOT = Path(__file__).parents[2]
+PREFIX = "services/autograder/"
+_LONG_MS = 180_000
+
+
+@dataclass
+class Hub:
+    """A running demo: its plan, and what it printed."""
+
+    plan: Plan
+    printed: list[str]
+
+    def page(self, path: str = "") -> str:
+        return f"{self.plan.address}{PREFIX}{path}"
+
+    def log(self, name: str) -> str:
+        return (self.plan.root / "logs" / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+
+
+@pytest.fixture(scope="module")
+def hub() -> Iterator[Hub]:
+    with TemporaryDirectory(prefix="hub-") as folder:  # not pytest's, which no other account may enter
+        Path(folder).chmod(0o711)
+        yield from _demo(Path(folder) / "demo")
+
+
+def _demo(folder: Path) -> Iterator[Hub]:
+    command = [sys.executable, "-m", "autograder.hub.demo", "--into", str(folder), "--port", "0", "--until-closed"]
+    command += ["--proxy", str(ROOT / ".venv/hub-proxy")]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
+        assert demo.stdin is not None
+        assert demo.stdout is not None
+        printed = []
+        for line in demo.stdout:
+            printed.append(line)
+            if line == "READY\n":
+                break
+        assert printed[-1:] == ["READY\n"], "".join(printed)
+        yield Hub(read_plan(folder), printed)
+        demo.stdin.close()
+        rest = demo.stdout.read()
+    assert demo.returncode == 0, rest
+    assert "Everything has ended." in rest
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        options = ["--no-sandbox", "--disable-background-networking"]
+        opened = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=options)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def people(browser: Any, hub: Hub) -> Iterator[dict[str, Any]]:
+    """A page for each person, signed in with the hub, on the service's first page."""
+    opened = {}
+    for name, password in hub.plan.passwords.items():
+        page = browser.new_context(locale="en-GB").new_page()
+        page.goto(hub.page())
+        page.get_by_label("Username").fill(name)
+        page.get_by_label("Password").fill(password)
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("heading", name="My assignments").wait_for()
+        opened[name.removesuffix("-demo")] = page
+    yield opened
+    for page in opened.values():
+        page.context.close()
+
+
+_SEND = """async ([address, body]) => {
+  const xsrf = document.cookie.split("; ").find((each) => each.startsWith("_xsrf=")).slice(6);
+  const headers = {"X-XSRFToken": xsrf, "Content-Type": "application/json"};
+  const answer = await fetch(address, {method: "POST", headers, body: JSON.stringify(body)});
+  return await answer.json();
+}"""
+
+
+def _in_jupyterlab(page: Any, hub: Hub, user: str) -> dict[str, Any]:
+    """Opens the user's server and gives JupyterLab's own settings."""
+    page.goto(f"{hub.plan.address}hub/user-redirect/lab", timeout=_LONG_MS)
+    page.wait_for_url(re.compile(f"/user/{user}/lab"), timeout=_LONG_MS)
+    found: dict[str, Any] = json.loads(page.locator("#jupyter-config-data").text_content(timeout=_LONG_MS))
+    return found
+
+
+@pytest.fixture(scope="module")
+def submitted(people: dict[str, Any], hub: Hub) -> tuple[str, float]:
+    """Ana fetches and submits as nbgrader's buttons do; her receipt's number, and seconds until it stood on her page."""
+    page, course = people["ana"], {"course_id": hub.plan.course, "assignment_id": hub.plan.assignment}
+    _in_jupyterlab(page, hub, "ana-demo")
+    fetched = page.evaluate(_SEND, ["/user/ana-demo/assignments/fetch", course])
+    assert fetched["success"], fetched
+    sent = page.evaluate(_SEND, ["/user/ana-demo/assignments/submit", course])
+    assert sent["success"], sent
+    began = time.monotonic()
+    page.goto(hub.page(f"assignment/{hub.plan.assignment}"))
+    link = page.locator("#live a[href*='/submission/']")
+    link.wait_for(timeout=_LONG_MS)
+    return link.get_attribute("href").rpartition("/")[2], time.monotonic() - began
+
+
+@pytest.fixture(scope="module")
+def graded(submitted: tuple[str, float], people: dict[str, Any], hub: Hub) -> str:
+    """The same receipt once it is graded, seen on a page that nobody reloads."""
+    people["ana"].goto(hub.page(f"submission/{submitted[0]}"))
+    people["ana"].locator("#live .tag.good").wait_for(timeout=_LONG_MS)
+    return submitted[0]
+
+
+def test_people_sign_in_and_see_their_assignments(people: dict[str, Any], hub: Hub) -> None:
+    page = people["bo"]
+    page.goto(hub.page())
+    assert page.locator("header").inner_text().count("bo-demo")
+    assert page.get_by_role("article").count() == 5
+    assert page.get_by_role("link", name="Class").count() == 0
+
+
+def test_a_wrong_password_is_refused(browser: Any, hub: Hub) -> None:
+    page = browser.new_context().new_page()
+    page.goto(hub.page())
+    page.get_by_label("Username").fill("ana-demo")
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_text("Invalid username or password").wait_for()
+    page.context.close()
+
+
+def test_students_have_no_menus_of_instructors(people: dict[str, Any], hub: Hub) -> None:
+    settings = _in_jupyterlab(people["bo"], hub, "bo-demo")
+    off = set(settings["disabledExtensions"])
+    assert {"@jupyter/nbgrader:formgrader", "@jupyter/nbgrader:create-assignment"} <= off
+    assert "@jupyter/nbgrader:assignment-list" not in off
+    assert people["bo"].goto(f"{hub.plan.address}user/bo-demo/formgrader").status == 404
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs accounts of its own: run as root")
+def test_students_cannot_read_the_course(people: dict[str, Any], hub: Hub) -> None:
+    about = hub.plan.course_folder.stat()
+    assert about.st_mode & 0o077 == 0
+    assert about.st_uid not in (0, hub.plan.home("ana-demo").stat().st_uid)
+    assert hub.plan.token_file.stat().st_mode & 0o077 == 0
+
+
+def test_a_receipt_comes_at_once(submitted: tuple[str, float], people: dict[str, Any], hub: Hub) -> None:
+    receipt, seconds = submitted
+    print(f"receipt after {seconds:.1f} s")
+    people["ana"].goto(hub.page(f"submission/{receipt}"))
+    assert re.fullmatch(r"[0-9a-f]{64}", people["ana"].locator("code.digest").inner_text())
+
+
+def test_the_result_comes_by_itself(graded: str, people: dict[str, Any], hub: Hub) -> None:
+    page = people["ana"]
+    page.goto(hub.page(f"assignment/{hub.plan.assignment}"))
+    page.locator("iframe").scroll_into_view_if_needed()
+    page.frame_locator("iframe").locator("text=Points and checks").wait_for(timeout=_LONG_MS)
+
+
+def test_another_student_sees_nothing_of_it(graded: str, people: dict[str, Any], hub: Hub) -> None:
+    for path in (
+        f"submission/{graded}",
+        f"feedback/{hub.plan.assignment}",
+        f"teach/submission/{graded}",
+        "teach",
+        f"teach/record/{graded}",
+    ):
+        answer = people["bo"].goto(hub.page(path))
+        assert answer.status == (403 if path.startswith("teach") else 404)
+        assert "ana-demo" not in people["bo"].content()
+
+
+def test_the_instructor_sees_the_class(graded: str, people: dict[str, Any], hub: Hub) -> None:
+    page = people["garcia"]
+    page.goto(hub.page())
+    page.get_by_role("link", name="Class").click()
+    page.get_by_role("link", name="First dense network").click()
+    assert page.get_by_role("heading", name="Tests, hardest first").count() == 1
+    page.get_by_role("link", name="ana-demo").click()
+    assert page.get_by_role("heading", name="Record").count() == 1
+    page.get_by_role("button", name="Grade it again").click()
+    page.get_by_text("It is in the queue again.").wait_for()
+
+
+def test_the_instructor_opens_formgrader(people: dict[str, Any], hub: Hub) -> None:
+    page = people["garcia"]
+    page.goto(hub.page("teach"))
+    page.get_by_role("link", name="Formgrader", exact=True).click()
+    page.wait_for_url(re.compile("/user/garcia-demo/formgrader"), timeout=_LONG_MS)
+    page.get_by_text("Manage Assignments").first.wait_for(timeout=_LONG_MS)
+
+
+def test_the_hub_and_the_service_know_no_secret_in_their_logs(graded: str, hub: Hub) -> None:
+    token = hub.plan.token_file.read_text(encoding="utf-8")
+    for name in ("hub", "service"):
+        assert token not in hub.log(name)
+        assert not [password for password in hub.plan.passwords.values() if password in hub.log(name)]

@@ -1,0 +1,272 @@
+"""From the exchange to the record, with a grader that is told what to answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from autograder.errors import MachineError, UsageError
+from autograder.hub.desk import Desk
+from autograder.hub.graders import Job
+from autograder.intake.collect import find_submissions
+from autograder.records import Record
+from tests.hub.world import ASSIGNMENT, BEGIN, World, record
+
+
+def test_a_submission_gets_receipt_findings_and_record(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    assert world.seen().state == "not_submitted"
+    receipt = world.submit()
+    assert (receipt.id, receipt.student, receipt.refused) == ("tiny.1", "ana", "")
+    waiting = world.seen()
+    assert (waiting.state, waiting.newest and waiting.newest.place) == ("queued", 1)
+    assert waiting.newest
+    assert waiting.newest.checked
+    world.service.dispatch()
+    world.service.publish()
+    seen = world.seen()
+    assert (seen.state, seen.newest and seen.newest.score) == ("graded", 50.0)
+    assert world.publisher.published == [(ASSIGNMENT, ("ana",))]
+
+
+def test_the_submitted_folder_holds_the_newest_with_the_time_of_its_receipt(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.submit(text="first", at="2020-01-01 00:00:00.000000 UTC")
+    receipt = world.submit(text="second")
+    found = find_submissions(world.paths.submitted, ASSIGNMENT, [], 2**20)
+    assert [(each.student, each.submission_id) for each in found] == [("ana", receipt.submission_id)]
+    assert found[0].submitted_at == BEGIN.replace(tzinfo=None).isoformat()
+    aside = list((world.paths.submitted / ".replaced").glob("*/ana/tiny/tiny.ipynb"))
+    assert len(aside) == 1
+    assert "first" in aside[0].read_text()
+
+
+def test_a_student_sees_nothing_of_another(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.submit("ana")
+    assert world.seen("ben").submissions == ()
+    assert world.seen("ben").state == "not_submitted"
+    assert world.service.feedback_page("../ana", ASSIGNMENT) is None
+    assert world.service.feedback_page("ben", "../tiny") is None
+
+
+def test_a_machine_that_fails_costs_no_attempt_and_is_asked_again(tmp_path: Path) -> None:
+    world = World(tmp_path, "hub=Hub(attempts=1)")
+    world.submit()
+    world.grader.answer = lambda job: record(job, "infra_error")
+    world.service.dispatch()
+    assert world.phases() == ["retrying"]
+    assert world.seen().attempts_left == 0  # it has its attempt and keeps it
+    world.service.dispatch()
+    assert len(world.grader.graded) == 1  # not before its time
+    world.clock.forward(minutes=2)
+    world.grader.answer = record
+    world.service.dispatch()
+    assert world.phases() == ["graded"]
+    assert world.service.instructors_view().failures == 1
+
+
+def test_each_failure_is_followed_by_a_longer_wait(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.submit()
+    world.grader.answer = lambda job: record(job, "infra_error")
+    waits = []
+    for _ in range(8):
+        world.service.dispatch()
+        newest = world.seen().newest
+        assert newest
+        assert newest.not_before
+        waits.append((newest.not_before - world.clock.now).total_seconds())
+        world.clock.now = newest.not_before
+    assert waits == [60, 120, 240, 480, 960, 1800, 1800, 1800]
+
+
+def test_broken_graders_pause_the_assignment_and_tell_its_instructor(tmp_path: Path) -> None:
+    world = World(tmp_path)
+
+    def broken(_: Job) -> Record:
+        raise UsageError("The graders cannot be used.", "Mend them.")
+
+    world.grader.answer = broken
+    world.submit()
+    world.service.dispatch()
+    assert world.phases() == ["queued"]
+    assert world.service.instructors_view().batches[0].paused == "The graders cannot be used. Mend them."
+    assert "Your instructor is told" in world.seen().note
+    world.grader.answer = record
+    world.clock.forward(minutes=2)
+    world.service.dispatch()
+    assert world.phases() == ["graded"]
+    assert world.service.instructors_view().batches[0].paused == ""
+
+
+def test_places_and_waits_follow_from_what_others_took(tmp_path: Path) -> None:
+    world = World(tmp_path, later=True)
+    for student in ("ana", "ben", "eve", "kim"):
+        world.submit(student)
+
+    def answer(job: Job) -> Record:
+        world.clock.forward(seconds=40)
+        return record(job)
+
+    world.grader.answer = answer
+    world.service.dispatch()
+    world.finish()
+    world.service.dispatch()  # ben
+    ben, eve, kim = (world.seen(each).newest for each in ("ben", "eve", "kim"))
+    assert ben
+    assert eve
+    assert kim
+    assert (ben.phase, ben.elapsed_s) == ("queued", None)  # it has not its slot yet
+    assert [eve.place, kim.place] == [2, 3]
+    assert [ben.wait_s, eve.wait_s, kim.wait_s] == [0.0, 40.0, 80.0]
+
+
+def test_a_running_submission_tells_how_far_it_is(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    found = []
+
+    def answer(job: Job) -> Record:
+        world.clock.forward(seconds=7)
+        found.append(world.seen().newest)
+        return record(job)
+
+    world.grader.answer = answer
+    world.submit()
+    world.service.dispatch()
+    assert [(each and each.phase, each and each.elapsed_s, each and each.cell, each and each.cells) for each in found] == [
+        ("running", 7.0, 3, 12)
+    ]
+
+
+def test_nobody_is_graded_twice_at_the_same_time(tmp_path: Path) -> None:
+    world = World(tmp_path, later=True)
+    world.grader.room = 4
+    world.submit()
+    world.service.dispatch()
+    world.service.dispatch()
+    assert len(world.jobs) == 1
+
+
+def test_one_student_with_many_submissions_does_not_hold_up_the_others(tmp_path: Path) -> None:
+    world = World(tmp_path, 'counting="best"', later=True)
+    for text in "abcd":
+        world.submit("ana", text)
+    world.clock.forward(seconds=1)
+    world.submit("ben")
+    for _ in range(5):
+        world.service.dispatch()
+        world.finish()
+    students = [next(each.student for each in world.receipts() if each.id == name) for name in world.grader.graded]
+    assert students == ["ana", "ben", "ana", "ana", "ana"]
+
+
+def test_an_instructor_takes_a_submission_out_and_grades_another_again(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.grader.room = 0
+    first = world.submit("ana")
+    second = world.submit("ben")
+    world.service.cancel(first.id, "garcia", "a test")
+    assert world.phases("ana") == ["cancelled"]
+    with pytest.raises(UsageError, match="cancelled"):
+        world.service.cancel(first.id, "garcia")
+    world.grader.room = 1
+    world.service.dispatch()
+    assert world.grader.graded == [second.id]
+    world.grader.answer = lambda job: record(job, score=70.0)
+    world.service.rerun(second.id, "garcia", "mended graders")
+    assert world.phases("ben") == ["queued"]
+    world.service.dispatch()
+    newest = world.seen("ben").newest
+    assert newest
+    assert (newest.phase, newest.score) == ("graded", 70.0)
+    world.service.dispatch()
+    assert world.grader.graded == [second.id, second.id]  # once for each order
+    assert [each.kind for each in Desk(world.store.root / "hub", [ASSIGNMENT]).orders(ASSIGNMENT)] == ["cancel", "rerun", "done"]
+
+
+def test_orders_about_unknown_receipts_are_refused(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    for wrong in ("tiny.7", "nothing", "../tiny.1", "other.1"):
+        with pytest.raises(UsageError, match="no receipt"):
+            world.service.cancel(wrong, "garcia")
+        assert world.service.submission(wrong) is None
+        assert world.service.record(wrong) is None
+
+
+def test_held_submissions_wait_for_an_instructor(tmp_path: Path) -> None:
+    world = World(tmp_path, "hub=Hub(instant=False)")
+    world.submit()
+    world.service.dispatch()
+    assert world.phases() == ["held"]
+    newest = world.seen().newest
+    assert newest
+    assert newest.checked
+    assert world.service.start_held(ASSIGNMENT, "garcia") == 1
+    world.service.dispatch()
+    assert world.phases() == ["graded"]
+
+
+def test_what_cannot_be_published_is_published_later(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.submit()
+    world.service.dispatch()
+    world.publisher.broken = MachineError("The gradebook is locked.", "Close it.")
+    world.service.publish()
+    shown = world.service.instructors_view()
+    assert "The gradebook is locked." in shown.problems[0]
+    assert shown.unpublished == 1
+    world.publisher.broken = None
+    world.service.publish()
+    assert world.publisher.published == [(ASSIGNMENT, ("ana",))]
+    assert world.service.instructors_view().problems == ()
+
+
+def test_a_restart_goes_on_with_the_queue_and_with_what_was_not_published(tmp_path: Path) -> None:
+    world = World(tmp_path, later=True)
+    world.submit("ana")
+    world.submit("ben")
+    world.service.dispatch()
+    world.finish()
+    world.service.dispatch()  # ben begins, and the service is killed
+    world.served()
+    world.publisher.late = ["ana", "ben", "somebody"]
+    world.service.receive()
+    world.service.publish()
+    assert world.publisher.published == [(ASSIGNMENT, ("ana",))]
+    world.service.dispatch()
+    world.finish()
+    assert world.phases("ben") == ["graded"]
+    assert world.grader.graded == ["tiny.1", "tiny.2"]
+
+
+def test_a_second_service_is_refused(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    with (
+        Desk(world.store.root / "hub", [ASSIGNMENT]).alone(),
+        pytest.raises(UsageError, match="Another"),
+        Desk(world.store.root / "hub", [ASSIGNMENT]).alone(),
+    ):
+        raise AssertionError("two services would write the same receipts")
+
+
+def test_the_threads_do_by_themselves_what_the_steps_do(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.service.start()
+    try:
+        world.handed_in()
+        version = 0
+        while world.seen().state in ("not_submitted", "queued", "running"):
+            version = world.service.wait_for_change(version, 60)
+    finally:
+        world.service.stop()
+    assert world.seen().state == "graded"
+    assert world.grader.graded == ["tiny.1"]
+
+
+def test_flags_are_for_instructors_alone(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.submit(at="2020-01-01 00:00:00.000000 UTC")
+    assert [(each.kind, each.where) for each in world.service.instructors_view().flags] == [("backdated", "receipt")]
+    assert "backdated" not in str(world.service.students_view("ana"))
