@@ -86,12 +86,11 @@ class Cluster:
         self.began, self.go_on = threading.Event(), threading.Event()
         self.error: BaseException | None = None
 
-    def __call__(
-        self, plan: Any, submissions: Sequence[Submission], address: str, tls: Tls, jobs: int | None, force: bool, progress: Any
-    ) -> None:
+    def __call__(self, plan: Any, submissions: Sequence[Submission], cluster: dask.Cluster, force: bool, progress: Any) -> None:
         self.batches.append((plan, [each.student for each in submissions], force))
         self.began.set()
         self.go_on.wait()
+        cluster.watch()
         if self.error is not None:
             raise self.error
         for each in submissions:
@@ -141,6 +140,17 @@ def test_an_error_of_the_cluster_reaches_each_job(tiny: Path, cluster: Cluster) 
     grader.stop()
     with pytest.raises(MachineError, match="ending"):
         grader.grade(job("a"), Heard())
+
+
+def test_what_is_on_the_workers_is_given_up_when_the_service_ends(tiny: Path, cluster: Cluster) -> None:
+    grader = DaskGrader(plans(tiny), "tcp://nowhere", Tls())
+    with ThreadPoolExecutor(2) as pool:
+        graded = pool.submit(grader.grade, job("a"), Heard())
+        cluster.began.wait()
+        grader.stop()
+        cluster.go_on.set()
+        with pytest.raises(MachineError, match="ending"):
+            graded.result()
 
 
 def test_a_sandbox_is_made_anew_after_a_failure_of_the_machine(tiny: Path) -> None:
