@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 import types
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -29,27 +32,51 @@ def own_names(config: Any) -> Iterator[str]:
 def in_keras_names(config: Any, layer: Any) -> Any:
     """The configuration, changed in place: TensorFlow's activations by the names of Keras' own, which are the same functions.
 
-    `layer`: the layer or model itself, whose functions show that they are TensorFlow's; a student's own may be called `swish` as well.
+    Other functions of a library get the module in which they are found again. `layer`: the layer or model itself, whose functions show
+    whose they are; a student's own may be called `swish` as well.
     """
     try:
         used = [function for each in layer._flatten_layers() for function in _activations(each)]
     except Exception:  # a student's class raises what it likes
         return config
-    others = {name for name, module in used if not module.startswith("tensorflow.")}
-    known = {name for name, _ in used if name in _OF_TENSORFLOW} - others
+    modules: dict[str, set[str]] = {}
+    for name, module in used:
+        modules.setdefault(name, set()).add(module)
     for each in list(dictionaries(config)):
         for key, value in each.items():
-            if isinstance(value, dict) and value.get("class_name") == "function" and value.get("config") in known:
+            if not isinstance(value, dict) or value.get("class_name") != "function" or not isinstance(value.get("config"), str):
+                continue
+            found = modules.get(value["config"], set())
+            if value["config"] in _OF_TENSORFLOW and all(module.startswith("tensorflow.") for module in found) and found:
                 each[key] = _OF_TENSORFLOW[value["config"]]
+            elif len(found) == 1 and found != {""}:
+                value["module"] = found.pop()
     return config
 
 
+def of_libraries(config: Any) -> dict[str, Any]:
+    """The functions of libraries that a configuration names with their module (see `in_keras_names`), by their names.
+
+    Imports those modules, so it is called only where student code may run. What is not found is left out.
+    """
+    found = {}
+    for each in dictionaries(config):
+        name, module = each.get("config"), each.get("module")
+        if each.get("class_name") == "function" and isinstance(name, str) and isinstance(module, str) and module != "builtins":
+            with suppress(Exception):  # a module runs code of its own when it is imported
+                found[name] = getattr(importlib.import_module(module), name)
+            each["module"] = "builtins"  # as Keras writes a function whose name it is given
+    return found
+
+
 def _activations(layer: Any) -> Iterator[tuple[str, str]]:
-    """Name and module of the functions that a layer applies to its outputs."""
+    """Name and module of the functions that a layer applies to its outputs; an empty module where they are not found in one."""
     for key in ("activation", "recurrent_activation"):
         function = getattr(layer, key, None)
         if isinstance(function, types.FunctionType):
-            yield function.__name__, str(function.__module__)
+            name, module = function.__name__, str(function.__module__)
+            found = module != "__main__" and getattr(sys.modules.get(module), name, None) is function
+            yield name, module if found else ""
 
 
 def dictionaries(value: Any) -> Iterator[dict[str, Any]]:

@@ -10,7 +10,7 @@ import pytest
 
 from autograder.description import describe
 from autograder.inputs import Input
-from autograder.own_classes import in_keras_names, own_names, probe, remember_arguments
+from autograder.own_classes import dictionaries, in_keras_names, of_libraries, own_names, probe, remember_arguments
 
 
 def my_loss(true: Any, predicted: Any) -> Any:
@@ -70,6 +70,16 @@ def test_activations_of_tensorflow_have_keras_names() -> None:
 
     mine = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, activation=swish), keras.layers.Dense(2, activation=tf.nn.silu)])
     assert set(own_names(in_keras_names(keras.saving.serialize_keras_object(mine), mine))) == {"swish"}
+
+
+def test_functions_of_libraries_are_found_again() -> None:
+    tf = pytest.importorskip("tensorflow")
+    layers = [keras.layers.Dense(2, activation=each) for each in (tf.math.sin, tf.nn.crelu, keras.ops.cos)]
+    model = keras.Sequential([keras.Input((4,)), *layers])
+    config = in_keras_names(keras.saving.serialize_keras_object(model), model)
+    assert of_libraries(config) == {"sin": tf.math.sin, "crelu_v2": tf.nn.crelu, "cos": keras.ops.cos}
+    assert {each["module"] for each in dictionaries(config) if each.get("class_name") == "function"} == {"builtins"}
+    assert of_libraries({"class_name": "function", "config": "x", "module": "no.such.module"}) == {}
 
 
 class Net(keras.Model):

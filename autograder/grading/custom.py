@@ -14,7 +14,7 @@ import marshal
 import re
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from autograder.grading.definitions import choose_definitions, run_definitions
 from autograder.grading.opening import finalize, read_model_file, read_weights
 from autograder.inputs import Input
 from autograder.isolation.caller import Caller
-from autograder.own_classes import dictionaries, own_names, probe
+from autograder.own_classes import dictionaries, of_libraries, own_names, probe
 
 _ROUNDING = 0.01
 # What Keras writes into every configuration, whether or not the class takes it.
@@ -84,11 +84,12 @@ def _rebuild(folder: Path, request: dict[str, Any], wanted: Input) -> Any:
             f"Keras cannot write down how its class {found.get('class_name')!r:.60} is made: give its constructor plain arguments only "
             "(numbers, text, lists), or write a get_config() that returns them"
         )
-    namespace, names, problems = _define(config, request["sources"], request["model"])
+    libraries = of_libraries(config)
+    namespace, names, problems = _define(config, request["sources"], request["model"], libraries)
     python_utils.func_load = functools.partial(python_utils.func_load, globs=namespace)  # a lambda sees the notebook's imports
     if config.get("class_name") in names:
         config.pop("build_config", None)  # a subclassed model is built by its first call, as it was in the notebook
-    own = {name: namespace[name] for name in names if name in namespace}
+    own = libraries | {name: namespace[name] for name in names if name in namespace}
     try:
         model = keras.saving.deserialize_keras_object(_without_compiling(config), custom_objects=own, safe_mode=False)
         _predict(model, np.zeros((2, *wanted.shape), np.float32))
@@ -101,9 +102,11 @@ def _rebuild(folder: Path, request: dict[str, Any], wanted: Input) -> Any:
     return model
 
 
-def _define(config: dict[str, Any], sources: list[str], model: str) -> tuple[dict[str, Any], set[str], list[str]]:
+def _define(
+    config: dict[str, Any], sources: list[str], model: str, libraries: Collection[str]
+) -> tuple[dict[str, Any], set[str], list[str]]:
     """The namespace of the notebook's definitions, the names that the configuration takes from it, and what went wrong."""
-    names = set(own_names(config))
+    names = set(own_names(config)) - set(libraries)
     module = types.ModuleType("__main__")
     sys.modules["__main__"] = module  # where classes of a notebook say that they come from
     problems = run_definitions(choose_definitions(sources, model, names | set(_names_in_lambdas(config))), module.__dict__)

@@ -152,6 +152,14 @@ RIGHT = {
         outputs = layers.Dense(10)(Twice()(layers.Dense(12, activation=gelu_like)(inputs)))
         model = keras.Model(inputs, outputs)
         """,
+    "functions of TensorFlow and Keras that are no activations of Keras": """
+        import tensorflow as tf
+        from tensorflow import nn
+        functions = tf.math.sin, tf.math.erf, keras.ops.cos, nn.softsign
+        model = keras.Sequential([keras.Input((784,)), *(layers.Dense(8, activation=each) for each in functions)])
+        model.add(layers.Lambda(lambda x: tf.math.atan(x)))
+        model.add(layers.Dense(10, activation=tf.nn.softmax))
+        """,
     "a subclassed model": """
         def block(units):
             return keras.Sequential([layers.Dense(units, activation="relu"), layers.Dropout(0.5)])
