@@ -60,14 +60,14 @@ def table_of(submission):
 
 
 @pytest.mark.grade_cell("variants_compiled", weight=2)
-@pytest.mark.hint("The optimizers by their names, 'sgd', 'rmsprop' and 'adam', so that each has its default rate.")
+@pytest.mark.hint("Given by their names, optimizers have their default rates.")
 def test_each_variant_has_its_optimizer(submission):
     for name, (optimizer, rate) in OPTIMIZERS.items():
         expect_compiled(submission.model(name), optimizer, "categorical_crossentropy", ["accuracy"], rate)
 
 
 @pytest.mark.grade_cell("variants_compiled")
-@pytest.mark.hint("softmax_sgd has no hidden layer; the last four have dropout=0.3, hidden_sgd has none.")
+@pytest.mark.hint("The table of section 5 says which variants have hidden layers, and which of them dropout.")
 def test_each_variant_is_the_right_network(submission):
     for name in ALL:
         expect_parameters(submission.model(name), total=7_850 if name == "softmax_sgd" else 118_282)
@@ -161,7 +161,7 @@ def test_the_network_can_do_what_its_row_says(submission, predictions, hidden, n
 
 
 @pytest.mark.grade_cell("dropout_training")
-@pytest.mark.hint("dropout_adam.evaluate(…) of the first four fifths of the prepared training images gives (loss, accuracy).")
+@pytest.mark.hint("The first four fifths of the prepared training images, all of them; evaluate gives loss and accuracy, in this order.")
 @pytest.mark.predict("dropout_adam", PIXELS)
 def test_evaluated_training_accuracy_is_above_the_reported_one(submission, predictions, hidden):
     evaluated, reported = submission.value("evaluated_training"), results_of(submission)["dropout_adam"]["accuracy"][-1]
