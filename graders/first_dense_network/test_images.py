@@ -46,7 +46,9 @@ def test_faint_ink_counts_too(answers):
 
 
 @pytest.mark.grade_cell("digit_counts")
-@pytest.mark.hint("np.bincount counts whole numbers; by itself it stops at the largest one that occurs, and minlength=10 cures that.")
+@pytest.mark.hint(
+    "There are always ten counts. NumPy's bincount stops at the largest number that occurs, unless it is told how many counts there are."
+)
 @pytest.mark.ask(
     "digit_counts", [(np.array([0, 9, 9, 4, 4, 4], "uint8"),), (np.array([2, 2, 7], "uint8"),), (np.arange(50, dtype="uint8") % 10,)]
 )

@@ -6,7 +6,7 @@ from autograder.checks import expect_activations, expect_equal, expect_layers, e
 
 
 @pytest.mark.grade_cell("dense_parameters")
-@pytest.mark.hint("Each unit has one weight for each input and one bias: inputs × units + units.")
+@pytest.mark.hint("How many weights does one unit have, and how many biases? And how many units are there?")
 @pytest.mark.ask("dense_parameters", [(784, 10), (10, 10), (784, 512), (8, 12), (1, 1)])
 def test_weights_and_biases_are_counted(answers):
     for (inputs, units), answer in answers:

@@ -13,14 +13,14 @@ SMALL = CHANCE.integers(0, 256, (5, 4, 6), dtype="uint8")
 
 
 @pytest.mark.grade_cell("prepared_images")
-@pytest.mark.hint("reshape(len(images), -1) keeps the axis of examples and lays out each image as one row.")
+@pytest.mark.hint("The axis of examples stays, the others become one: each image is laid out as one row.")
 @pytest.mark.parametrize("name", ["x_train_ready", "x_test_ready"])
 def test_images_are_flattened(submission, visible, name):
     expect_shape(submission.sample(name), (len(visible.x) if name == "x_test_ready" else None, 784), name)
 
 
 @pytest.mark.grade_cell("prepared_images")
-@pytest.mark.hint("uint8 holds whole numbers only: .astype('float32') makes room for fractions.")
+@pytest.mark.hint("uint8 holds whole numbers only, fractions need the dtype that the task names.")
 @pytest.mark.parametrize("name", ["x_train_ready", "x_test_ready"])
 def test_images_are_float32(submission, name):
     expect_dtype(submission.sample(name), "float32", name)
@@ -36,7 +36,9 @@ def test_test_images_have_the_right_values(submission, visible):
 
 
 @pytest.mark.grade_cell("prepare_other_images")
-@pytest.mark.hint("Divide by 255, the largest value a pixel can have; images.max() depends on which images happen to be there.")
+@pytest.mark.hint(
+    "Divide by the largest value that a pixel can have. The largest one that occurs depends on which images happen to be there."
+)
 @pytest.mark.ask("prepare_images", [(FAINT,)])
 def test_faint_images_stay_faint(answers):
     for images, answer in answers:
@@ -45,7 +47,7 @@ def test_faint_images_stay_faint(answers):
 
 
 @pytest.mark.grade_cell("prepare_other_images")
-@pytest.mark.hint("Take the sizes from images.shape; -1 in reshape lets NumPy work out one of them.")
+@pytest.mark.hint("Take the sizes from the images themselves: 28 and 784 are those of these data only.")
 @pytest.mark.ask("prepare_images", [(SMALL,)])
 def test_images_of_other_sizes_are_prepared(answers):
     for images, answer in answers:
@@ -69,7 +71,7 @@ def test_training_labels_are_one_hot(submission):
 
 
 @pytest.mark.grade_cell("one_hot_labels")
-@pytest.mark.hint("Without num_classes=10, to_categorical makes only as many columns as the largest label at hand needs.")
+@pytest.mark.hint("Ten columns, however small the largest label at hand is: what makes the rows has to be told so.")
 @pytest.mark.ask("one_hot", [(np.array([0, 1, 5], "uint8"),), (np.array([9, 3, 3, 0], "uint8"),)])
 def test_other_labels_get_ten_columns(answers):
     for labels, answer in answers:

@@ -31,7 +31,7 @@ KEPT = CHANCE.random((4, 6)) > 0.4
 
 
 @pytest.mark.grade_cell("merged_layers")
-@pytest.mark.hint("The weights are multiplied: W = W1 @ W2, in this order.")
+@pytest.mark.hint("Multiply the brackets out: which two matrices stand beside x, and in which order?")
 @pytest.mark.ask("merge_layers", WEIGHTS)
 def test_merged_weights(answers):
     for (w1, _, w2, _), answer in answers:
@@ -40,7 +40,7 @@ def test_merged_weights(answers):
 
 
 @pytest.mark.grade_cell("merged_layers")
-@pytest.mark.hint("The first layer's biases go through the second layer too: b = b1 @ W2 + b2.")
+@pytest.mark.hint("What comes out of the first layer goes through the second one as a whole, the first layer's biases too.")
 @pytest.mark.ask("merge_layers", WEIGHTS)
 def test_merged_biases(answers):
     for (_, b1, w2, b2), answer in answers:
@@ -55,7 +55,7 @@ def merged(answer):
 
 
 @pytest.mark.grade_cell("hidden_by_hand")
-@pytest.mark.hint("np.maximum(0, x @ w1 + b1) is the hidden layer, with @ for matrices; its result goes through w2 and b2, without relu.")
+@pytest.mark.hint("The first layer ends with relu, the second one without. @ multiplies matrices, * works element by element.")
 @pytest.mark.ask("hidden_network", [(CHANCE.normal(size=(5, 6)), *WEIGHTS[0]), (CHANCE.normal(size=(3, 2)), *WEIGHTS[1])])
 def test_hidden_layer_with_relu(answers):
     for arguments, answer in answers:
@@ -63,8 +63,24 @@ def test_hidden_layer_with_relu(answers):
 
 
 @pytest.mark.grade_cell("exclusive_or")
-@pytest.mark.hint("First unit: relu(a + b). Second unit: relu(a + b - 1), which is above 0 only when both are on. Then combine the two.")
+@pytest.mark.hint(
+    "Both units add up a and b. With which bias does the second one speak up only when both are on? Then see what has to be taken away."
+)
 def test_exclusive_or_of_two_hidden_units(submission):
+    expect_exclusive_or(submission)
+
+
+@pytest.mark.grade_cell("exclusive_or")
+@pytest.mark.visibility("after_due")
+@pytest.mark.hint(
+    "First unit: relu(a + b). Second unit: relu(a + b - 1), which is above 0 only when both are on. The first less twice the second."
+)
+def test_exclusive_or_with_pencil_and_paper(submission):
+    expect_exclusive_or(submission)
+
+
+def expect_exclusive_or(submission):
+    """The four arrays are there, and give the right answer for each row of the table."""
     arrays = submission.value("exclusive_or")
     assert isinstance(arrays, list), "exclusive_or is not a list of four arrays."
     assert len(arrays) == 4, f"exclusive_or has {len(arrays)} elements, four arrays were expected."
@@ -75,7 +91,7 @@ def test_exclusive_or_of_two_hidden_units(submission):
 
 
 @pytest.mark.grade_cell("dropout_by_hand")
-@pytest.mark.hint("With training=False the values go through as they are, whatever `kept` says.")
+@pytest.mark.hint("While predicting nothing is dropped and nothing made up for: what does `training` say?")
 @pytest.mark.ask("dropout", [(VALUES, 0.2, KEPT, False), (VALUES, 0.5, KEPT, False)])
 def test_dropout_rests_while_predicting(answers):
     for (values, *_), answer in answers:
@@ -83,7 +99,7 @@ def test_dropout_rests_while_predicting(answers):
 
 
 @pytest.mark.grade_cell("dropout_by_hand")
-@pytest.mark.hint("What stays is divided by the share that stays, 1 - rate, so that sums keep their size on average.")
+@pytest.mark.hint("Which share of the values stays? The sums shrink to that share, so make up for it at once.")
 @pytest.mark.ask("dropout", [(VALUES, 0.2, KEPT, True), (VALUES, 0.5, KEPT, True), (VALUES, 0.0, np.ones((4, 6), bool), True)])
 def test_dropout_acts_while_training(answers):
     for (values, rate, kept, _), answer in answers:

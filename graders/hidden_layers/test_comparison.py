@@ -31,7 +31,7 @@ def test_the_accuracies_are_those_of_the_networks(submission, predictions, visib
 
 
 @pytest.mark.grade_cell("comparison")
-@pytest.mark.hint("The loss is the mean cross-entropy over the test images: accuracy_and_loss(…)[1], or the first number of evaluate.")
+@pytest.mark.hint("The mean cross-entropy over the test images; the task names two ways to it.")
 @pytest.mark.parametrize("name", EACH)
 def test_the_losses_are_those_of_the_networks(submission, predictions, visible, name):
     expect_shape(predictions.visible, (None, 10), f"The output of {name}")

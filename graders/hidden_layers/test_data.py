@@ -14,7 +14,7 @@ X, Y = CHANCE.random((20, 4)).astype("float32"), np.eye(10, dtype="float32")[np.
 
 
 @pytest.mark.grade_cell("prepared_data", weight=2)
-@pytest.mark.hint("reshape(len(images), -1), then .astype('float32') / 255: each image becomes one row of small numbers.")
+@pytest.mark.hint("Each image becomes one row of float32, divided by the largest value that a pixel can have.")
 def test_test_images_are_prepared(submission, visible):
     sample = submission.sample("x_test_ready")
     expect_shape(sample, (len(visible.x), 784), "x_test_ready")
@@ -60,7 +60,7 @@ def test_the_last_examples_are_the_validation_part(answers):
 
 
 @pytest.mark.grade_cell("validation_part")
-@pytest.mark.hint("x[:-0] is empty, because -0 is 0. Count from the front instead: border = len(x) - round(share * len(x)).")
+@pytest.mark.hint("x[:-0] is empty, because -0 is 0. Where does the border lie, counted from the front?")
 @pytest.mark.ask("split_off", [(X, Y, 0.0)])
 def test_a_share_of_nothing_leaves_everything_for_fitting(answers):
     for (x, y, _), answer in answers:

@@ -23,8 +23,8 @@ def measures(probabilities, labels):
 
 @pytest.mark.grade_cell("accuracy_and_loss", weight=3)
 @pytest.mark.hint(
-    "argmax(axis=1) names the top class of each row. probabilities[np.arange(n), labels] is what each row gives to its label; "
-    "the loss is the mean of -np.log of these."
+    "Accuracy asks which class is on top of each row, loss how much each row gives to its own label. "
+    "NumPy takes a list of rows and a list of columns at once."
 )
 @pytest.mark.ask("accuracy_and_loss", [(PROBABILITIES, LABELS), (PROBABILITIES[:7, :4], LABELS[:7] % 4)])
 def test_accuracy_and_loss_are_means_over_the_rows(answers):
@@ -33,7 +33,7 @@ def test_accuracy_and_loss_are_means_over_the_rows(answers):
 
 
 @pytest.mark.grade_cell("accuracy_and_loss")
-@pytest.mark.hint("np.maximum(p, 1e-7) before the logarithm keeps the loss finite where a probability is 0.")
+@pytest.mark.hint("Lift what lies below the line that the task draws, before the logarithm.")
 @pytest.mark.ask("accuracy_and_loss", [(SURE, np.array([0, 1, 1]))])
 def test_a_probability_of_zero_costs_much_but_not_infinitely_much(answers):
     for (probabilities, labels), answer in answers:
@@ -56,7 +56,7 @@ def test_accuracy_and_loss_rise_together(submission):
 
 
 @pytest.mark.grade_cell("chance")
-@pytest.mark.hint("The square root of accuracy · (1 - accuracy) / n.")
+@pytest.mark.hint("The first formula of the task; its n counts images.")
 @pytest.mark.ask("standard_error", [(0.5, 100), (0.924, 10_000), (0.981, 10_000), (0.95, 300), (1.0, 50)])
 def test_standard_error(answers):
     for (share, n), answer in answers:
@@ -64,7 +64,7 @@ def test_standard_error(answers):
 
 
 @pytest.mark.grade_cell("chance")
-@pytest.mark.hint("Compare abs(first - second) with 2 · √(s1² + s2²): both accuracies vary, and either may be the larger one.")
+@pytest.mark.hint("Both accuracies vary, so both standard errors count; and either accuracy may be the larger one.")
 @pytest.mark.ask("clear_difference", PAIRS)
 def test_clear_and_unclear_differences(answers):
     for (first, second, n), answer in answers:

@@ -16,7 +16,7 @@ CHAINS = [[784, 10], [784, 512, 10], [784, 512, 512, 10], [8, 12, 1], [5, 4, 3, 
 
 
 @pytest.mark.grade_cell("network_parameters")
-@pytest.mark.hint("Each layer has inputs × units weights and one bias per unit; the units of one layer are the inputs of the next.")
+@pytest.mark.hint("Each unit has one weight for each of its inputs and one bias; the units of one layer are the inputs of the next.")
 @pytest.mark.ask("network_parameters", [(widths,) for widths in CHAINS])
 def test_parameters_of_a_chain_are_counted(answers):
     for widths, answer in answers:

@@ -21,7 +21,7 @@ def test_slim_keeps_to_the_budget(submission):
 
 @pytest.mark.grade_cell("slim_network")
 @pytest.mark.hint(
-    "Dense(units, activation='relu') before the output layer. Without an activation, two layers do no more than one (section 2)."
+    "Between pixels and outputs there has to be a layer that bends: without an activation, two layers do no more than one (section 2)."
 )
 def test_slim_has_a_hidden_layer_with_an_activation(submission):
     layers = submission.model("slim").layers
@@ -32,7 +32,7 @@ def test_slim_has_a_hidden_layer_with_an_activation(submission):
 
 
 @pytest.mark.grade_cell("slim_network")
-@pytest.mark.hint("The output layer needs activation='softmax': then the ten numbers of each image are probabilities and add up to 1.")
+@pytest.mark.hint("Ten numbers that are not negative and add up to 1: which activation makes them?")
 @pytest.mark.predict("slim", PIXELS)
 def test_slim_gives_probabilities(predictions):
     probabilities = predictions.visible.astype("float64")

@@ -16,7 +16,7 @@ EACH = [pytest.param(name, marks=pytest.mark.predict(name, PIXELS)) for name in 
 
 
 @pytest.mark.grade_cell("recipe_compiled")
-@pytest.mark.hint("optimizer='rmsprop' takes the default rate of 0.001; metrics=['accuracy'] is a list.")
+@pytest.mark.hint("An optimizer that is given by its name has its default rate. The metric is given in a list.")
 @pytest.mark.parametrize("name", HISTORIES)
 def test_rmsprop_at_its_default_rate(submission, name):
     expect_compiled(submission.model(name), optimizer="RMSprop", metrics=["accuracy"], learning_rate=0.001)
@@ -30,9 +30,7 @@ def test_categorical_crossentropy(submission, name):
 
 
 @pytest.mark.grade_cell("recipe_histories")
-@pytest.mark.hint(
-    "Keep what fit returns: fit(…, batch_size=128, epochs=min(20, epoch_limit), validation_data=(x_validation, y_validation))."
-)
+@pytest.mark.hint("Keep what fit returns. Epochs, batches and the part to watch on stand in the recipe of 4.1.")
 @pytest.mark.parametrize("name", HISTORIES)
 def test_twenty_epochs_were_watched(submission, profile, name):
     history = submission.history(HISTORIES[name])
@@ -42,7 +40,9 @@ def test_twenty_epochs_were_watched(submission, profile, name):
 
 
 @pytest.mark.grade_cell("recipe_histories")
-@pytest.mark.hint("fit(…, batch_size=128): without it, Keras takes 32 images for each step, and four times as many steps.")
+@pytest.mark.hint(
+    "By itself, Keras takes 32 images for each step, and four times as many steps: which size of batches does the recipe name?"
+)
 @pytest.mark.parametrize("name", HISTORIES)
 def test_each_step_took_128_images(submission, name):
     taken = submission.value(STEPS[name])
@@ -65,7 +65,7 @@ def test_the_history_belongs_to_the_network(submission, predictions, visible, na
 
 
 @pytest.mark.grade_cell("recipe_histories")
-@pytest.mark.hint("validation_data=(x_validation, y_validation). The test images wait for section 6, or they are no test any more.")
+@pytest.mark.hint("Watch on the validation part of section 1. The test images wait for section 6, or they are no test any more.")
 @pytest.mark.parametrize("name", EACH)
 def test_the_test_images_were_not_watched(submission, predictions, visible, name):
     expect_shape(predictions.visible, (None, 10), f"The output of {name}")

@@ -24,6 +24,27 @@ def test_best_was_chosen_on_a_validation_part(submission):
     expect_history(submission.history("best_history"), keys=["loss", "val_loss", "val_accuracy"], what="best_history")
 
 
+@pytest.mark.grade_cell("best_network")
+@pytest.mark.hint("Choose on a part of the training images. Test images that helped to choose say nothing about new ones.")
+@pytest.mark.predict("best", PIXELS)
+def test_best_was_not_chosen_on_the_test_images(submission, predictions, visible):
+    """Any epoch counts: whoever stops early may have gone back to the best one. With a price on weights nothing can be seen."""
+    history = submission.history("best_history")
+    expect_history(history, keys=["val_loss", "val_accuracy"], what="best_history")
+    losses, shares = history["val_loss"], history.get("val_accuracy") or history.get("val_acc") or ()  # metrics=["acc"] is accuracy too
+    assert not any(
+        is_of_these(float(loss), float(share), predictions.visible, visible.y) for loss, share in zip(losses, shares, strict=False)
+    ), "best_history holds just the loss and the accuracy that best has on the test images: they were its validation part."
+
+
+def is_of_these(loss, share, probabilities, labels):
+    """Whether a loss and an accuracy are those of these answers; Keras does not always keep probabilities above 1e-7."""
+    expect_shape(probabilities, (None, 10), "What best answers")
+    of_label = probabilities[np.arange(len(labels)), labels].astype("float64")
+    losses = [-np.log(np.maximum(of_label, least)).mean() for least in (1e-7, 1e-40)]
+    return abs(share - accuracy(probabilities, labels)) < 1e-5 and bool(np.isclose(loss, losses, rtol=1e-5).any())
+
+
 @pytest.mark.grade_cell("accuracy")
 @pytest.mark.hint("Adam with enough steps, layers that are wide enough, and some dropout; compare on the validation part.")
 @pytest.mark.predict("best", PIXELS)

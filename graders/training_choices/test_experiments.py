@@ -55,7 +55,7 @@ def expect_rising(values, what):
 
 
 @pytest.mark.grade_cell("learning_rates", weight=2)
-@pytest.mark.hint("keras.optimizers.Adam(learning_rate=rate), a new one and a new network for each rate; keys are the rates as text.")
+@pytest.mark.hint("A new optimizer with that rate and a new network for each training; keys are the rates as text.")
 def test_rates_make_a_difference(submission, profile):
     results = experiment(submission, "rate_results", [0.0001, 0.001, 0.01, 0.1], profile)
     expect_rising({rate: results[rate]["loss"][-1] for rate in (0.001, 0.0001)}, "The last training loss")
@@ -63,7 +63,7 @@ def test_rates_make_a_difference(submission, profile):
 
 
 @pytest.mark.grade_cell("learning_rates")
-@pytest.mark.hint("max(rates, key=…) finds the rate whose last val_accuracy is largest.")
+@pytest.mark.hint("Let a program compare the last val_accuracy of all rates; Python's max can be told what to compare.")
 def test_the_best_rate_is_the_one_with_the_highest_validation_accuracy(submission):
     results, best = submission.value("rate_results"), submission.value("best_rate")
     assert isinstance(results, dict), "rate_results is no dictionary from rates to histories."
@@ -76,7 +76,9 @@ def test_the_best_rate_is_the_one_with_the_highest_validation_accuracy(submissio
 
 
 @pytest.mark.grade_cell("widths", weight=4)
-@pytest.mark.hint("build_network(hidden=(width, width)); the last val_accuracy of its history, and count_params() of the network.")
+@pytest.mark.hint(
+    "Both hidden layers have that width. Parameters and validation accuracy are those of the network that was trained with it."
+)
 def test_the_table_of_widths_is_right(submission, profile):
     results, table = experiment(submission, "width_results", [16, 128, 512], profile), submission.value("width_table")
     expect_table(table, list(WIDTH_PARAMETERS), {"parameters": (1, 1e9), "validation": FRACTION}, "width_table")
@@ -88,7 +90,7 @@ def test_the_table_of_widths_is_right(submission, profile):
 
 
 @pytest.mark.grade_cell("widths")
-@pytest.mark.hint("The second reading minus the first one, divided by the number of epochs.")
+@pytest.mark.hint("How much time lies between the two readings, and how many epochs share it?")
 @pytest.mark.ask("seconds_per_epoch", [(100.0, 130.0, 10), (7.5, 8.0, 1), (0.0, 90.0, 60)])
 def test_seconds_of_one_epoch(answers):
     for (begun, ended, epochs), answer in answers:
@@ -96,14 +98,14 @@ def test_seconds_of_one_epoch(answers):
 
 
 @pytest.mark.grade_cell("widths")
-@pytest.mark.hint("seconds_per_epoch(begun, ended, epochs), with time.perf_counter() read just before and just after `train`.")
+@pytest.mark.hint("Read the clock just before and just after the training; your function turns that into seconds of one epoch.")
 def test_an_epoch_takes_its_time(submission, profile):
     table, epochs = submission.value("width_table"), min(10, profile.epoch_limit or 10)
     expect_table(table, list(WIDTH_PARAMETERS), {"seconds": (1e-4, LONGEST_CELL / epochs)}, "width_table")
 
 
 @pytest.mark.grade_cell("steps_per_epoch")
-@pytest.mark.hint("The number of examples divided by the batch size, rounded up: what is left over makes one more, smaller batch.")
+@pytest.mark.hint("What is left over after the last full batch makes one more, smaller batch.")
 @pytest.mark.ask("steps_per_epoch", [(48_000, 128), (48_000, 100), (8_000, 128), (957, 32), (10, 32), (64, 64)])
 def test_steps_of_an_epoch(answers):
     for (examples, batch_size), answer in answers:
@@ -111,14 +113,14 @@ def test_steps_of_an_epoch(answers):
 
 
 @pytest.mark.grade_cell("batch_sizes")
-@pytest.mark.hint("train(…, batch_size=…) has to hand it on to fit: smaller batches make more steps, so that the first epoch gets further.")
+@pytest.mark.hint("Does train hand its batch_size on to fit? Smaller batches make more steps, so that the first epoch gets further.")
 def test_smaller_batches_get_further_in_one_epoch(submission, profile):
     results = experiment(submission, "batch_results", [32, 128, 512], profile)
     expect_rising({size: history["loss"][0] for size, history in results.items()}, "The training loss of the first epoch")
 
 
 @pytest.mark.grade_cell("dropout_rates", weight=2)
-@pytest.mark.hint("build_network(dropout=rate): the more units are missing while training, the larger the training loss.")
+@pytest.mark.hint("Does build_network use its rate? The more units are missing while training, the larger the training loss.")
 def test_dropout_makes_training_harder(submission, profile):
     results = experiment(submission, "dropout_results", [0, 0.3, 0.6], profile)
     expect_rising({rate: history["loss"][-1] for rate, history in results.items()}, "The last training loss")
@@ -134,7 +136,7 @@ def test_gaps_are_training_minus_validation(submission, profile):
 
 
 @pytest.mark.grade_cell("regularization", weight=2)
-@pytest.mark.hint("build_network(regularizer=…) with L1(0.0001), L2(0.001) and L1L2(l1=0.0001, l2=0.001); the price is part of the loss.")
+@pytest.mark.hint("Does build_network use its regularizer? The task names three kinds with their strengths; the price is part of the loss.")
 def test_the_price_of_weights_is_in_the_loss(submission, profile):
     results = experiment(submission, "regularizer_results", ["none", "l1", "l2", "l1_l2"], profile)
     prices = {name: results[name]["loss"][0] - results["none"]["loss"][0] for name in ("l1", "l2", "l1_l2")}
@@ -147,7 +149,7 @@ def test_the_price_of_weights_is_in_the_loss(submission, profile):
 
 
 @pytest.mark.grade_cell("regularization")
-@pytest.mark.hint("share_of_small_weights(network) after the training, for each of the four networks.")
+@pytest.mark.hint("Each of the four networks is looked at after its training; the function for that is given.")
 def test_l1_makes_weights_small(submission):
     shares = submission.value("small_weights")
     named = {name: of_setting(shares, name, "small_weights") for name in ("none", "l1", "l2", "l1_l2")}
@@ -159,21 +161,21 @@ def test_l1_makes_weights_small(submission):
 
 
 @pytest.mark.grade_cell("long_training")
-@pytest.mark.hint("train(build_network(), 'adam', min(60, epoch_limit), few_images, few_labels).")
+@pytest.mark.hint("The base once more: a new network, Adam, the few images, and only more epochs.")
 def test_training_goes_on_for_sixty_epochs(submission, profile):
     history = submission.history("long_history")
     expect_history(history, min(60, profile.epoch_limit or 60), KEYS, "long_history")
 
 
 @pytest.mark.grade_cell("long_training")
-@pytest.mark.hint("np.argmin counts from 0, epochs count from 1; the smallest 'val_loss', not the last one.")
+@pytest.mark.hint("The smallest 'val_loss', not the last one. Python counts places from 0, epochs count from 1.")
 def test_the_best_epoch_has_the_lowest_validation_loss(submission):
     losses = curves(submission.history("long_history"), "long_history")["val_loss"]
     expect_equal(submission.value("best_epoch"), losses.index(min(losses)) + 1, "best_epoch")
 
 
 @pytest.mark.grade_cell("initializers")
-@pytest.mark.hint("build_network(initializer=…) for each of the three; only the two random beginnings learn.")
+@pytest.mark.hint("Does build_network use its initializer, in all layers? Only the two random beginnings learn.")
 def test_random_beginnings_learn_and_zeros_do_not(submission, profile):
     results = experiment(submission, "initializer_results", ["uniform", "normal", "zeros"], profile)
     zeros = results["zeros"]["loss"]
@@ -183,7 +185,9 @@ def test_random_beginnings_learn_and_zeros_do_not(submission, profile):
 
 
 @pytest.mark.grade_cell("initializers", weight=2)
-@pytest.mark.hint("Train build_network(initializer=keras.initializers.Zeros()) and keep that network: it answers the same to every image.")
+@pytest.mark.hint(
+    "Keep the network that began with zeros in all its layers, as it is after its training: it answers the same to every image."
+)
 @pytest.mark.predict("zero_network", PIXELS)
 def test_the_network_from_zeros_answers_every_image_alike(submission, predictions):
     expect_initializers(submission.model("zero_network"), "Zeros")

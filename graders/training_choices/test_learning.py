@@ -44,7 +44,7 @@ def four(answer):
 
 
 @pytest.mark.grade_cell("gradient_descent")
-@pytest.mark.hint("weights - rate * gradient: minus, because the gradient points uphill.")
+@pytest.mark.hint("The gradient points uphill: which sign takes you down?")
 @pytest.mark.ask("gradient_step", STEPS)
 def test_a_step_goes_against_the_gradient(answers):
     for (weights, gradient, rate), answer in answers:
@@ -52,7 +52,9 @@ def test_a_step_goes_against_the_gradient(answers):
 
 
 @pytest.mark.grade_cell("gradient_descent", weight=2)
-@pytest.mark.hint("The slope of (w − 3)² is 2 · (w − 3). The path begins with the start and has one position more than there are steps.")
+@pytest.mark.hint(
+    "Work out the slope of (w − 3)² with pencil and paper. The path begins with the start and has one position more than there are steps."
+)
 @pytest.mark.ask("descend", WALKS)
 def test_the_path_down_the_parabola(answers):
     for (start, rate, steps), answer in answers:
@@ -63,7 +65,7 @@ def test_the_path_down_the_parabola(answers):
 
 
 @pytest.mark.grade_cell("network_parameters")
-@pytest.mark.hint("inputs · width + width for each layer; then its width is the number of inputs of the next one.")
+@pytest.mark.hint("Weights and biases of one layer; then its width is the number of inputs of the next one.")
 @pytest.mark.ask("network_parameters", [(8, [12]), (784, [128, 128, 10]), (784, [10]), (784, [128, 128, 128, 10]), (3, [1, 1])])
 def test_parameters_of_layers_in_a_row(answers):
     for (inputs, widths), answer in answers:
@@ -72,7 +74,7 @@ def test_parameters_of_layers_in_a_row(answers):
 
 
 @pytest.mark.grade_cell("forward")
-@pytest.mark.hint("x @ w1 + b1, then relu, then @ w2 + b2, then softmax along each row.")
+@pytest.mark.hint("The four formulas of the task, one after the other, with your own relu and softmax; @ multiplies matrices.")
 @pytest.mark.ask("forward", NETWORKS)
 def test_forward_gives_the_probabilities(answers):
     for (x, *weights), answer in answers:
@@ -81,7 +83,10 @@ def test_forward_gives_the_probabilities(answers):
 
 
 @pytest.mark.grade_cell("backward", weight=2)
-@pytest.mark.hint("∂L/∂z2 = (p − y) / n with n examples; w2 gets hiddenᵀ @ ∂L/∂z2, b2 its sum over the examples (axis=0).")
+@pytest.mark.hint(
+    "The loss is a mean, so its slope is divided by the number of examples. "
+    "The gradient of b2 adds up over the examples, not over the classes."
+)
 @pytest.mark.ask("backward", LABELLED)
 def test_gradients_of_the_second_layer(answers):
     for arguments, answer in answers:
@@ -91,7 +96,10 @@ def test_gradients_of_the_second_layer(answers):
 
 
 @pytest.mark.grade_cell("backward", weight=3)
-@pytest.mark.hint("∂L/∂z1 = (∂L/∂z2 @ w2ᵀ) · relu'(z1), the product element by element; w1 gets xᵀ @ ∂L/∂z1, b1 its sum.")
+@pytest.mark.hint(
+    "Two things happen on the way back: a product with a matrix, then one with relu's slope, element by element. "
+    "After that, go on as in the second layer."
+)
 @pytest.mark.ask("backward", LABELLED)
 def test_gradients_of_the_first_layer(answers):
     for arguments, answer in answers:

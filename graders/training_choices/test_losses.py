@@ -20,7 +20,7 @@ def soft(z):
 
 
 @pytest.mark.grade_cell("softmax", weight=2)
-@pytest.mark.hint("Each row is divided by its own sum: sum(axis=1, keepdims=True) keeps one number for each row.")
+@pytest.mark.hint("Each row is divided by its own sum: along which axis do you add up, and has the sum a shape that fits beside the rows?")
 @pytest.mark.ask("softmax", [(scores,) for scores in SCORES])
 def test_softmax_of_each_row(answers):
     for z, answer in answers:
@@ -28,7 +28,7 @@ def test_softmax_of_each_row(answers):
 
 
 @pytest.mark.grade_cell("softmax")
-@pytest.mark.hint("Take the largest number of each row off that row before np.exp; the result stays the same.")
+@pytest.mark.hint("The task says what may be taken off each row so that no exponent is above 0.")
 @pytest.mark.ask("softmax", [(scores,) for scores in LARGE])
 def test_softmax_of_large_numbers(answers):
     for z, answer in answers:
@@ -36,7 +36,7 @@ def test_softmax_of_large_numbers(answers):
 
 
 @pytest.mark.grade_cell("mean_squared_error")
-@pytest.mark.hint("np.mean((y - p) ** 2): the mean over all elements, not their sum, and no square root.")
+@pytest.mark.hint("The mean over all elements: not their sum, and no square root.")
 @pytest.mark.ask("mean_squared_error", AMOUNTS)
 def test_mean_of_squared_differences(answers):
     for (y, p), answer in answers:
@@ -44,7 +44,7 @@ def test_mean_of_squared_differences(answers):
 
 
 @pytest.mark.grade_cell("binary_crossentropy", weight=2)
-@pytest.mark.hint("Both terms count: y · log p where the answer is yes, (1 − y) · log(1 − p) where it is no; then minus the mean.")
+@pytest.mark.hint("Both terms count, one where the answer is yes and one where it is no; then the mean, with a minus.")
 @pytest.mark.ask("binary_crossentropy", QUESTIONS)
 def test_binary_crossentropy_is_the_mean_of_both_terms(answers):
     for (y, p), answer in answers:
@@ -52,7 +52,7 @@ def test_binary_crossentropy_is_the_mean_of_both_terms(answers):
 
 
 @pytest.mark.grade_cell("binary_crossentropy")
-@pytest.mark.hint("np.clip(p, 1e-7, 1 - 1e-7) before the logarithm: log 0 is minus infinity, and 0 times infinity NaN.")
+@pytest.mark.hint("Push p into the range of the task before the logarithm: log 0 is minus infinity, and 0 times infinity NaN.")
 @pytest.mark.ask("binary_crossentropy", [(np.array([1.0]), np.array([0.0])), (np.array([0.0, 1.0, 0.0]), np.array([1.0, 1.0, 0.0]))])
 def test_binary_crossentropy_of_certainty_is_finite(answers):
     for (y, p), answer in answers:
@@ -62,7 +62,7 @@ def test_binary_crossentropy_of_certainty_is_finite(answers):
 
 
 @pytest.mark.grade_cell("categorical_crossentropy", weight=2)
-@pytest.mark.hint("Add up over the classes, then take the mean over the examples: divide by len(y), not by the number of all elements.")
+@pytest.mark.hint("Add up over the classes, then take the mean over the examples: there are fewer of them than elements.")
 @pytest.mark.ask("categorical_crossentropy", CLASSES)
 def test_categorical_crossentropy_is_the_mean_over_examples(answers):
     for (y, p), answer in answers:
@@ -71,7 +71,7 @@ def test_categorical_crossentropy_is_the_mean_over_examples(answers):
 
 
 @pytest.mark.grade_cell("categorical_crossentropy")
-@pytest.mark.hint("Keep p away from 0 with np.clip before the logarithm.")
+@pytest.mark.hint("Push p away from 0 before the logarithm, as in 2.3.")
 @pytest.mark.ask("categorical_crossentropy", [(np.eye(3)[[0, 1]], np.array([[0.0, 1.0, 0.0], [0.0, 1.0, 0.0]]))])
 def test_categorical_crossentropy_of_certainty_is_finite(answers):
     for (y, p), answer in answers:

@@ -26,7 +26,7 @@ COUNTS = {
 
 
 @pytest.mark.grade_cell("networks")
-@pytest.mark.hint("One Dense layer with relu for each width in `hidden`, then Dense(10, activation='softmax').")
+@pytest.mark.hint("One layer with relu for each width in `hidden`, then the ten outputs with softmax.")
 @pytest.mark.parametrize("name", list(WIDTHS))
 def test_hidden_layers_are_those_that_were_asked_for(submission, name):
     network, widths = submission.model(name), WIDTHS[name]
@@ -64,13 +64,15 @@ def test_all_layers_begin_as_was_asked_for(submission):
 
 
 @pytest.mark.grade_cell("base")
-@pytest.mark.hint("compile(optimizer=optimizer, loss='categorical_crossentropy', metrics=['accuracy']).")
+@pytest.mark.hint("train hands its optimizer on to compile; loss and metric stand in the task.")
 def test_train_compiles_with_what_was_asked_for(submission):
     expect_compiled(submission.model("base"), optimizer="Adam", loss="categorical_crossentropy", metrics=["accuracy"], learning_rate=0.001)
 
 
 @pytest.mark.grade_cell("base")
-@pytest.mark.hint("fit(images, labels, batch_size=batch_size, epochs=epochs, validation_split=0.2) and return its attribute `history`.")
+@pytest.mark.hint(
+    "train hands images, labels, epochs and batch_size on to fit. What fit returns is an object; one of its attributes is asked for."
+)
 def test_train_returns_four_curves(submission, profile):
     history, epochs = submission.history("base_history"), min(10, profile.epoch_limit or 10)
     expect_history(history, epochs, ["loss", "accuracy", "val_loss", "val_accuracy"], "base_history")

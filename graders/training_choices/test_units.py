@@ -11,7 +11,7 @@ SIDES = np.array([-7.5, -1.0, -0.25, 0.25, 1.0, 7.5])
 
 
 @pytest.mark.grade_cell("perceptron", weight=2)
-@pytest.mark.hint("int(np.dot(inputs, weights) + bias > 0): weigh, add up, add the bias, compare with 0.")
+@pytest.mark.hint("Weigh, add up, add the bias, and only then compare with 0.")
 @pytest.mark.ask(
     "perceptron",
     [
@@ -27,7 +27,7 @@ def test_perceptron_weighs_its_inputs_and_adds_the_bias(answers):
 
 
 @pytest.mark.grade_cell("perceptron")
-@pytest.mark.hint("'Above 0' leaves 0 itself out: > and not >=.")
+@pytest.mark.hint("'Above 0' leaves 0 itself out: look at your comparison.")
 @pytest.mark.ask("perceptron", [(np.array([1.0, 1.0]), np.array([1.0, 1.0]), -2.0)])
 def test_a_sum_of_exactly_0_is_not_above_0(answers):
     for _, answer in answers:
@@ -35,7 +35,7 @@ def test_a_sum_of_exactly_0_is_not_above_0(answers):
 
 
 @pytest.mark.grade_cell("sigmoid")
-@pytest.mark.hint("1 / (1 + np.exp(-z)), with the minus sign; np.exp works on each element of an array.")
+@pytest.mark.hint("Mind the minus sign in the exponent. NumPy's exp works on each element of an array.")
 @pytest.mark.ask("sigmoid", [(SPREAD,), (SIDES,)])
 def test_sigmoid_of_each_element(answers):
     for z, answer in answers:
@@ -43,16 +43,28 @@ def test_sigmoid_of_each_element(answers):
 
 
 @pytest.mark.grade_cell("sigmoid_derivative")
-@pytest.mark.hint("σ'(z) = σ(z) · (1 − σ(z)): the tutorial's x is not z but σ(z), the output of the unit.")
-@pytest.mark.ask("sigmoid_derivative", [(SPREAD,), (SIDES,)])
+@pytest.mark.hint("Write σ'(z) down with the chain rule and look for σ(z) in it: then you see what the tutorial's x has to be.")
+@pytest.mark.ask("sigmoid_derivative", [(SPREAD,)])
 def test_the_slope_of_the_sigmoid_is_a_function_of_z(answers):
+    expect_slopes(answers)
+
+
+@pytest.mark.grade_cell("sigmoid_derivative")
+@pytest.mark.visibility("after_due")
+@pytest.mark.hint("σ'(z) = σ(z) · (1 − σ(z)): the tutorial's x is not z but σ(z), the output of the unit.")
+@pytest.mark.ask("sigmoid_derivative", [(SIDES,)])
+def test_the_slope_of_the_sigmoid_on_both_sides(answers):
+    expect_slopes(answers)
+
+
+def expect_slopes(answers):
     for z, answer in answers:
         output = 1 / (1 + np.exp(-z))
         expect_close(answer, output * (1 - output), "sigmoid_derivative")
 
 
 @pytest.mark.grade_cell("relu")
-@pytest.mark.hint("np.maximum(z, 0) compares each element with 0.")
+@pytest.mark.hint("NumPy has a function for the larger one of two numbers, element by element.")
 @pytest.mark.ask("relu", [(SPREAD,), (SIDES,)])
 def test_relu_of_each_element(answers):
     for z, answer in answers:
@@ -60,7 +72,7 @@ def test_relu_of_each_element(answers):
 
 
 @pytest.mark.grade_cell("relu")
-@pytest.mark.hint("1 above 0, and 0 elsewhere, at 0 itself too: (z > 0) as numbers.")
+@pytest.mark.hint("1 above 0, and 0 elsewhere, at 0 itself too: one number for each element.")
 @pytest.mark.ask("relu_derivative", [(SPREAD,), (np.array([-1.0, 0.0, 1e-9]),)])
 def test_the_slope_of_relu_is_0_or_1(answers):
     for z, answer in answers:

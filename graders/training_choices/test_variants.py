@@ -2,6 +2,7 @@
 
 from math import sqrt
 
+import numpy as np
 import pytest
 
 from autograder import Input
@@ -13,6 +14,7 @@ from autograder.checks import (
     expect_equal,
     expect_history,
     expect_parameters,
+    expect_shape,
     expect_table,
 )
 
@@ -25,8 +27,10 @@ OPTIMIZERS = {
     "dropout_rmsprop": ("RMSprop", 0.001),
     "dropout_adam": ("Adam", 0.001),
 }
-TWENTY = ["hidden_sgd", "dropout_sgd", "dropout_rmsprop", "dropout_adam"]
+EPOCHS = {"softmax_sgd": 30, "hidden_sgd": 20, "dropout_sgd": 20, "dropout_sgd_long": 60, "dropout_rmsprop": 20, "dropout_adam": 20}
 ALL = list(OPTIMIZERS)
+EACH = [pytest.param(name, marks=pytest.mark.predict(name, PIXELS)) for name in ALL]
+LEARNT, BATCH = 0.8, 128
 KEYS = ["loss", "accuracy", "val_loss", "val_accuracy"]
 FRACTION = (0, 1)
 
@@ -56,14 +60,14 @@ def table_of(submission):
 
 
 @pytest.mark.grade_cell("variants_compiled", weight=2)
-@pytest.mark.hint("The optimizers by their names, 'sgd', 'rmsprop' and 'adam', so that each has its default rate.")
+@pytest.mark.hint("Given by their names, optimizers have their default rates.")
 def test_each_variant_has_its_optimizer(submission):
     for name, (optimizer, rate) in OPTIMIZERS.items():
         expect_compiled(submission.model(name), optimizer, "categorical_crossentropy", ["accuracy"], rate)
 
 
 @pytest.mark.grade_cell("variants_compiled")
-@pytest.mark.hint("softmax_sgd has no hidden layer; the last four have dropout=0.3, hidden_sgd has none.")
+@pytest.mark.hint("The table of section 5 says which variants have hidden layers, and which of them dropout.")
 def test_each_variant_is_the_right_network(submission):
     for name in ALL:
         expect_parameters(submission.model(name), total=7_850 if name == "softmax_sgd" else 118_282)
@@ -71,11 +75,53 @@ def test_each_variant_is_the_right_network(submission):
 
 
 @pytest.mark.grade_cell("variant_results")
-@pytest.mark.hint("epochs = min(20, epoch_limit) for the four variants that were published with 20 epochs.")
-def test_four_variants_were_trained_equally_long(submission, profile):
+@pytest.mark.hint("Section 5.1 says how many epochs each variant gets; epoch_limit may allow fewer.")
+def test_each_variant_was_trained_as_long_as_asked(submission, profile):
     results = results_of(submission)
-    for name in TWENTY:
-        expect_history(results[name], epochs=min(20, profile.epoch_limit or 20), what=f"variant_results['{name}']")
+    for name, epochs in EPOCHS.items():
+        expect_history(results[name], epochs=min(epochs, profile.epoch_limit or epochs), what=f"variant_results['{name}']")
+
+
+@pytest.mark.grade_cell("variant_results")
+@pytest.mark.hint(
+    "All six alike: all training images, the last fifth of them for validation, batches of 128, and each network trained once."
+)
+def test_each_epoch_went_through_the_same_images_in_batches_of_128(submission):
+    results, steps, images = results_of(submission), submission.value("variant_steps"), submission.value("training_images")
+    counted = isinstance(steps, dict) and all(type(number) is int for number in (images, *(steps.get(name) for name in ALL)))
+    assert counted, "variant_steps and training_images are not what the locked cells counted: give other things other names."
+    right = LEARNT * images / BATCH
+    for name in ALL:
+        taken = steps[name] / len(results[name]["loss"])
+        assert abs(taken - right) <= 1, (  # a last batch may be left out, and a part be cut off by hand
+            f"{name} took {taken:,.5g} steps in each of its epochs, about {right:,.5g} were expected with {images:,} training images: "
+            + steps_reason(taken, images)
+        )
+
+
+def steps_reason(taken, images):
+    """What may be wrong with so many steps in an epoch."""
+    if abs(taken - images / BATCH) <= 1:
+        return "did it learn from the validation part too?"
+    return "is batch_size 128, did it get all images, and was this network trained only once?"
+
+
+@pytest.mark.grade_cell("variant_results", weight=1 / 6)
+@pytest.mark.hint("validation_split=0.2 sets training images aside. The test images wait for section 8, or they are no test any more.")
+@pytest.mark.parametrize("name", EACH)
+def test_the_test_images_were_not_the_validation_part(submission, predictions, visible, name):
+    history = results_of(submission)[name]
+    assert not is_of_these(history["val_loss"][-1], history["val_accuracy"][-1], predictions.visible, visible.y), (
+        f"The curves of {name} end with just the loss and the accuracy that it has on the test images: they were its validation part."
+    )
+
+
+def is_of_these(loss, share, probabilities, labels):
+    """Whether a loss and an accuracy are those of these answers; Keras does not always keep probabilities above 1e-7."""
+    expect_shape(probabilities, (None, 10), "What the network answers")
+    of_label = probabilities[np.arange(len(labels)), labels].astype("float64")
+    losses = [-np.log(np.maximum(of_label, least)).mean() for least in (1e-7, 1e-40)]
+    return abs(share - accuracy(probabilities, labels)) < 1e-5 and bool(np.isclose(loss, losses, rtol=1e-5).any())
 
 
 @pytest.mark.grade_cell("variant_results")
@@ -104,7 +150,7 @@ def test_the_table_says_what_the_histories_say(submission):
 @pytest.mark.hint(
     "Hand in the network that was trained, and its own row; a network that was built anew since then has forgotten everything."
 )
-@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.predict(name, PIXELS)) for name in ALL])
+@pytest.mark.parametrize("name", EACH)
 def test_the_network_can_do_what_its_row_says(submission, predictions, hidden, name):
     claimed, found = table_of(submission)[name]["validation"], accuracy(predictions.hidden, hidden.y)
     middle = (claimed + found) / 2
@@ -115,7 +161,7 @@ def test_the_network_can_do_what_its_row_says(submission, predictions, hidden, n
 
 
 @pytest.mark.grade_cell("dropout_training")
-@pytest.mark.hint("dropout_adam.evaluate(…) of the first four fifths of the prepared training images gives (loss, accuracy).")
+@pytest.mark.hint("The first four fifths of the prepared training images, all of them; evaluate gives loss and accuracy, in this order.")
 @pytest.mark.predict("dropout_adam", PIXELS)
 def test_evaluated_training_accuracy_is_above_the_reported_one(submission, predictions, hidden):
     evaluated, reported = submission.value("evaluated_training"), results_of(submission)["dropout_adam"]["accuracy"][-1]

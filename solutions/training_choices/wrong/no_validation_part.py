@@ -13,7 +13,7 @@ LOSES = {
     "regularization": 2,
     "long_training": 2,
     "initializers": 1,
-    "best_network": 0.5,
+    "best_network": 0.67,
 }
 
 # %% write_train
