@@ -183,6 +183,9 @@ def _handin_problems(paths: CoursePaths, assignment: Assignment, notebook: dict[
                     graders, f"{test.name} predicts '{wanted.model}', which no locked cell hands in", f"Write hand_in({wanted.model!r})."
                 )
             )
+        elif wanted and wanted.model in handed.layers_only:
+            message = f"{test.name} predicts '{wanted.model}', which is handed in without its weights"
+            problems.append(Problem(graders, message, "Hand it in without weights=False."))
         elif wanted and wanted.model in handed.inputs and handed.inputs[wanted.model] != Input(wanted.shape, wanted.range):
             said = handed.inputs[wanted.model]
             here, there = _say(wanted.shape, wanted.range), _say(said.shape, said.range)

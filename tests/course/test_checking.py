@@ -64,6 +64,11 @@ def _not_handed_in(notebook: Notebook) -> None:
     cell_of(notebook, "hand_in_images")["source"] = 'hand_in("images")'
 
 
+def _without_weights(notebook: Notebook) -> None:
+    cell = cell_of(notebook, "hand_in_model")
+    cell["source"] = cell["source"].rstrip().removesuffix(")") + ", weights=False)"
+
+
 def _other_input(notebook: Notebook) -> None:
     cell = cell_of(notebook, "hand_in_model")
     cell["source"] = cell["source"].replace("784", "28, 28")
@@ -83,6 +88,7 @@ def _other_input(notebook: Notebook) -> None:
         (_no_seed, ["no locked cell sets the seed"]),
         (_uncovered, ["no grader covers grade cell 'pictures'", "names grade cell 'images', which the notebook does not have"]),
         (_not_handed_in, ["asks 'double', which no locked cell hands in"]),
+        (_without_weights, ["predicts 'model', which is handed in without its weights"]),
         (_other_input, ["with inputs (784,) from 0 to 1, its hand-in cell says inputs (28, 28) from 0 to 1"]),
     ],
 )
