@@ -61,8 +61,8 @@ def trained_networks(submission, profile):
     accuracies = {name: [] for name in names}
     for each in found:
         steps, reached = (expect_number(each.get(key), f"tried_networks, '{key}'") for key in ("steps", "accuracy"))
-        if each.get("optimizer") in names and abs(steps - wanted) <= 0.1 * wanted:
-            accuracies[each["optimizer"]].append(reached)
+        if str(each.get("optimizer")) in names and abs(steps - wanted) <= 0.1 * wanted:
+            accuracies[str(each["optimizer"])].append(reached)
     for name, reached in accuracies.items():
         if len(reached) < folds:
             raise CheckFailed(

@@ -14,8 +14,23 @@ import pytest
 from autograder.grading.fixtures import Sample
 
 GRADERS = Path(__file__).parents[2] / "graders"
-ROW = {"optimizer": [], "steps": "1", "accuracy": 1}
-ODD = [None, "200", True, [], [200], {}, {"steps": 1}, [[]], [{}], [ROW], math.nan, 1e308, 10**400, -(10**400)]
+ROWS_OF_NO_NETWORK = [{"optimizer": [], "steps": "1", "accuracy": 1}, {"optimizer": np.arange(3), "steps": 118, "accuracy": 1}]
+ODD = [
+    None,
+    "200",
+    True,
+    [],
+    [200],
+    {},
+    {"steps": 1},
+    [[]],
+    [{}],
+    *([row] for row in ROWS_OF_NO_NETWORK),
+    math.nan,
+    1e308,
+    10**400,
+    -(10**400),
+]
 ROWS = [np.zeros(()), np.zeros(3), np.zeros((4, 784)), np.zeros((4, 28, 28))]
 PROFILE = SimpleNamespace(epoch_limit=None)
 CHECKS = {
