@@ -10,6 +10,7 @@ asked for, also a tensor or a sample of a large hand-in. Importing this module i
 """
 
 from autograder._check_classifiers import accuracy, confusion_matrix
+from autograder._check_evaluation import cross_entropies, expect_loss, expect_number
 from autograder._check_experiments import expect_experiment, expect_table
 from autograder._check_failed import CheckFailed
 from autograder._check_layers import expect_convolutions, expect_dropout, expect_pooling
@@ -37,6 +38,7 @@ __all__ = [
     "CheckFailed",
     "accuracy",
     "confusion_matrix",
+    "cross_entropies",
     "expect_activations",
     "expect_close",
     "expect_compiled",
@@ -48,6 +50,8 @@ __all__ = [
     "expect_history",
     "expect_initializers",
     "expect_layers",
+    "expect_loss",
+    "expect_number",
     "expect_one_hot",
     "expect_output_shape",
     "expect_parameters",

@@ -32,15 +32,17 @@ _sizes: dict[str, int] = {}
 _sections: list[tuple[str, ...]] = []
 
 
-def hand_in_names(namespace: dict[str, Any], names: Sequence[str], functions: Sequence[str], inputs: dict[str, Input]) -> list[str]:
-    """Hands in all names and returns the lines to print, one or two for each."""
+def hand_in_names(
+    namespace: dict[str, Any], names: Sequence[str], functions: Sequence[str], inputs: dict[str, Input], weights: bool = True
+) -> list[str]:
+    """Hands in all names and returns the lines to print, one or two for each; without `weights`, of models their layers only."""
     section = _section_of((*names, *functions))
     grading = os.environ.get("AUTOGRADER_HANDIN")
     folder = Path(grading) if grading else Path(tempfile.mkdtemp(prefix="handin-"))
     try:
         lines = []
         for name in names:
-            entry, said = _hand_in_value(namespace, name, section, folder, inputs.get(name))
+            entry, said = _hand_in_value(namespace, name, section, folder, inputs.get(name), weights)
             _entries[name] = entry
             lines += said
         for name in functions:
@@ -71,16 +73,18 @@ def _hand_in_function(namespace: dict[str, Any], name: str, section: int) -> tup
     return _missing(name, section, reason)
 
 
-def _hand_in_value(namespace: dict[str, Any], name: str, section: int, folder: Path, wanted: Input | None) -> tuple[HandinEntry, list[str]]:
+def _hand_in_value(
+    namespace: dict[str, Any], name: str, section: int, folder: Path, wanted: Input | None, weights: bool
+) -> tuple[HandinEntry, list[str]]:
     if name not in namespace:
         return _missing(name, section, _undefined(name))
     value = namespace[name]
     try:
-        kind, file, said = _write_value(value, name, folder)
+        kind, file, said = _write_value(value, name, folder, weights)
     except Exception as error:  # whatever a student's object raises while it is looked at is a reason, not a crash
         return _missing(name, section, f"'{name}' could not be handed in: {type(error).__name__}: {error}"[:500])
     entry = HandinEntry(name, kind, section, file)  # type: ignore[arg-type]  # one of EntryKind, as _write_value says
-    own = _beyond_built_in(value, name, folder / name, wanted) if kind == "model" else []
+    own = _beyond_built_in(value, name, folder / name, wanted if weights else None) if kind == "model" else []
     over = _over_the_limit(name, folder)
     if over and "AUTOGRADER_HANDIN" in os.environ:
         for path in _files_of(name, folder):
@@ -115,10 +119,10 @@ def _missing(name: str, section: int, reason: str) -> tuple[HandinEntry, list[st
     return HandinEntry(name, "missing", section, None, reason), [f"✗ {name}: not handed in. {reason}"]
 
 
-def _write_value(value: Any, name: str, folder: Path) -> tuple[str, str, str]:
+def _write_value(value: Any, name: str, folder: Path, weights: bool) -> tuple[str, str, str]:
     """(kind, file, what to print). Raises TypeError or ValueError for what cannot be handed in."""
     if _is_model(value):
-        return _write_model(value, name, folder)
+        return _write_model(value, name, folder, weights)
     history = _as_history(value)
     if history is not None:
         _write_json(folder / f"{name}.json", history)
@@ -165,7 +169,7 @@ def _write_array(array: np.ndarray[Any, Any], name: str, folder: Path) -> tuple[
     return "array_sample", f"{name}.npz", f"{said}, of which {len(indices)} rows are handed in"
 
 
-def _write_model(model: Any, name: str, folder: Path) -> tuple[str, str, str]:
+def _write_model(model: Any, name: str, folder: Path, with_weights: bool = True) -> tuple[str, str, str]:
     import keras
 
     from autograder.description import compile_settings
@@ -180,13 +184,15 @@ def _write_model(model: Any, name: str, folder: Path) -> tuple[str, str, str]:
     except (TypeError, ValueError, NotImplementedError):
         config = None  # a class whose constructor Keras cannot write down
     weights = list(model.weights)
-    _write_npz(target / "weights.npz", {f"w{index:04}": _as_numbers(weight) for index, weight in enumerate(weights)})
+    arrays = {f"w{index:04}": _as_numbers(weight) for index, weight in enumerate(weights)} if with_weights else {}
+    _write_npz(target / "weights.npz", arrays)
     _write_json(target / "compile.json", compile_settings(model))
     described = [{"path": weight.path, "shape": list(weight.shape), "trainable": bool(weight.trainable)} for weight in weights]
-    _write_json(target / "model.json", {"config": config, "class_name": type(model).__name__, "weights": described})
+    made = {"config": config, "class_name": type(model).__name__, "weights": described, "layers_only": not with_weights}
+    _write_json(target / "model.json", made)
     total = sum(int(np.prod(weight.shape)) for weight in weights)
     shapes = f"input {getattr(model, 'input_shape', '?')}, output {getattr(model, 'output_shape', '?')}"
-    return "model", name, f"{type(model).__name__} model, {shapes}, {total:,} parameters"
+    return "model", name, f"{type(model).__name__} model, {shapes}, {total:,} parameters" + ("" if with_weights else ", its layers only")
 
 
 def _beyond_built_in(model: Any, name: str, target: Path, wanted: Input | None) -> list[str]:

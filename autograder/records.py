@@ -370,13 +370,14 @@ class TestResult:
 
 @dataclass(frozen=True)
 class GradeCell:
-    """Points of one grade cell; `score` None is unscored, which is not 0. `manual`: graded by a person."""
+    """Points of one grade cell; `score` None is unscored, which is not 0. `manual`: graded by a person; `extra`: on top of the others."""
 
     grade_id: str
     score: float | None
     max_score: float
     manual: bool
     tests: tuple[TestResult, ...] = ()
+    extra: bool = False
 
 
 @dataclass(frozen=True)
@@ -399,7 +400,7 @@ class RunReference:
 
 @dataclass(frozen=True)
 class Record:
-    """All that is known of one graded submission. `score` and `max_score` are of the automatic part."""
+    """All that is known of one graded submission. `score` and `max_score` are of the automatic part, without extra credit."""
 
     assignment: str
     student: str
@@ -426,6 +427,11 @@ class Record:
     seconds: Seconds
     versions: dict[str, str]
     schema: Literal[1] = 1
+
+    @property
+    def extra_credit(self) -> float:
+        """Points that graders gave on top of `score`."""
+        return round(sum(cell.score or 0 for cell in self.grade_cells if cell.extra), 2)
 
     def verdict(self) -> dict[str, Any]:
         """The part that two gradings of the same submission must share."""

@@ -24,7 +24,7 @@ _PSEUDONYM_BYTES = 10_000
 
 @dataclass(frozen=True)
 class Decision:
-    """An instructor's word on one submission: it stands on the leaderboard whatever its audit says, or it does not."""
+    """An instructor's word on one submission: it stands on the leaderboard whatever its audit says, or without one, or it does not."""
 
     student: str
     submission_id: str
@@ -37,8 +37,8 @@ class Entry:
     """One student of a contest.
 
     `pseudonym` as it was handed in, None for who does not take part; `value` of the metric in the run that counts, the one that the
-    student's page and points come from, None when nothing was measured; `audit` is its verdict, or nothing; `withheld` says why the
-    entry is not shown, or nothing; `runs`: of how many the counting one is the best.
+    student's page and points come from, None when nothing was measured; `audit` is its verdict, or nothing before it; `withheld` says
+    why the entry is not shown, or nothing; `runs`: of how many the counting one is the best.
     """
 
     student: str
@@ -87,7 +87,7 @@ def decision_store(store: Store, profile: str, assignment: str) -> DecisionStore
 def contest_entries(
     store: Store, records: Iterable[Record], metric: str, audits: Iterable[Audit], decisions: Iterable[Decision]
 ) -> list[Entry]:
-    """An entry for each record. Who is flagged by an audit is withheld until the instructor decides."""
+    """An entry for each record. Who is flagged by an audit, or was not audited yet, is withheld until the instructor decides."""
     verdicts = {(audit.student, audit.submission_id): audit.verdict for audit in audits}
     decided = {(each.student, each.submission_id): each.admitted for each in decisions}
     entries = []
@@ -103,7 +103,9 @@ def contest_entries(
 def _withheld(verdict: str, admitted: bool | None) -> str:
     if admitted is not None:
         return "" if admitted else "withheld by the instructor"
-    return f"waits for your decision: its audit says '{verdict}'" if verdict in ("fell", "not comparable") else ""
+    if not verdict:
+        return "not audited yet"
+    return "" if verdict == "kept" else f"waits for your decision: its audit says '{verdict}'"
 
 
 def _pseudonym(store: Store, record: Record) -> str | None:

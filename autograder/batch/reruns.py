@@ -45,7 +45,7 @@ def settle(plan: Plan, graded: Callable[[int], Record]) -> Record:
 
 
 def _points(record: Record) -> float:
-    return math.inf if record.score is None else record.score
+    return math.inf if record.score is None else record.score + record.extra_credit
 
 
 def missed_by_chance(record: Record, curves: Mapping[str, Curve], noise: Mapping[str, float]) -> bool:

@@ -188,12 +188,14 @@ def _held(answers: Sequence[AnswerResult]) -> str:
 
 def _lost(record: Record) -> str:
     """'images, labels, accuracy and 2 more': the cells below full points, the first few by name."""
-    lost = [cell.grade_id for cell in record.grade_cells if not cell.manual and cell.score is not None and cell.score < cell.max_score]
+    regular = [cell for cell in record.grade_cells if not cell.manual and not cell.extra]
+    lost = [cell.grade_id for cell in regular if cell.score is not None and cell.score < cell.max_score]
     return ", ".join(lost[:3]) + (f" and {len(lost) - 3} more" if len(lost) > 3 else "")
 
 
 def score_text(record: Record) -> str:
-    """'72.5 / 90', or why there is no score."""
+    """'72.5 / 90', with extra credit '72.5 + 3 / 90', or why there is no score."""
     if record.score is None:
         return "unscored"
-    return f"{record.score:g} / {record.max_score:g}"
+    extra = f" + {record.extra_credit:g}" if record.extra_credit else ""
+    return f"{record.score:g}{extra} / {record.max_score:g}"

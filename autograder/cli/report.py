@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("assignment")
 @click.option("--gradebook", metavar="URL", help="Gradebook with the manual grades (default: the course's).")
-@click.option("--admit", metavar="ID", multiple=True, help="Contest: show this student on the leaderboard whatever the audit says.")
+@click.option(
+    "--admit", metavar="ID", multiple=True, help="Contest: show this student on the leaderboard whatever the audit says, or without one."
+)
 @click.option("--withhold", metavar="ID", multiple=True, help="Contest: do not show this student's submission.")
 @common_options
 def report(common: Common, assignment: str, gradebook: str | None, admit: tuple[str, ...], withhold: tuple[str, ...]) -> None:

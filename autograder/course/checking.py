@@ -9,7 +9,7 @@ from typing import Any
 from autograder.course.calibration import calibration_file, read_allowed, read_calibration
 from autograder.course.contest import contest_problems
 from autograder.course.handins import declared_handins
-from autograder.course.notebook import grade_cells, nbgrader_of, read_notebook
+from autograder.course.notebook import extra_credit_of, grade_cells, nbgrader_of, read_notebook
 from autograder.course.paths import CoursePaths
 from autograder.course.sections import section_problems
 from autograder.course.settings import Assignment
@@ -33,6 +33,7 @@ def check_assignment(paths: CoursePaths, assignment: Assignment, declarations: D
         *_id_problems(place, notebook),
         *_hidden_test_problems(place, notebook),
         *_points_problems(place, notebook, assignment),
+        *_extra_credit_problems(place, notebook),
         *_parameter_problems(place, notebook),
         *_seed_problems(place, notebook),
         *_calibration_problems(paths, assignment),
@@ -77,11 +78,30 @@ def _hidden_test_problems(place: str, notebook: dict[str, Any]) -> list[Problem]
 
 
 def _points_problems(place: str, notebook: dict[str, Any], assignment: Assignment) -> list[Problem]:
-    total = sum(cell.points for cell in grade_cells(notebook))
+    total = sum(cell.points for cell in grade_cells(notebook) if not cell.extra)
     if abs(total - assignment.points) < 1e-9:
         return []
     cure = f"Change the points of a cell, or write Assignment(…, points={total:g})."
     return [Problem(place, f"the points of the grade cells add up to {total:g}, {assignment.points:g} were expected", cure)]
+
+
+def _extra_credit_problems(place: str, notebook: dict[str, Any]) -> list[Problem]:
+    """Only a cell that a grader scores can give extra credit, and nbgrader must count it with 0 points."""
+    problems = []
+    for index, cell in enumerate(notebook["cells"]):
+        points, found, what = extra_credit_of(cell), nbgrader_of(cell), f"cell '{_name(cell, index)}' has extra credit"
+        if points is None:
+            continue
+        if points <= 0:
+            problems.append(Problem(place, f"{what} that is no number above 0", 'Write {"autograder": {"extra_credit": 4}}.'))
+        if not found.get("grade") or found.get("solution"):
+            problems.append(
+                Problem(place, f"{what} but no grader scores it", "Declare it for a locked cell of nbgrader's type 'Autograder tests'.")
+            )
+        if found.get("points"):
+            cure = "Give it 0 points there: extra credit comes on top of the assignment's points."
+            problems.append(Problem(place, f"{what} and {found['points']:g} points of nbgrader's", cure))
+    return problems
 
 
 def _parameter_problems(place: str, notebook: dict[str, Any]) -> list[Problem]:
@@ -163,6 +183,9 @@ def _handin_problems(paths: CoursePaths, assignment: Assignment, notebook: dict[
                     graders, f"{test.name} predicts '{wanted.model}', which no locked cell hands in", f"Write hand_in({wanted.model!r})."
                 )
             )
+        elif wanted and wanted.model in handed.layers_only:
+            message = f"{test.name} predicts '{wanted.model}', which is handed in without its weights"
+            problems.append(Problem(graders, message, "Hand it in without weights=False."))
         elif wanted and wanted.model in handed.inputs and handed.inputs[wanted.model] != Input(wanted.shape, wanted.range):
             said = handed.inputs[wanted.model]
             here, there = _say(wanted.shape, wanted.range), _say(said.shape, said.range)

@@ -12,11 +12,12 @@ from autograder.inputs import Input
 
 @dataclass(frozen=True)
 class DeclaredHandins:
-    """What the locked cells of a notebook hand in."""
+    """What the locked cells of a notebook hand in. `layers_only`: names of models, if they are some, that come without weights."""
 
     names: frozenset[str] = frozenset()
     functions: frozenset[str] = frozenset()
     inputs: dict[str, Input] = field(default_factory=dict)
+    layers_only: frozenset[str] = frozenset()
 
 
 def declared_handins(notebook: dict[str, Any]) -> DeclaredHandins:
@@ -24,14 +25,17 @@ def declared_handins(notebook: dict[str, Any]) -> DeclaredHandins:
     names: set[str] = set()
     functions: set[str] = set()
     inputs: dict[str, Input] = {}
+    layers_only: set[str] = set()
     for call in _hand_in_calls(notebook):
-        names |= {arg.value for arg in call.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)}
+        named = {arg.value for arg in call.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)}
+        names |= named
+        layers_only |= named if any(each.arg == "weights" and _literal(each.value, True) is False for each in call.keywords) else set()
         for keyword in call.keywords:
             if keyword.arg == "functions":
                 functions |= set(_literal(keyword.value, []))
             elif keyword.arg == "inputs" and isinstance(keyword.value, ast.Dict):
                 inputs |= _inputs(keyword.value)
-    return DeclaredHandins(frozenset(names), frozenset(functions), inputs)
+    return DeclaredHandins(frozenset(names), frozenset(functions), inputs, frozenset(layers_only))
 
 
 def _hand_in_calls(notebook: dict[str, Any]) -> list[ast.Call]:

@@ -43,9 +43,12 @@ class Stake:
 
 
 def stakes(specs: Sequence[GradeCellSpec], tests: Sequence[DeclaredTest], curves: Mapping[str, Curve]) -> tuple[Stake, ...]:
-    """Every metric that the graders award and the profile has a curve for, in the order of the tests."""
+    """Every metric that the graders award and the profile has a curve for, in the order of the tests.
+
+    Extra credit is no stake: a right solution does not lose what comes on top, so luck is not bounded there, and nobody runs again for it.
+    """
     found: dict[str, float] = {}
-    for spec in specs:
+    for spec in (each for each in specs if not each.extra):
         of_cell = [test for test in tests if test.grade_cell == spec.grade_id]
         weights = sum(test.weight for test in of_cell)
         for test in of_cell:

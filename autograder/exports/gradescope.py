@@ -43,13 +43,13 @@ def to_gradescope(
 
 
 def _tests(cell: GradeCell, given: ManualGrade | None) -> list[dict[str, Any]]:
-    title = line(in_words(cell.grade_id))
+    title, most = line(in_words(cell.grade_id)), 0.0 if cell.extra else cell.max_score  # extra credit adds nothing to the maximum
     points = given.manual_score if given and given.manual_score is not None else cell.score
     shown = [_said(test) for test in cell.tests if test.visibility == "visible"]
     comment = paragraph(given.comment) if given and given.comment else ""
-    whole: dict[str, Any] = {"name": title, "max_score": cell.max_score, "output": _output([*shown, comment]), "visibility": "visible"}
+    whole: dict[str, Any] = {"name": title, "max_score": most, "output": _output([*shown, comment]), "visibility": "visible"}
     if points is not None:
-        whole |= {"score": points, "status": "passed" if points >= cell.max_score else "failed"}
+        whole |= {"score": points, "status": "passed" if points >= most else "failed"}
     extra = given.extra_credit if given else None
     return [
         whole,

@@ -13,7 +13,10 @@ from autograder.term.score import Final
 
 @dataclass(frozen=True)
 class Score:
-    """A student's points in an assignment. `raw` before and `points` after `penalty`, both None where `reason` says why."""
+    """A student's points in an assignment, with extra credit more than `max_score`.
+
+    `raw` before and `points` after `penalty`, both None where `reason` says why.
+    """
 
     student: str
     assignment: str
@@ -46,7 +49,7 @@ def own_score(record: Record, manual: Mapping[str, ManualGrade | None], partial:
     return Score(
         student=record.student,
         assignment=record.assignment,
-        max_score=round(sum(cell.max_score for cell in record.grade_cells), 2),
+        max_score=round(sum(cell.max_score for cell in record.grade_cells if not cell.extra), 2),
         submitted_at=record.submitted_at,
         raw=raw,
         points=raw,

@@ -65,6 +65,7 @@ class StudentRow:
     name: str
     score: float | None
     max_score: float
+    extra: float
     share: float
     note: str
     waiting: int
@@ -134,6 +135,7 @@ def _row(page: ReportPage, record: Record) -> StudentRow:
         name=line(page.names.get(record.student, ""), 80),
         score=record.score,
         max_score=record.max_score,
+        extra=record.extra_credit,
         share=percent(record.score or 0.0, record.max_score),
         note=line(record.reason or record.grading_reason, 200) if record.score is None else "",
         waiting=_waiting(record, page.manual.get(record.student, {})),

@@ -90,6 +90,7 @@ class GradeView:
     replaces: float | None
     manual: ManualGrade
     place: int | None
+    extra: bool = False
 
     @property
     def share(self) -> float:
@@ -165,6 +166,7 @@ def _grade(cell: GradeCell, title: str, place: int | None, page: FeedbackPage) -
         replaces=replaced,
         manual=manual,
         place=place,
+        extra=cell.extra,
     )
 
 
@@ -211,7 +213,7 @@ def _totals(grades: Sequence[GradeView]) -> Totals:
         waiting_points=sum(grade.max_score for grade in waiting),
         by_hand=any(grade.manual.score is not None or grade.manual.extra_credit for grade in grades),
         together=sum(scores) if len(scores) == len(grades) else None,
-        possible=sum(grade.max_score for grade in grades),
+        possible=sum(grade.max_score for grade in grades if not grade.extra),
     )
 
 

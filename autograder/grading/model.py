@@ -19,7 +19,7 @@ import numpy as np
 from autograder.built_in import NotBuiltIn, Refused
 from autograder.description import describe, describe_compile
 from autograder.grading.asking import MAX_OUTPUT, NO_ROWS
-from autograder.grading.opening import read_config, read_weights, rebuild
+from autograder.grading.opening import read_config, read_model_file, read_weights, rebuild, rebuild_layers
 from autograder.inputs import Input
 from autograder.isolation.caller import Caller
 from autograder.isolation.channel import FrameWriter
@@ -54,8 +54,11 @@ def main() -> None:
         else:
             writer.send("described", to_json(description).encode(), model=name)
             for wanted in request["predictions"]:
-                if wanted["model"] == name:
+                if wanted["model"] == name and model is not None:
                     _answer(model, description, wanted, images, writer)
+                elif wanted["model"] == name:
+                    reason = f"The model '{name}' cannot predict: it was handed in without its weights."
+                    writer.send("unpredicted", key=wanted["key"], reason=reason)
     writer.send("done")
 
 
@@ -120,7 +123,9 @@ def _no_architecture(name: str, refusal: NotBuiltIn) -> str:
 
 
 def _open(name: str, folder: Path, limit: int) -> tuple[Any, ModelDescription]:
-    """The model and its description. Raises Refused, or whatever Keras makes of what a student configured."""
+    """The model, None without its weights, and its description. Raises Refused, or whatever Keras makes of what a student configured."""
+    if read_model_file(folder).get("layers_only") is True:
+        return None, describe(rebuild_layers(read_config(folder), limit), _compiled(folder))
     model = rebuild(read_config(folder), read_weights(folder, limit))
     return model, describe(model, _compiled(folder))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from autograder.files import read_bounded
 
 _CONFIG_BYTES = 2_000_000
 _NUMBERS = "biuf"
+_BYTES_OF_A_WEIGHT = 4
 
 
 def read_model_file(folder: Path) -> dict[str, Any]:
@@ -71,6 +73,19 @@ def rebuild(config: dict[str, Any], weights: list[np.ndarray[Any, Any]]) -> Any:
     model.set_weights(weights)
     finalize(model)
     return model
+
+
+def rebuild_layers(config: dict[str, Any], limit: int) -> Any:
+    """The Keras model without the weights that it had: to be described, never to predict with. Raises Refused.
+
+    `limit`: bytes that its weights may take, as if they had been handed in.
+    """
+    import keras
+
+    needed = sum(math.prod(shape) for shape in _shapes(keras, config)) * _BYTES_OF_A_WEIGHT
+    if needed > limit:
+        raise Refused(f"its layers need weights of {needed:,} bytes, {limit:,} are accepted")
+    return _deserialize(keras, config)
 
 
 def _shapes(keras: Any, config: dict[str, Any]) -> list[tuple[int, ...]]:

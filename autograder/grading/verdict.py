@@ -12,7 +12,7 @@ from autograder.records import DeclaredTest, GradeCell, Grading, Record, ScoredT
 
 @dataclass(frozen=True)
 class Verdict:
-    """Grade cells and score of the automatic part; `grading` other than ok means: not scored, and why."""
+    """Grade cells, and score of the automatic part without extra credit; `grading` other than ok means: not scored, and why."""
 
     grading: Grading
     reason: str
@@ -54,12 +54,12 @@ def judge(specs: Sequence[GradeCellSpec], declared: Sequence[DeclaredTest], scor
 
 def unjudged(specs: Sequence[GradeCellSpec], grading: Grading, reason: str) -> Verdict:
     """Nobody could look at the submission: every cell unscored, which is not 0."""
-    cells = tuple(GradeCell(spec.grade_id, None, spec.points, spec.manual) for spec in specs)
+    cells = tuple(GradeCell(spec.grade_id, None, spec.points, spec.manual, extra=spec.extra) for spec in specs)
     return Verdict(grading, reason, *_total(cells, True), cells)
 
 
 def _total(cells: Sequence[GradeCell], unscored: bool) -> tuple[float | None, float]:
-    automatic = [cell for cell in cells if not cell.manual]
+    automatic = [cell for cell in cells if not cell.manual and not cell.extra]
     score = None if unscored else round(sum(cell.score or 0 for cell in automatic), 2)
     return score, round(sum(cell.max_score for cell in automatic), 2)
 
@@ -67,7 +67,7 @@ def _total(cells: Sequence[GradeCell], unscored: bool) -> tuple[float | None, fl
 def _judge_cell(spec: GradeCellSpec, tests: list[tuple[DeclaredTest, ScoredTest | None]], curves: dict[str, Curve]) -> GradeCell:
     judged = tuple(_judge_test(declared, result, curves) for declared, result in tests)
     score = None if spec.manual or not judged else _cell_score(spec.points, [declared.weight for declared, _ in tests], judged)
-    return GradeCell(spec.grade_id, score, spec.points, spec.manual, judged)
+    return GradeCell(spec.grade_id, score, spec.points, spec.manual, judged, spec.extra)
 
 
 def _cell_score(points: float, weights: list[float], tests: tuple[TestResult, ...]) -> float | None:

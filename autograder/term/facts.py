@@ -34,12 +34,13 @@ class Policy:
 
 @dataclass(frozen=True)
 class CellPoints:
-    """One grade cell of an attempt; `score` None where nothing automatic is known. `manual`: a person grades it."""
+    """One grade cell of an attempt; `score` None where nothing automatic is known. `manual`: a person grades it; `extra`: extra credit."""
 
     grade_id: str
     score: float | None
     max_score: float
     manual: bool
+    extra: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,5 +98,5 @@ def _attempt(record: Record) -> Attempt:
     if at is None:  # a record of ours has a time of receipt; without one nothing can be said about lateness
         cure = f"Somebody edited it: restore it from a backup, or run `autograder grade {record.assignment} --force`."
         raise UsageError(f"The record {record.submission_id} of {record.student} has no readable time.", cure)
-    cells = tuple(CellPoints(cell.grade_id, cell.score, cell.max_score, cell.manual) for cell in record.grade_cells)
+    cells = tuple(CellPoints(cell.grade_id, cell.score, cell.max_score, cell.manual, cell.extra) for cell in record.grade_cells)
     return Attempt(record.submission_id, record.attempt, at, submitted is not None, cells)

@@ -7,14 +7,14 @@ time: where the clocks change in between, a day on the calendar has 23 or 25 hou
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from autograder.term.dates import shown
 from autograder.term.decisions import Decision, Standing
-from autograder.term.facts import Attempt, Facts, HandGrade, Policy
+from autograder.term.facts import Attempt, CellPoints, Facts, HandGrade, Policy
 
 State = Literal["scored", "waiting", "unscored", "missing", "excused", "withheld"]
 _DAY_S = 24 * 3600
@@ -132,10 +132,11 @@ def _counting(blank: Final, facts: Facts, policy: Policy, standing: Standing) ->
 
 
 def _of_attempt(blank: Final, attempt: Attempt, facts: Facts, policy: Policy, standing: Standing) -> Final:
-    hand = facts.hand
-    automatic = round(sum(each.score or 0 for each in attempt.cells if not each.manual and _given(hand, each.grade_id) is None), 2)
-    given = {name: each.score for name, each in hand.items() if each.score is not None}
-    manual, extra = round(sum(given.values()), 2), round(sum(each.extra for each in hand.values()), 2)
+    hand, on_top = facts.hand, {each.grade_id for each in attempt.cells if each.extra}
+    by_graders = [each for each in attempt.cells if not each.manual and _given(hand, each.grade_id) is None]
+    automatic = round(sum(each.score or 0 for each in by_graders if not each.extra), 2)
+    given = {name: each.score for name, each in hand.items() if each.score is not None and name not in on_top}
+    manual, extra = round(sum(given.values()), 2), _extra_credit(by_graders, hand, on_top)
     found = lateness(policy, standing, attempt.at)
     base = round(automatic + manual, 2)
     late = round(found.share * max(0.0, base), 2)
@@ -153,6 +154,12 @@ def _of_attempt(blank: Final, attempt: Attempt, facts: Facts, policy: Policy, st
         blank, state=state, score=score, automatic=automatic, manual=manual, late=late, extra=extra,
         attempt=attempt.number, submission_id=attempt.submission_id, lines=tuple(lines),
     )  # fmt: skip
+
+
+def _extra_credit(by_graders: Sequence[CellPoints], hand: Mapping[str, HandGrade], on_top: Set[str]) -> float:
+    """What graders gave in cells of extra credit, or a person in their place, and what formgrader calls extra credit."""
+    automatic = sum(each.score or 0 for each in by_graders if each.extra)
+    return round(automatic + sum(each.extra + (each.score or 0 if name in on_top else 0) for name, each in hand.items()), 2)
 
 
 _DATES = ("extend", "reopen", "waive_late")

@@ -17,7 +17,7 @@ def tiles(image):
 
 
 @pytest.mark.grade_cell("conv_output_size")
-@pytest.mark.hint("Write the places down for 5 pixels and a kernel of 3: it can begin at pixel 1, 2 or 3. The last place is n − k + 1.")
+@pytest.mark.hint("Write the places down for 5 pixels and a kernel of 3: at which pixels can it begin? Then for kernels of 1 and of 5.")
 @pytest.mark.ask("conv_output_size", [(7, 3), (5, 3), (28, 4), (12, 4), (28, 1), (6, 6)])
 def test_a_side_shrinks_by_the_kernel_less_one(answers):
     for (n, k), answer in answers:
@@ -25,7 +25,7 @@ def test_a_side_shrinks_by_the_kernel_less_one(answers):
 
 
 @pytest.mark.grade_cell("conv_parameters")
-@pytest.mark.hint("Each filter has k · k weights for every channel of its input, and one bias: k · k · channels · filters + filters.")
+@pytest.mark.hint("Count for a single filter first: a weight for each pixel under it, in how many channels? And what has it besides?")
 @pytest.mark.ask("conv_parameters", [(4, 1, 10), (4, 10, 20), (4, 16, 32), (5, 3, 64), (1, 1, 1)])
 def test_weights_and_biases_of_a_convolution_are_counted(answers):
     for (k, channels, filters), answer in answers:
@@ -41,7 +41,7 @@ def test_the_largest_number_of_each_tile_is_kept(answers):
 
 
 @pytest.mark.grade_cell("max_pooling")
-@pytest.mark.hint("An odd side loses its last row or column: height // 2 and width // 2 tiles.")
+@pytest.mark.hint("An odd side loses its last row or column. Try 5 × 4 numbers: which of them does no tile contain?")
 @pytest.mark.ask("max_pool", [(image,) for image in ODD])
 def test_max_pooling_leaves_an_odd_row_or_column_out(answers):
     for image, answer in answers:
@@ -49,7 +49,7 @@ def test_max_pooling_leaves_an_odd_row_or_column_out(answers):
 
 
 @pytest.mark.grade_cell("mean_pooling", weight=2)
-@pytest.mark.hint("The mean over both axes inside a tile: .mean(axis=(1, 3)) of an array (height // 2, 2, width // 2, 2).")
+@pytest.mark.hint("Take a single tile of four numbers first. Over which axes do the four of a tile lie, once you have reshaped?")
 @pytest.mark.ask("mean_pool", [(BOARD,), (CHANCE.random((2, 6)),)])
 def test_the_mean_of_each_tile_is_kept(answers):
     for image, answer in answers:
@@ -57,7 +57,7 @@ def test_the_mean_of_each_tile_is_kept(answers):
 
 
 @pytest.mark.grade_cell("mean_pooling")
-@pytest.mark.hint("An odd side loses its last row or column: height // 2 and width // 2 tiles.")
+@pytest.mark.hint("An odd side loses its last row or column. Try 5 × 4 numbers: which of them does no tile contain?")
 @pytest.mark.ask("mean_pool", [(image,) for image in ODD])
 def test_mean_pooling_leaves_an_odd_row_or_column_out(answers):
     for image, answer in answers:

@@ -19,7 +19,7 @@ def moved(images, down, right):
 
 
 @pytest.mark.grade_cell("shifted_images", weight=2)
-@pytest.mark.hint("np.roll brings back at one side what leaves at the other. Copy what stays into np.zeros_like(images).")
+@pytest.mark.hint("Move a small image of ones by 1, in each of the four directions: what stands at the side from which it came?")
 @pytest.mark.ask("shift", [(FULL, 1, 0), (FULL, 0, 2), (FULL, -2, 0), (FULL, 0, -1), (FULL, 2, -3)])
 def test_what_leaves_is_lost_and_what_comes_in_is_empty(answers):
     for (images, down, right), answer in answers:
@@ -27,7 +27,7 @@ def test_what_leaves_is_lost_and_what_comes_in_is_empty(answers):
 
 
 @pytest.mark.grade_cell("shifted_images")
-@pytest.mark.hint("A slice like [:-down] is empty for 0. Shape and dtype stay as they are.")
+@pytest.mark.hint("What do your slices select when the images are moved by 0? Shape and dtype stay as they are, too.")
 @pytest.mark.ask("shift", [(FULL, 0, 0)])
 def test_images_that_are_not_moved_stay_as_they_are(answers):
     for (images, _, _), answer in answers:
@@ -36,7 +36,7 @@ def test_images_that_are_not_moved_stay_as_they_are(answers):
 
 
 @pytest.mark.grade_cell("accuracy")
-@pytest.mark.hint("validation_data=(x_validation, y_validation) shows what your choices are worth, without the test images.")
+@pytest.mark.hint("fit notes a val_accuracy only where it has a part to validate on; 4.1 says which one we may choose by.")
 def test_choices_were_made_on_a_validation_part(submission):
     expect_history(submission.history("contest_history"), keys=["loss", "val_accuracy"], what="contest_history")
 

@@ -19,7 +19,7 @@ def arranged(images, data_format):
 
 
 @pytest.mark.grade_cell("image_layout")
-@pytest.mark.hint("Grey images get an axis of length 1: images[..., np.newaxis] behind, or at position 1. Divide by 255.")
+@pytest.mark.hint("Which axis do grey images lack, and where does each format want it? By what are values divided?")
 @pytest.mark.ask("arrange", [(GREY, "channels_last"), (GREY, "channels_first")])
 def test_grey_images_get_a_channel_axis(answers):
     for (images, data_format), answer in answers:
@@ -27,7 +27,7 @@ def test_grey_images_get_a_channel_axis(answers):
 
 
 @pytest.mark.grade_cell("image_layout", weight=2)
-@pytest.mark.hint("np.moveaxis(images, -1, 1) moves the channels; reshape keeps the order of the numbers and jumbles the colours.")
+@pytest.mark.hint("Make one channel of a small image all ones, and look where they are afterwards. 2.1 names what moves an axis.")
 @pytest.mark.ask("arrange", [(COLOUR, "channels_last"), (COLOUR, "channels_first")])
 def test_colours_stay_where_they_belong(answers):
     for (images, data_format), answer in answers:
@@ -35,7 +35,7 @@ def test_colours_stay_where_they_belong(answers):
 
 
 @pytest.mark.grade_cell("image_layout")
-@pytest.mark.hint("Whole numbers of one byte cannot hold fractions: .astype('float32').")
+@pytest.mark.hint("Whole numbers of one byte cannot hold fractions: which type does 2.1 ask for?")
 @pytest.mark.ask("arrange", [(GREY, "channels_last")])
 def test_arranged_images_are_float32(answers):
     for _, answer in answers:

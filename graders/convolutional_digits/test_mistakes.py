@@ -41,7 +41,9 @@ def whole_numbers(found):
 
 
 @pytest.mark.grade_cell("mistakes_found", weight=2)
-@pytest.mark.hint("An example is misclassified where argmax along axis 1 differs from its label; np.flatnonzero gives positions.")
+@pytest.mark.hint(
+    "Take three examples on paper: in which rows does the largest number stand elsewhere than at the label? Their positions count."
+)
 @pytest.mark.ask("mistakes", [(SCORES, TRUE), (SCORES[:8], (ALL_RIGHT[:8] + 1) % 10), (SCORES, ALL_RIGHT)])
 def test_every_mistake_is_found(answers):
     for (probabilities, labels), answer in answers:
@@ -52,7 +54,7 @@ def test_every_mistake_is_found(answers):
 
 
 @pytest.mark.grade_cell("mistakes_found")
-@pytest.mark.hint("Sort by the probability of the answer that the network gave, falling: np.argsort(-…).")
+@pytest.mark.hint("By which number of its row is each mistake to be sorted, and does the largest or the smallest come first?")
 @pytest.mark.ask("mistakes", [(SCORES, TRUE)])
 def test_the_surest_mistake_comes_first(answers):
     for (probabilities, labels), answer in answers:
@@ -60,7 +62,7 @@ def test_the_surest_mistake_comes_first(answers):
 
 
 @pytest.mark.grade_cell("mistakes_counted")
-@pytest.mark.hint("np.bincount(labels[positions], minlength=10) counts the true digits of the mistakes; digits without any count 0.")
+@pytest.mark.hint("Of the true digits, not of the positions. How long is your result when no 9 is among the mistakes?")
 @pytest.mark.ask("count_by_digit", [(np.array([3, 5, 8]), FEW_DIGITS), (np.array([11, 2]), FEW_DIGITS), (np.arange(12), FEW_DIGITS)])
 def test_mistakes_are_counted_by_true_digit(answers):
     for (at, labels), answer in answers:

@@ -46,7 +46,7 @@ def test_simple_has_the_right_parameter_counts(submission):
 
 
 @pytest.mark.grade_cell("single_output")
-@pytest.mark.hint("Softmax makes numbers that add up to 1. A single one cannot say anything then, whatever the image shows.")
+@pytest.mark.hint("To what do all numbers that softmax makes add up? Try it with a single one, whatever it is.")
 def test_softmax_of_one_number_is_always_one(submission):
     expect_close(submission.value("single"), 1.0, "single", tolerance=1e-4)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from autograder import Input
-from autograder.checks import expect_close, expect_equal, expect_shape
+from autograder.checks import expect_close, expect_equal, expect_number, expect_shape
 
 CHANCE = np.random.default_rng(55)
 CANDIDATES = CHANCE.random((30, 60)) < 0.8
@@ -33,10 +33,10 @@ def drawn(right, size, repeats):
 def expect_mean(answer, differences, repeats, what):
     """Both are means of random draws: they may differ by six standard deviations of their difference."""
     allowed = 6 * differences.std() * np.sqrt(1 / repeats + 1 / len(differences)) + 1e-6
-    assert isinstance(answer, int | float), f"{what} is no number: return the mean of all differences, as a float."
-    assert -1 <= answer <= 1, f"{what} is a difference of two accuracies, between -1 and 1; {answer:.4g} came."
+    number = expect_number(answer, what)
+    assert -1 <= number <= 1, f"{what} is a difference of two accuracies, between -1 and 1; {number:.4g} came."
     expected = differences.mean()
-    assert abs(answer - expected) <= allowed, f"{what} is {answer:.4f}, {expected:.4f} ± {allowed:.4f} expected."
+    assert abs(number - expected) <= allowed, f"{what} is {number:.4f}, {expected:.4f} ± {allowed:.4f} expected."
 
 
 def expect_candidates(right, visible):
@@ -46,7 +46,7 @@ def expect_candidates(right, visible):
 
 
 @pytest.mark.grade_cell("choice", weight=2)
-@pytest.mark.hint("right[:, chosen_on] keeps the images that choose, right[winner, ~chosen_on] the others of the winner.")
+@pytest.mark.hint("Two accuracies of one row: which columns belong to the first, which to the second? Each belongs to exactly one of them.")
 @pytest.mark.ask("choose", [(FEW, np.arange(40) < 10), (CANDIDATES, np.arange(60) % 3 == 0)])
 def test_some_images_choose_and_the_others_judge(answers):
     for (right, chosen_on), answer in answers:

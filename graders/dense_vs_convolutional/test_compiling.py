@@ -12,13 +12,13 @@ def test_the_default_optimizer_is_adam(submission):
 
 
 @pytest.mark.grade_cell("compile_settings")
-@pytest.mark.hint("One-hot labels go with categorical_crossentropy; metrics=['accuracy'] is a list.")
+@pytest.mark.hint("Which loss goes with one-hot labels? The exercise names it, and the metric; compile wants a list of metrics.")
 def test_loss_and_metric_are_set(submission):
     expect_compiled(submission.model("compiled"), loss="categorical_crossentropy", metrics=["accuracy"])
 
 
 @pytest.mark.grade_cell("own_optimizer", weight=3)
-@pytest.mark.hint("A name as default, optimizer='adam', lets compile make a new optimizer at each call; an object is made only once.")
+@pytest.mark.hint("When does Python evaluate a default argument? Read again what follows the example, and what compile makes of a name.")
 @pytest.mark.ask("compiled_twice", [()], seconds=20)
 def test_two_networks_have_two_optimizers(answers):
     for _, answer in answers:
@@ -26,7 +26,7 @@ def test_two_networks_have_two_optimizers(answers):
 
 
 @pytest.mark.grade_cell("own_optimizer")
-@pytest.mark.hint("What the caller gives as optimizer goes on to compile.")
+@pytest.mark.hint("Whatever the caller gives as optimizer has to arrive at compile.")
 @pytest.mark.ask("compiled_twice", [("sgd",), ("nadam",)], seconds=20)
 def test_another_optimizer_can_be_given(answers):
     for name, answer in answers:

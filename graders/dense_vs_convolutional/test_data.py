@@ -34,7 +34,7 @@ def pictures(sample, count, name):
 
 
 @pytest.mark.grade_cell("image_shape")
-@pytest.mark.hint("(height, width, 1) or (1, height, width): the one channel stands last or first.")
+@pytest.mark.hint("The table at the top of step 1 shows where each layout has its one channel.")
 @pytest.mark.ask("image_shape", [(*size, layout) for size in SIZES for layout in LAYOUTS])
 def test_both_layouts_have_their_shape(answers):
     for (height, width, layout), answer in answers:
@@ -51,7 +51,7 @@ def test_rows_and_pictures_have_their_shapes(submission, visible):
 
 
 @pytest.mark.grade_cell("prepared_images")
-@pytest.mark.hint("uint8 holds whole numbers only: .astype('float32') makes room for fractions.")
+@pytest.mark.hint("uint8 holds whole numbers only. Which type does the exercise ask for, and before which step is it needed?")
 @pytest.mark.parametrize("name", ["x_train_rows", "x_train_images"])
 def test_images_are_float32(submission, name):
     expect_dtype(submission.sample(name), "float32", name)
@@ -74,7 +74,7 @@ def test_test_pictures_have_the_right_values(submission, visible):
 
 
 @pytest.mark.grade_cell("other_images")
-@pytest.mark.hint("Take the sizes from images.shape, and divide by 255 and not by the largest pixel at hand.")
+@pytest.mark.hint("Try as_rows on a few faint images of other sides: which number in it is true of these data only?")
 @pytest.mark.ask("as_rows", [(FAINT,), (WIDE,)])
 def test_rows_of_images_of_any_size(answers):
     for images, answer in answers:
@@ -84,7 +84,7 @@ def test_rows_of_images_of_any_size(answers):
 
 
 @pytest.mark.grade_cell("other_images", weight=2)
-@pytest.mark.hint("image_shape(height, width, layout), with the sizes from images.shape; the argument layout decides, not Keras' setting.")
+@pytest.mark.hint("Try as_images on images that are not square, with the layout to which Keras is not set: what decides, the argument?")
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.ask("as_images", [(images, layout) for images in (FAINT, WIDE) for layout in LAYOUTS])
 def test_pictures_of_any_size_in_either_layout(answers, layout):

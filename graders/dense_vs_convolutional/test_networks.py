@@ -43,7 +43,7 @@ def test_dense_network_has_the_right_parameter_counts(submission):
 
 
 @pytest.mark.grade_cell("convolution_parameters")
-@pytest.mark.hint("Each filter has kernel · kernel · channels weights and one bias.")
+@pytest.mark.hint("The second of the three rules above 2.2; do not forget what is added once for each filter.")
 @pytest.mark.ask("convolution_parameters", [(5, 1, 10), (5, 10, 20), (3, 3, 64), (1, 7, 2)])
 def test_parameters_of_convolutions_are_counted(answers):
     for (kernel, channels, filters), answer in answers:
@@ -52,7 +52,7 @@ def test_parameters_of_convolutions_are_counted(answers):
 
 @pytest.mark.grade_cell("flat_length")
 @pytest.mark.hint(
-    "A side loses 4 pixels in each convolution and is halved, rounded down, by each pooling. At the end there are 20 channels."
+    "Write down the side after each layer, for 28 and for 29: what becomes of a row without a partner? Then count all channels."
 )
 @pytest.mark.ask("flat_length", [(28,), (32,), (17,), (29,), (64,)])
 def test_the_flat_row_has_the_right_length(answers):
@@ -63,7 +63,7 @@ def test_the_flat_row_has_the_right_length(answers):
 
 @pytest.mark.grade_cell("convolution_multiplications")
 @pytest.mark.hint(
-    "The output has (side − kernel + 1)² pixels in each of its channels, and each takes kernel · kernel · channels multiplications."
+    "How many pixels has the output in all its channels, and how many weights meet in each of them? Begin with a single window."
 )
 @pytest.mark.ask("convolution_multiplications", [(28, 5, 1, 10), (12, 5, 10, 20), (9, 3, 4, 2), (6, 1, 3, 5)])
 def test_multiplications_are_counted(answers):

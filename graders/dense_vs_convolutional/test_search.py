@@ -13,6 +13,7 @@ from autograder.checks import (
     expect_compiled,
     expect_equal,
     expect_history,
+    expect_number,
     expect_parameters,
     expect_range,
     expect_shape,
@@ -35,14 +36,40 @@ def searched(profile):
 
 def expect_steps(submission, name, epochs, share, profile):
     """The optimizer has taken the steps of so many epochs, in batches of 64, of this share of the images that are searched."""
-    steps, images = submission.value(name), submission.sample("x_train_rows").shape[0]
-    images = min(images, 640 if is_brief(profile) else 10_000)
+    steps, images = expect_number(submission.value(name), name), searched_images(submission, profile)
     expected = epochs * math.ceil(share * images / 64)
     if abs(steps - expected) > 0.1 * expected:
         raise CheckFailed(
-            f"{name} is {steps:,}, {expected:,} expected: {epochs_of(epochs)} of {round(share * images):,} images in batches of 64. "
+            f"{name} is {steps:,.0f}, {expected:,} expected: {epochs_of(epochs)} of {round(share * images):,} images in batches of 64. "
             "Has fit the right epochs and batch_size, and the first search_examples training images?"
         )
+
+
+def searched_images(submission, profile):
+    """How many training images the search goes through."""
+    rows = submission.sample("x_train_rows")
+    expect_shape(rows, (None, 784), "x_train_rows")
+    return min(rows.shape[0], 640 if is_brief(profile) else 10_000)
+
+
+def trained_networks(submission, profile):
+    """Of the networks that the search trained on its folds: optimizer → accuracies on images with which none of them was trained."""
+    (names, folds), found = searched(profile), submission.value("tried_networks")
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise CheckFailed("tried_networks is not what its locked cell makes: choose another name for your own variable.")
+    wanted = math.ceil(searched_images(submission, profile) * (folds - 1) / folds / 64)
+    accuracies = {name: [] for name in names}
+    for each in found:
+        steps, reached = (expect_number(each.get(key), f"tried_networks, '{key}'") for key in ("steps", "accuracy"))
+        if str(each.get("optimizer")) in names and abs(steps - wanted) <= 0.1 * wanted:
+            accuracies[str(each["optimizer"])].append(reached)
+    for name, reached in accuracies.items():
+        if len(reached) < folds:
+            raise CheckFailed(
+                f"With {name} the search has trained {len(reached)} networks in {wanted} steps, {folds} expected: has search.fit run with "
+                "all of optimizer_names and batches of 64 for one epoch, and does candidate end with the lines that were there?"
+            )
+    return {name: float(np.mean(reached)) for name, reached in accuracies.items()}
 
 
 def epochs_of(number):
@@ -66,14 +93,14 @@ def last_accuracy(submission, what, profile):
 
 
 @pytest.mark.grade_cell("number_of_fits")
-@pytest.mark.hint("Each candidate is trained once for each fold, and the winner once more on all of them.")
+@pytest.mark.hint("Read once more what cross-validation does with each candidate, to the last sentence above 6.1.")
 @pytest.mark.ask("number_of_fits", [(7, 4), (3, 2), (1, 10), (12, 5)])
 def test_fits_are_counted_with_the_last_one(answers):
     for (candidates, folds), answer in answers:
         expect_equal(answer, candidates * folds + 1, f"number_of_fits({candidates}, {folds})")
 
 
-@pytest.mark.grade_cell("search_table", weight=2)
+@pytest.mark.grade_cell("search_table")
 @pytest.mark.hint("One row for each of optimizer_names, one column for each fold, from search.cv_results_['split0_test_score'] and so on.")
 def test_fold_scores_have_a_row_for_each_optimizer(submission, profile):
     scores = scores_of(submission, profile)
@@ -84,22 +111,36 @@ def test_fold_scores_have_a_row_for_each_optimizer(submission, profile):
 @pytest.mark.grade_cell("search_table", weight=2)
 @pytest.mark.hint("At its default rate Adadelta hardly moves in one epoch. Do the rows of fold_scores have the order of optimizer_names?")
 def test_adadelta_lies_clearly_behind_the_winner(submission, profile):
-    names, _ = searched(profile)
-    means = scores_of(submission, profile).mean(axis=1)
-    if means.max() < 0.25:
+    reached = trained_networks(submission, profile)
+    best = max(reached.values())
+    if best < 0.25:
         raise CheckFailed(
-            f"Even the best optimizer reads no more than {means.max():.2f} of the images that were set aside, hardly more than guessing: "
+            f"Even the networks of the best optimizer read no more than {best:.2f} of other images, hardly more than guessing: "
             "do the rows and the labels that search.fit gets belong together?"
         )
-    behind = float(means.max() - means[names.index("Adadelta")])
-    if behind < CLEARLY:
+    if best - reached["Adadelta"] < CLEARLY:
         raise CheckFailed(
-            f"Adadelta is {behind:.2f} behind the best optimizer, at least {CLEARLY} expected: are the rows in the order of "
-            "optimizer_names, and was every network trained anew at its optimizer's default rate?"
+            f"Networks trained with Adadelta are {best - reached['Adadelta']:.2f} behind those of the best optimizer, at least {CLEARLY} "
+            "expected: does the name in the grid reach compile, so that every network is trained at its optimizer's default rate?"
         )
 
 
 @pytest.mark.grade_cell("search_table", weight=2)
+@pytest.mark.hint(
+    "The scores of an optimizer come from networks that the search has trained with it. Is the order that of optimizer_names?"
+)
+def test_scores_are_those_of_networks_that_were_trained(submission, profile):
+    reached, scores = trained_networks(submission, profile), scores_of(submission, profile)
+    chance = 0.5 * math.sqrt(1 / searched_images(submission, profile) + 1 / 500)  # the networks answered other images than the folds'
+    for (name, measured), mean in zip(reached.items(), scores.mean(axis=1), strict=True):
+        if abs(mean - measured) > 0.02 + 5 * chance:
+            raise CheckFailed(
+                f"The scores of {name} have the mean {mean:.2f}, but the networks that the search trained with it read {measured:.2f} of "
+                "500 other images: are these its scores, and are the rows in the order of optimizer_names?"
+            )
+
+
+@pytest.mark.grade_cell("search_table")
 @pytest.mark.hint("For each optimizer a dictionary with the mean of its row of fold_scores and, by np.std, its deviation.")
 def test_table_has_mean_and_deviation_of_the_fold_scores(submission, profile):
     names, _ = searched(profile)
@@ -124,6 +165,7 @@ def test_winner_network_is_the_dense_one_with_the_winner_as_optimizer(submission
     expect_parameters(network, per_layer=[314_000, 40_100, 1_010], total=355_110)
     best = names[int(scores_of(submission, profile).mean(axis=1).argmax())]
     expect_compiled(network, optimizer=best, loss="categorical_crossentropy")
+    expect_steps(submission, "winner_steps", 1, 1.0, profile)
 
 
 @pytest.mark.grade_cell("winner")
@@ -136,11 +178,10 @@ def test_winner_network_is_about_as_good_as_the_table_says(submission, predictio
             f"winner_network reads {measured:.2f} of the test images, its mean score in the search was {best:.2f}: "
             "is it the network that the search trained last?"
         )
-    expect_steps(submission, "winner_steps", 1, 1.0, profile)
 
 
 @pytest.mark.grade_cell("adadelta")
-@pytest.mark.hint("compile_network(dense_network(), 'Adadelta') takes the default rate.")
+@pytest.mark.hint("The slow network has the rate that the documentation of keras.optimizers.Adadelta names as default.")
 def test_slow_network_has_the_default_rate(submission, profile):
     network = submission.model("slow")
     expect_parameters(network, total=355_110)
@@ -150,7 +191,7 @@ def test_slow_network_has_the_default_rate(submission, profile):
 
 
 @pytest.mark.grade_cell("adadelta")
-@pytest.mark.hint("keras.optimizers.Adadelta(learning_rate=1.0), given to compile_network as its second argument.")
+@pytest.mark.hint("A name always stands for the default rate. What else than a name does your compile_network take as optimizer?")
 def test_fast_network_has_the_rate_of_the_paper(submission, profile):
     network = submission.model("fast")
     expect_parameters(network, total=355_110)

@@ -68,7 +68,8 @@ def entry_of(store: Store, of: Record, *audits: Audit) -> Entry:
 )
 def test_only_text_is_a_pseudonym(tmp_path: Path, file: bytes | None, pseudonym: str | None) -> None:
     store = Store(tmp_path)
-    assert entry_of(store, graded(store, "ada", file)) == Entry("ada", pseudonym, 0.99, "2027-02-10 14:03:25 UTC")
+    made = graded(store, "ada", file)
+    assert entry_of(store, made, audit(made, "kept")) == Entry("ada", pseudonym, 0.99, "2027-02-10 14:03:25 UTC", "kept")
 
 
 def test_who_has_no_run_takes_no_part(tmp_path: Path) -> None:
@@ -83,7 +84,7 @@ def test_of_several_runs_the_counting_one_stands_on_the_leaderboard(tmp_path: Pa
     first = graded(store, "ada", b'"Ada"', value=0.985)
     run(store.run("again"), b'"Lovelace"')
     counting = replace(first, runs=(replace(first.runs[0], counted=False), RunReference("again", 1, True)))
-    assert entry_of(store, counting) == Entry("ada", "Lovelace", 0.985, "2027-02-10 14:03:25 UTC", runs=2)
+    assert entry_of(store, counting, audit(counting, "kept")) == Entry("ada", "Lovelace", 0.985, "2027-02-10 14:03:25 UTC", "kept", runs=2)
 
 
 def test_a_model_called_pseudonym_is_no_name(tmp_path: Path) -> None:
@@ -97,6 +98,15 @@ def test_a_model_called_pseudonym_is_no_name(tmp_path: Path) -> None:
 def test_without_a_sound_measurement_there_is_no_value(tmp_path: Path, value: float | None, grading: Any) -> None:
     store = Store(tmp_path)
     assert entry_of(store, graded(store, "ada", value=value, grading=grading)).value is None
+
+
+def test_who_was_not_audited_waits_and_so_does_a_later_submission(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    made = graded(store, "ada")
+    assert entry_of(store, made).withheld == "not audited yet"
+    assert entry_of(store, replace(made, submission_id="f" * 16), audit(made, "kept")).withheld == "not audited yet"
+    decision_store(store, made.profile, made.assignment).decide([made], ["ada"], [])
+    assert entry_of(store, made).withheld == ""
 
 
 @pytest.mark.parametrize(("verdict", "waits"), [("kept", False), ("fell", True), ("not comparable", True)])

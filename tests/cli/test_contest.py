@@ -9,6 +9,9 @@ from autograder.batch.audit import audit_store
 from autograder.batch.store import Store
 from tests.batch.test_contest import audit, graded
 from tests.conftest import autograder
+from tests.feedback.samples import read
+
+AUDITS = {"ada": "kept", "hana": "fell", "bao": "kept"}  # and nobody audited eva
 
 
 def contest(course: Path) -> str:
@@ -19,11 +22,16 @@ def with_students(course: Path) -> None:
     config = course / "grading_config.py"
     config.write_text(config.read_text().replace('files=["notes.txt"],', 'files=["notes.txt"], contest="contest_accuracy",'))
     store = Store(course / ".autograder")
-    for student, pseudonym, value in (("ada", b'"Lovelace"', 0.98), ("hana", b'"Hal"', 1.0), ("bao", b"null", 0.5)):
+    for student, pseudonym, value in (
+        ("ada", b'"Lovelace"', 0.98),
+        ("hana", b'"Hal"', 1.0),
+        ("bao", b"null", 0.5),
+        ("eva", b'"Curie"', 0.97),
+    ):
         record = graded(store, student, pseudonym, value, assignment="tiny", profile="smoke")
         store.write(record)
-        if student == "hana":
-            audit_store(store).write(replace(audit(record, "fell"), normal_run=record.runs[0].run_key))
+        if student != "eva":
+            audit_store(store).write(replace(audit(record, AUDITS[student]), normal_run=record.runs[0].run_key))
 
 
 def test_the_flagged_student_waits_for_a_decision_that_is_remembered(tiny: Path) -> None:
@@ -39,6 +47,16 @@ def test_the_flagged_student_waits_for_a_decision_that_is_remembered(tiny: Path)
     assert "Hal" in contest(tiny)
     assert autograder(tiny, "report", "tiny", "--withhold", "hana").returncode == 0
     assert "Hal" not in contest(tiny)
+
+
+def test_who_was_not_audited_is_shown_to_the_instructor_alone(tiny: Path) -> None:
+    with_students(tiny)
+    assert autograder(tiny, "report", "tiny").returncode == 0
+    assert "Curie" not in contest(tiny)
+    assert "not audited yet" not in contest(tiny)
+    assert "eva Curie 0.9700 not audited yet" in read((tiny / "reports/tiny.html").read_text(encoding="utf-8")).text
+    assert autograder(tiny, "report", "tiny", "--admit", "eva").returncode == 0
+    assert "Curie" in contest(tiny)
 
 
 def test_decisions_need_a_contest_and_a_student(tiny: Path) -> None:

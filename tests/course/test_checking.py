@@ -31,6 +31,19 @@ def _more_points(notebook: Notebook) -> None:
     cell_of(notebook, "images")["metadata"]["nbgrader"]["points"] = 15
 
 
+def _extra_credit_and_points(notebook: Notebook) -> None:
+    cell_of(notebook, "images")["metadata"]["autograder"] = {"extra_credit": 3}
+
+
+def _extra_credit_that_is_none(notebook: Notebook) -> None:
+    cell = cell_of(notebook, "images")
+    cell["metadata"]["autograder"], cell["metadata"]["nbgrader"]["points"] = {"extra_credit": "many"}, 0
+
+
+def _extra_credit_of_a_person(notebook: Notebook) -> None:
+    cell_of(notebook, "seed")["metadata"]["autograder"] = {"extra_credit": 3}
+
+
 def _no_parameters(notebook: Notebook) -> None:
     cell_of(notebook, "parameters")["metadata"]["tags"] = []
 
@@ -51,6 +64,11 @@ def _not_handed_in(notebook: Notebook) -> None:
     cell_of(notebook, "hand_in_images")["source"] = 'hand_in("images")'
 
 
+def _without_weights(notebook: Notebook) -> None:
+    cell = cell_of(notebook, "hand_in_model")
+    cell["source"] = cell["source"].rstrip().removesuffix(")") + ", weights=False)"
+
+
 def _other_input(notebook: Notebook) -> None:
     cell = cell_of(notebook, "hand_in_model")
     cell["source"] = cell["source"].replace("784", "28, 28")
@@ -62,11 +80,15 @@ def _other_input(notebook: Notebook) -> None:
         (_duplicate, ["'seed' stands there 2 times"]),
         (_hide_tests, ["hidden tests", "Move them to graders/"]),
         (_more_points, ["add up to 105, 100 were expected"]),
+        (_extra_credit_and_points, ["cell 'images' has extra credit and ", "points of nbgrader's", "Give it 0 points there"]),
+        (_extra_credit_that_is_none, ["cell 'images' has extra credit that is no number above 0"]),
+        (_extra_credit_of_a_person, ["cell 'seed' has extra credit but no grader scores it"]),
         (_no_parameters, ["0 cells are tagged 'parameters'"]),
         (_parameter_missing, ["does not assign 'sample_limit'"]),
         (_no_seed, ["no locked cell sets the seed"]),
         (_uncovered, ["no grader covers grade cell 'pictures'", "names grade cell 'images', which the notebook does not have"]),
         (_not_handed_in, ["asks 'double', which no locked cell hands in"]),
+        (_without_weights, ["predicts 'model', which is handed in without its weights"]),
         (_other_input, ["with inputs (784,) from 0 to 1, its hand-in cell says inputs (28, 28) from 0 to 1"]),
     ],
 )

@@ -38,6 +38,13 @@ def test_one_point_is_lost_at(curve: Curve, points: float, at: float | None) -> 
         assert points * (max(curve.points.values()) - curve(found)) == pytest.approx(1)
 
 
+def test_extra_credit_is_no_stake() -> None:
+    specs = [GradeCellSpec("best", 30, False), GradeCellSpec("contest", 4, False, extra=True)]
+    tests = [declared("a", "best", "test_accuracy"), declared("b", "contest", "contest_accuracy")]
+    found = stakes(specs, tests, {"test_accuracy": RISING, "contest_accuracy": RISING})
+    assert [(each.metric, each.points, each.tolerated) for each in found] == [("test_accuracy", 30, 1)]
+
+
 def test_points_follow_the_weights_and_add_up_over_tests() -> None:
     specs = [GradeCellSpec("best", 30, False), GradeCellSpec("also", 8, False), GradeCellSpec("text", 10, True)]
     tests = [

@@ -32,6 +32,13 @@ def test_gradescope_has_the_points_of_each_cell() -> None:
     assert found["leaderboard"] == [{"name": "Test accuracy", "value": 0.8771, "order": "desc"}]
 
 
+def test_extra_credit_adds_nothing_to_the_maximum_of_gradescope() -> None:
+    graded = record(grade_cells=(GradeCell("a", 3, 4, False), GradeCell("contest_points", 1.5, 4, False, extra=True)))
+    found = gradescope(to_gradescope(graded, own_score(graded, {}), {}))
+    assert found["score"] == 4.5
+    assert [(test["score"], test["max_score"], test["status"]) for test in found["tests"]] == [(3, 4, "failed"), (1.5, 0, "passed")]
+
+
 def test_what_students_must_not_see_yet_is_marked_so() -> None:
     cells = tuple(
         GradeCell(name, 1, 1, False, (result(f"t.py::test_{name}", 0.0, f"says {name}", visibility=name, hint="think"),))

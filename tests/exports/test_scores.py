@@ -21,6 +21,12 @@ def test_automatic_and_manual_points_and_extra_credit_add_up() -> None:
     assert (score.raw, score.points, score.max_score, score.reason) == (8.75, 8.75, 10, "")
 
 
+def test_extra_credit_of_a_grader_goes_beyond_the_maximum() -> None:
+    cells = (GradeCell("a", 4, 4, False), GradeCell("contest_points", 1.5, 3, False, extra=True))
+    score = own_score(record(grade_cells=cells), {})
+    assert (score.points, score.max_score) == (5.5, 4)
+
+
 def test_a_zero_that_was_earned_is_a_score() -> None:
     cells = (GradeCell("a", 0, 4, False), GradeCell("explanation", None, 2, True))
     assert own_score(record(grade_cells=cells), {"explanation": ManualGrade(0.0, None, None)}).points == 0

@@ -53,7 +53,7 @@ def accuracy_test(accuracy: float, award: float) -> TestResult:
 def record(**changes: Any) -> Record:
     """A completed submission with three quarters of its points."""
     cells = changes.pop("grade_cells", grade_cells())
-    automatic = [cell for cell in cells if not cell.manual]
+    automatic = [cell for cell in cells if not cell.manual and not cell.extra]
     base = Record(
         assignment="first_dense_network", student="ada", submission_id="0123456789abcdef", attempt=2, notebook="first_dense_network",
         submitted_at="2027-02-10 14:03:22 UTC", received_at="2027-02-10 14:03:25 UTC", profile="full",

@@ -162,6 +162,11 @@ def test_without_similar_submissions_nothing_is_said_about_them() -> None:
     assert "Similar" not in read(render_report(report(*batch()))).text
 
 
+def test_extra_credit_stands_beside_the_points() -> None:
+    with_extra = record(grade_cells=(*record().grade_cells, GradeCell("contest_points", 1.5, 4, False, extra=True)))
+    assert "of 90 + 1.5 extra" in read(render_report(report(with_extra))).text
+
+
 def test_students_are_called_by_name_and_an_extension_counts() -> None:
     late = replace(record(), student="ada", submitted_at="2027-02-13T10:00:00Z")
     due, extended = datetime(2027, 2, 12, 23, tzinfo=UTC), datetime(2027, 2, 14, 23, tzinfo=UTC)

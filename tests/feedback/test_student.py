@@ -249,6 +249,13 @@ def test_malformed_notebooks(broken: dict[str, Any]) -> None:
     read(render_feedback(page(notebook=broken)))
 
 
+def test_extra_credit_stands_on_top_of_the_points() -> None:
+    text = text_of(record=record(grade_cells=(*grade_cells(), GradeCell("contest_points", 1.5, 4, False, (result("test_contest"),), True))))
+    assert "of 90 points automatic part, and 1.5 of extra credit on top" in text
+    assert "1.5 of 4 extra" in text
+    assert "extra" not in text_of(record=record())
+
+
 # --- hostile ----------------------------------------------------------------------------------------------------------
 
 

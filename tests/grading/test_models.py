@@ -59,11 +59,15 @@ def test_one_odd_model_never_touches_another(tmp_path: Path, sandbox: Sandbox) -
     built = models()
     for name, model in built.items():
         _write_model(model, name, folder.handin)
+    _write_model(built["good"], "layers", folder.handin, with_weights=False)
     (folder.handin / "good/compile.json").write_text("[")
-    entries = tuple(HandinEntry(name, "model", 1, name) for name in built)
+    entries = tuple(HandinEntry(name, "model", 1, name) for name in (*built, "layers"))
     run = Run("run", "completed", "", None, entries, (), Isolation(0), Usage(), Seconds(), {}, 0, (), "", "")
     wanted = (
-        *(Prediction(name, (28, 28, 1) if name == "channels_first" else (784,), (0.0, 1.0)) for name in built),
+        *(
+            Prediction(name, (28, 28, 1) if name == "channels_first" else (784,), (0.0, 1.0))
+            for name in ("good", "layers", *list(built)[1:])
+        ),
         Prediction("images", (28, 28, 1), (0.0, 1.0)),
     )
 
@@ -77,8 +81,10 @@ def test_one_odd_model_never_touches_another(tmp_path: Path, sandbox: Sandbox) -
     assert "several outputs" in why["named_outputs"]
     assert "is a last layer missing?" in why["feature_map"]
     assert "(28, 28, 1), (784,) were expected" in why["images"]
-    assert set(why) - {"half"} == {"two_outputs", "named_outputs", "feature_map", "images"}
-    for name in ("images", "two_outputs"):
+    assert "handed in without its weights" in why["layers"]
+    assert set(why) - {"half"} == {"two_outputs", "named_outputs", "feature_map", "images", "layers"}
+    built["layers"] = built["good"]
+    for name in ("images", "two_outputs", "layers"):
         counted = from_json(ModelDescription, (opened.folder / f"{name}.json").read_bytes()).parameters
         assert counted == built[name].count_params(), "what cannot be predicted has its architecture"
     description = from_json(ModelDescription, (opened.folder / "good.json").read_bytes())

@@ -16,6 +16,7 @@ import pytest
 
 from autograder.built_in import NotBuiltIn, Refused
 from autograder.description import describe, describe_live
+from autograder.grading.model import _open
 from autograder.grading.opening import read_config, read_weights, rebuild
 from autograder.handin import _write_model
 
@@ -24,6 +25,11 @@ LIMIT = 10_000_000
 
 def handed_in(model: Any, folder: Path) -> Path:
     _write_model(model, "model", folder)
+    return folder / "model"
+
+
+def without_weights(model: Any, folder: Path) -> Path:
+    _write_model(model, "model", folder, with_weights=False)
     return folder / "model"
 
 
@@ -80,6 +86,30 @@ def test_built_in_layers_are_rebuilt_with_the_same_weights_and_description(make:
         (layer.kind, layer.parameters, layer.output_shape) for layer in theirs.layers
     ]
     assert mine.parameters == theirs.parameters == model.count_params()
+
+
+def test_layers_are_described_without_weights_and_nothing_is_predicted_with_them(tmp_path: Path) -> None:
+    folder = without_weights(made := dense(), tmp_path)
+    assert (folder / "weights.npz").stat().st_size < 100
+    assert _open("model", folder, LIMIT) == (None, describe_live(made))
+    with pytest.raises(Refused, match="its layers need weights of 92 bytes, 91 are accepted"):
+        _open("model", folder, 91)
+
+
+def test_layers_that_need_too_large_weights_are_refused_without_allocating_them(tmp_path: Path) -> None:
+    folder = without_weights(dense(), tmp_path)
+    change_text(folder, '"units": 3', '"units": 200000000')
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(Refused, match="its layers need weights of"):
+        _open("model", folder, LIMIT)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000
+
+
+def test_weights_that_are_missing_unsaid_are_refused(tmp_path: Path) -> None:
+    folder = without_weights(dense(), tmp_path)
+    change_text(folder, '"layers_only": true', '"layers_only": 1')
+    with pytest.raises(Refused, match="its weights have shapes"):
+        _open("model", folder, LIMIT)
 
 
 def test_a_live_model_describes_its_compile_settings() -> None:

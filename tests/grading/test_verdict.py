@@ -6,6 +6,7 @@ from autograder.course.notebook import GradeCellSpec
 from autograder.course.settings import Curve
 from autograder.grading.verdict import award, judge, unjudged
 from autograder.records import DeclaredTest, ScoredTest, Scoring
+from tests.feedback.samples import record
 
 SPECS = (GradeCellSpec("a", 10, False), GradeCellSpec("b", 5, False), GradeCellSpec("essay", 20, True))
 CURVES = {"test_accuracy": Curve({0.8: 0, 0.9: 1})}
@@ -23,6 +24,17 @@ def test_cells_are_weighted_and_rounded_once() -> None:
     verdict = judge(SPECS, TESTS, scoring, CURVES)
     assert [cell.score for cell in verdict.cells] == [3.33, 5, None]
     assert (verdict.grading, verdict.score, verdict.max_score) == ("ok", 8.33, 15)
+
+
+def test_extra_credit_comes_on_top_of_the_score() -> None:
+    specs = (SPECS[0], GradeCellSpec("b", 4, False, extra=True), SPECS[2])
+    scoring = Scoring((ScoredTest("one", "passed"), ScoredTest("two", "passed"), ScoredTest("three", "passed")))
+    verdict = judge(specs, TESTS, scoring, CURVES)
+    assert (verdict.score, verdict.max_score) == (10, 10)
+    assert [(cell.score, cell.max_score, cell.extra) for cell in verdict.cells] == [(10, 10, False), (4, 4, True), (None, 20, False)]
+    made = verdict.put_into(record())
+    assert (made.score, made.max_score, made.extra_credit) == (10, 10, 4)
+    assert unjudged(specs, "not_graded", "").max_score == 10
 
 
 def test_an_award_goes_through_the_curve() -> None:

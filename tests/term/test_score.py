@@ -37,6 +37,16 @@ def test_lateness_takes_of_automatic_and_manual_points_and_not_of_extra_credit()
     )
 
 
+def test_lateness_does_not_take_of_what_graders_gave_on_top() -> None:
+    late = attempt("2027-02-14 10:12")
+    cells = (*late.cells, CellPoints("contest_points", 3.5, 4, False, extra=True))
+    found = score(facts(replace(late, cells=cells), extra=2))
+    assert (found.automatic, found.manual, found.late, found.extra) == (80, 8, 17.6, 5.5)
+    assert found.score == 80 + 8 - 17.6 + 5.5
+    corrected = score(facts(replace(late, cells=cells), extra=2, contest_points=HandGrade(4)))
+    assert (corrected.automatic, corrected.manual, corrected.extra) == (80, 8, 6)
+
+
 @pytest.mark.parametrize(
     ("at", "periods"),
     [

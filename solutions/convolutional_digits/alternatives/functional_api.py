@@ -99,6 +99,19 @@ def measure_optimism(right, size, repeats):
         total += reported - honest
     return total / repeats
 
+# %% write_thresholds
+import math
+import statistics
+
+
+def missed(accuracies, threshold):
+    return len([None for reached in accuracies if not reached >= threshold]) / len(accuracies)
+
+
+def fair_threshold(accuracies, images):
+    centre = statistics.fmean(accuracies)
+    return centre - 3 * math.hypot(statistics.stdev(accuracies), math.sqrt(centre * (1 - centre) / images))
+
 # %% write_shift
 def shift(images, down, right):
     height, width = images.shape[1:]

@@ -1,7 +1,9 @@
-"""Epochs counted from 0, a gap with the wrong sign, a mask in place of positions, digits left out that count 0, the reported accuracy as optimism."""
+"""Epochs counted from 0, a gap with the wrong sign, a mask in place of positions, digits left out that count 0, the reported accuracy as
+optimism; runs at the threshold count as misses, and deviations are added up instead of variances.
+"""
 
 OUTCOME = "cell_error"
-LOSES = {"curves": 4, "optimism": 3, "candidates": 0.5, "mistakes_found": 3, "mistakes_counted": 2, "mistakes_shown": 1}
+LOSES = {"curves": 4, "optimism": 3, "candidates": 0.5, "honest_misses": 1, "fair_threshold": 1, "mistakes_found": 3, "mistakes_counted": 2, "mistakes_shown": 1}
 
 # %% write_reading
 def lowest_epoch(val_loss):
@@ -29,6 +31,15 @@ def measure_optimism(right, size, repeats):
         chosen_on[chance.permutation(right.shape[1])[:size]] = True
         reported.append(choose(right, chosen_on)[1])
     return float(np.mean(reported))
+
+# %% write_thresholds
+def missed(accuracies, threshold):
+    return float(np.mean([accuracy <= threshold for accuracy in accuracies]))
+
+
+def fair_threshold(accuracies, images):
+    mean = np.mean(accuracies)
+    return mean - 3 * (np.std(accuracies, ddof=1) + np.sqrt(mean * (1 - mean) / images))
 
 # %% write_mistakes
 def mistakes(probabilities, labels):

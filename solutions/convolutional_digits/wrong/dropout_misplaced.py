@@ -21,6 +21,8 @@ LOSES = {
     "choice": 4,
     "optimism": 3,
     "candidates": 1,
+    "honest_misses": 1,
+    "fair_threshold": 3,
     "mistakes_found": 3,
     "mistakes_counted": 2,
     "mistakes_shown": 1,

@@ -1,8 +1,10 @@
-"""Four of the tutorials' mistakes are left as they were found: axes moved by reshape, the single neuron, dropout in predictions, images rolled."""
+"""Mistakes are left as they were found: axes moved by reshape, the single neuron, dropout in predictions, images rolled, and a threshold
+for which the chance in the images is forgotten.
+"""
 
 DEMO = True
 OUTCOME = "cell_error"
-LOSES = {"image_layout": 2, "single_output": 2, "dropout_acts": 1, "shifted_images": 2}
+LOSES = {"image_layout": 2, "single_output": 2, "dropout_acts": 1, "fair_threshold": 2, "shifted_images": 2}
 
 # %% write_arrange
 def arrange(images, data_format):
@@ -27,6 +29,14 @@ def difference():
 
 
 differences = {"predicting": difference(), "training": difference()}
+
+# %% write_thresholds
+def missed(accuracies, threshold):
+    return sum(accuracy < threshold for accuracy in accuracies) / len(accuracies)
+
+
+def fair_threshold(accuracies, images):
+    return np.mean(accuracies) - 3 * np.std(accuracies, ddof=1)
 
 # %% write_shift
 def shift(images, down, right):

@@ -72,8 +72,12 @@ for name, network, inputs in (("dense", trained_dense, x_test_rows), ("convoluti
     evaluation[name] = {"loss": loss, "accuracy": accuracy}
 
 # %% write_search
+tried = []
+
+
 def candidate(X, y, optimizer):
     network = compile_network(dense_network(), optimizer)
+    tried.append(network)
     network.run_eagerly = brief
     return network
 

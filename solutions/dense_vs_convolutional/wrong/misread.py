@@ -3,7 +3,7 @@ same). Accuracies are given in percent, the table's deviation is the variance, a
 """
 
 OUTCOME = "cell_error"
-LOSES = {"compile_settings": 2, "own_optimizer": 3, "evaluation": 3, "search_table": 2, "winner": 1}
+LOSES = {"compile_settings": 2, "own_optimizer": 3, "evaluation": 3, "search_table": 1, "winner": 1}
 
 # %% write_compile_network
 def compile_network(network, optimizer="sgd"):

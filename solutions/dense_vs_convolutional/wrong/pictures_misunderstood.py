@@ -39,8 +39,12 @@ def convolutional_network():
 convolutional = convolutional_network()
 
 # %% write_search
+tried = []
+
+
 def candidate(X, y, optimizer):
     network = compile_network(dense_network(), optimizer)
+    tried.append(network)
     network.run_eagerly = brief
     return network
 
