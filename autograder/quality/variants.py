@@ -101,7 +101,7 @@ def build_submission(paths: CoursePaths, assignment: str, variant: Variant) -> d
     unknown = sorted(set(variant.cells) - set(solution_cells))
     if unknown:
         raise ConfigurationError([Problem(f"solutions of {assignment}: {variant.name}", f"there is no solution cell '{unknown[0]}'")])
-    gone = sorted(set(solution_cells) - set(source))
+    gone = [name for name in solution_cells if name not in source]
     if gone:
         cure = f"The source notebook has changed. Run: autograder release {assignment}"
         raise ConfigurationError([Problem(f"release of {assignment}", f"the source notebook has no solution cell '{gone[0]}'", cure)])
