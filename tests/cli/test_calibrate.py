@@ -31,7 +31,7 @@ off = seed % 2
 
 
 def double(n):
-    return 2 * n + off
+    return (2 + off) * n
 '''
 
 
