@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def check(common: Common, assignment: str | None) -> None:
     """Check the configuration, source notebooks and graders (of one ASSIGNMENT, or of all).
 
-    Runs no notebook. Exit status 1 when something is wrong; a warning, about a calibration, is not.
+    Runs no notebook. Exit status 1 when something is wrong; a warning, about a calibration or that there is none, is not.
     """
     from dataclasses import asdict
 
@@ -54,7 +54,7 @@ def check(common: Common, assignment: str | None) -> None:
 
 
 def _warnings(common: Common, assignment: Assignment, declarations: Declarations) -> list[Problem]:
-    """Of an assignment without problems: where its calibration no longer fits."""
+    """Of an assignment without problems: where its calibration is missing or no longer fits."""
     from autograder.course.calibrated import calibration_warnings
     from autograder.course.notebook import grade_cells, read_notebook
     from autograder.course.profile import resolve_backend
@@ -62,4 +62,4 @@ def _warnings(common: Common, assignment: Assignment, declarations: Declarations
 
     specs = grade_cells(read_notebook(common.paths.source_notebook(assignment.id)))
     installed = versions(resolve_backend(common.course, assignment))
-    return calibration_warnings(common.paths, assignment, specs, declarations, installed)
+    return calibration_warnings(common.paths, assignment, specs, declarations, installed, common.course.default_profile)

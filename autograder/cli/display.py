@@ -166,19 +166,20 @@ def print_records(records: Sequence[Record], title: str, names: Mapping[str, str
 
 
 def print_validations(found: Sequence[Validation]) -> None:
-    """What was validated, as a table, on standard error."""
+    """What was validated, as a table of 80 columns, on standard error."""
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title="Validated", title_justify="left")
+    table = Table(title="Validated", title_justify="left", box=None, padding=(0, 1, 0, 0))
     table.add_column("assignment", overflow="fold")
-    for name in ("refer-\nence", "blank", "alter-\nnatives", "wrong", "mutants\nnoticed", "equi-\nvalent", "time"):
+    for name in ("refer-\nence", "blank", "alter-\nnatives", "wrong", "mutants\nnoticed", "equi-\nvalent", "kinds", "time"):
         table.add_column(name, no_wrap=True, justify="right")
     for each in found:
         answers = [_held(each.answers_of(kind)) for kind in ("reference", "blank", "alternative", "wrong")]
         judged = len(each.mutants) - len(each.of("equivalent")) - len(each.of("machine"))
         mutants = f"{len(each.of('killed'))}/{judged}" if each.mutants else "–"
-        table.add_row(each.assignment, *answers, mutants, str(len(each.of("equivalent"))), f"{each.seconds:.0f} s")
+        kinds = f"{len(each.kinds) - len(each.left_out)}/{len(each.kinds)}" if each.mutants else "–"
+        table.add_row(each.assignment, *answers, mutants, str(len(each.of("equivalent"))), kinds, f"{each.seconds:.0f} s")
     Console(stderr=True).print(table)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option("--junit", metavar="FILE", help="Write the result as JUnit XML, for CI services.")
 @click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, metavar="N", help="Seeds with which the reference is tried.")
 @click.option(
-    "--mutants", type=click.IntRange(0), default=40, show_default=True, metavar="N", help="At most so many mutants of each assignment."
+    "--mutants", type=click.IntRange(0), default=50, show_default=True, metavar="N", help="At most so many mutants of each assignment."
 )
 @click.option("--full", is_flag=True, help="Run each mutant in its whole notebook too, and compare.")
 @click.option("--force", is_flag=True, help="Execute again what was validated before.")
@@ -76,7 +76,7 @@ def _validate_all(common: Common, assignments: list[str], extent: object, force:
 
 
 def _explain(found: list[Validation], to_stderr: bool) -> None:
-    """Everything that does not hold, mutants that survived with their diffs."""
+    """Everything that does not hold, mutants that survived with their diffs, and kinds of mistakes that were not tried."""
     for each in found:
         lines = [f"{answer.kind} '{answer.name}': {answer.message}" for answer in each.answers if not answer.holds]
         lines += list(each.problems)
@@ -87,5 +87,7 @@ def _explain(found: list[Validation], to_stderr: bool) -> None:
                 lines.append(f"a grader fails on a mutant, and must not: {mutant.id}: {mutant.reason}\n{mutant.diff}")
             elif mutant.verdict == "machine":
                 lines.append(f"the machine failed: {mutant.id}: {mutant.reason}")
+        if each.mutants and each.left_out:
+            lines.append(f"not tried, more mutants would (--mutants): {', '.join(each.left_out)}")
         for line in lines:
             click.echo(f"{each.assignment}: " + line.replace("\n", "\n    "), err=to_stderr)

@@ -16,13 +16,28 @@ _ROUNDED = 1e-5  # figures in the file have six digits
 
 
 def calibration_warnings(
-    paths: CoursePaths, assignment: Assignment, specs: Sequence[GradeCellSpec], declarations: Declarations, versions: Mapping[str, str]
+    paths: CoursePaths,
+    assignment: Assignment,
+    specs: Sequence[GradeCellSpec],
+    declarations: Declarations,
+    versions: Mapping[str, str],
+    graded: str,
 ) -> list[Problem]:
-    """What to look at again. `versions`: those that are installed. Raises UsageError for a calibration that cannot be read."""
+    """What to look at again. `versions`: those that are installed; `graded`: the profile that students are graded in.
+
+    Raises UsageError for a calibration that cannot be read.
+    """
     file = calibration_file(paths.solutions(assignment.id))
     place = str(file.relative_to(paths.root))
     found = []
-    for name, allowed in read_allowed(paths.solutions(assignment.id)).items():
+    calibrated = read_allowed(paths.solutions(assignment.id))
+    at_stake = stakes(specs, declarations.tests, assignment.profiles[graded].curves)
+    uncovered = [stake.metric for stake in at_stake if stake.metric not in calibrated.get(graded, Allowed()).noise]
+    if uncovered:
+        missing = f"is not calibrated for {', '.join(map(repr, uncovered))}" if graded in calibrated else "is not calibrated"
+        message = f"profile {graded!r} of '{assignment.id}' {missing}: a miss that luck explains is not run again"
+        found.append(Problem(place, message, f"Run: autograder calibrate {assignment.id} --profile {graded}"))
+    for name, allowed in calibrated.items():
         again = f"Run: autograder calibrate {assignment.id} --profile {name}"
         if name not in assignment.profiles:
             found.append(Problem(place, f"profile {name!r} is calibrated, and the assignment does not have it", "Take it out of the file."))

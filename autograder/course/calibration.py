@@ -30,12 +30,13 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Allowed:
-    """What `check` compares a profile with: the versions that were measured, and by metric the value at which its curve may take one
-    whole point.
+    """What `check` compares a profile with: the versions that were measured, by metric the value at which its curve may take one whole
+    point, and how far chance reaches (see `Calibration`).
     """
 
     versions: dict[str, str] = field(default_factory=dict)
     one_point: dict[str, float] = field(default_factory=dict)
+    noise: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from autograder.grading.audit import measured_metrics
 from autograder.grading.models import open_models
 from autograder.intake.collect import find_submissions
 from autograder.isolation.sandbox import Sandbox
+from autograder.quality.lapses import Lapse, lapses_of
 from autograder.quality.luck import Floats, example_scores
 from autograder.quality.variants import Variant, build_submission, read_variants
 from autograder.records import Prediction, Record, Run, Submission
@@ -40,7 +41,7 @@ class SeedRun:
     """One right solution executed with one seed. `as_expected`: it ended as its file says, and the graders could score it.
 
     `measured`: by metric, as the graders awarded it; `scores`: by metric, what each hidden example contributes to it, where that is
-    known (see `example_scores`); `histories`: as handed in.
+    known (see `example_scores`); `histories`: as handed in; `lapses`: by grade cell that it claims, what it lost beside the curves.
     """
 
     variant: str
@@ -49,6 +50,7 @@ class SeedRun:
     measured: dict[str, float | None]
     scores: dict[str, tuple[Floats, bool]]
     histories: dict[str, dict[str, tuple[float | None, ...]]]
+    lapses: dict[str, tuple[Lapse, ...]] = field(default_factory=dict)
 
 
 def right_solutions(plan: Plan, named: Sequence[str]) -> list[Variant]:
@@ -135,7 +137,8 @@ def _read(plan: Plan, variant: Variant, record: Record, labels: NDArray[Any], sa
     if folder is None or run is None or record.grading != "ok":
         return SeedRun(variant.name, record, False, measured, {}, {})
     scores = _all_scores(plan, folder, run, measured, labels, sandbox)
-    return SeedRun(variant.name, record, _as_expected(variant, record), measured, scores, histories_of(folder, run))
+    lapses = lapses_of(record, variant, plan.profile.curves)
+    return SeedRun(variant.name, record, _as_expected(variant, record), measured, scores, histories_of(folder, run), lapses)
 
 
 def _all_scores(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from autograder.quality.calibration import MetricFigures, ProfileCalibration
+from autograder.quality.figures import MetricFigures, ProfileCalibration
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from autograder.quality import mistakes_data as data
 from autograder.quality import mistakes_formulas as formulas
 from autograder.quality import mistakes_networks as networks
+from autograder.quality import mistakes_training as training
 from autograder.quality.code import Code, Edit
 
 
@@ -33,26 +35,26 @@ CATALOGUE = (
     Mistake("padding", "another padding", networks.padding),
     Mistake("regularizer_forgotten", "a regulariser or initialiser is forgotten", networks.regularizer_forgotten),
     Mistake("regularizer_swapped", "L1 for L2, or the reverse", networks.regularizer_swapped),
-    Mistake("wrong_loss", "another loss", networks.wrong_loss),
-    Mistake("wrong_optimizer", "another optimizer", networks.wrong_optimizer),
-    Mistake("rate_too_high", "a learning rate ten times as high", networks.rate_too_high),
-    Mistake("rate_too_low", "a learning rate of a tenth", networks.rate_too_low),
-    Mistake("metrics_forgotten", "metrics are forgotten", networks.metrics_forgotten),
-    Mistake("epochs", "too few epochs", networks.epochs),
-    Mistake("batch_size", "batches of twice the size", networks.batch_size),
-    Mistake("batch_size_forgotten", "the batch size is forgotten", networks.batch_size_forgotten),
-    Mistake("validation_forgotten", "no validation part", networks.validation_forgotten),
-    Mistake("chosen_by_test", "the test part serves as validation part", networks.chosen_by_test),
-    Mistake("labels_shuffled", "labels in another order than their examples", networks.labels_shuffled),
-    Mistake("trained_on_test", "trained on the test part", networks.trained_on_test),
-    Mistake("untrained", "an untrained network in place of the trained one", networks.untrained),
-    Mistake("measured_on_training", "measured on the training part", networks.measured_on_training),
-    Mistake("constant_prediction", "the same prediction for everything", networks.constant_prediction),
-    Mistake("not_normalised", "not normalised", networks.not_normalised),
-    Mistake("normalised_twice", "normalised twice", networks.normalised_twice),
-    Mistake("divided_by_the_largest", "divided by the largest value at hand", networks.divided_by_the_largest),
-    Mistake("encoding_forgotten", "labels are not encoded", networks.encoding_forgotten),
-    Mistake("folds", "one fold more", networks.folds),
+    Mistake("wrong_loss", "another loss", training.wrong_loss),
+    Mistake("wrong_optimizer", "another optimizer", training.wrong_optimizer),
+    Mistake("rate_too_high", "a learning rate ten times as high", training.rate_too_high),
+    Mistake("rate_too_low", "a learning rate of a tenth", training.rate_too_low),
+    Mistake("metrics_forgotten", "metrics are forgotten", training.metrics_forgotten),
+    Mistake("epochs", "too few epochs", training.epochs),
+    Mistake("batch_size", "batches of twice the size", training.batch_size),
+    Mistake("batch_size_forgotten", "the batch size is forgotten", training.batch_size_forgotten),
+    Mistake("validation_forgotten", "no validation part", training.validation_forgotten),
+    Mistake("chosen_by_test", "the test part serves as validation part", training.chosen_by_test),
+    Mistake("labels_shuffled", "labels in another order than their examples", training.labels_shuffled),
+    Mistake("trained_on_test", "trained on the test part", training.trained_on_test),
+    Mistake("untrained", "an untrained network in place of the trained one", training.untrained),
+    Mistake("measured_on_training", "measured on the training part", data.measured_on_training),
+    Mistake("constant_prediction", "the same prediction for everything", data.constant_prediction),
+    Mistake("not_normalised", "not normalised", data.not_normalised),
+    Mistake("normalised_twice", "normalised twice", data.normalised_twice),
+    Mistake("divided_by_the_largest", "divided by the largest value at hand", data.divided_by_the_largest),
+    Mistake("encoding_forgotten", "labels are not encoded", data.encoding_forgotten),
+    Mistake("folds", "one fold more", data.folds),
     Mistake("wrong_axis", "along another axis", formulas.wrong_axis),
     Mistake("axis_forgotten", "the axis is forgotten", formulas.axis_forgotten),
     Mistake("function_swapped", "a neighbouring function: argmin for argmax, mean for sum", formulas.function_swapped),

@@ -164,3 +164,17 @@ def number(node: ast.AST | None) -> float | int | None:
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
         return node.value  # type: ignore[return-value]  # as just looked at
     return None
+
+
+def methods(code: Code, *names: str) -> Iterator[ast.Call]:
+    """Calls of a method by one of these names: `network.fit(…)`."""
+    for call in code.nodes(ast.Call):
+        if isinstance(call.func, ast.Attribute) and call.func.attr in names:
+            yield call
+
+
+def word(node: ast.AST | None) -> str:
+    """'relu' of "relu", `keras.activations.relu` and `keras.activations.relu()`."""
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    return dotted(node.func if isinstance(node, ast.Call) else node).rpartition(".")[2] if node is not None else ""

@@ -4,6 +4,7 @@
 cell = "train_best"
 mistake = "batch_size"
 becomes = "batch_size=200"      # optional: text in the lines that the mistake brings; without it, all of this mistake in the cell
+profile = "smoke"               # optional: holds in this profile only, where images are few or epochs short
 reason = "The task leaves the batch size free."
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -22,27 +24,32 @@ from autograder.quality.catalogue import CATALOGUE
 from autograder.quality.mutants import Mutant
 
 FILE = "equivalents.toml"
-_CURE = "Each [[equivalent]] has cell, mistake and reason, and may have becomes."
+_CURE = "Each [[equivalent]] has cell, mistake and reason, and may have becomes and profile."
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Equivalent:
-    """A declaration: mutants of this mistake in this cell may survive, and why."""
+    """A declaration: mutants of this mistake in this cell may survive, and why; in one profile, where one is named."""
 
     cell: str
     mistake: str
     reason: str
     becomes: str = ""
+    profile: str = ""
 
     def fits(self, mutant: Mutant) -> bool:
         return (self.cell, self.mistake) == (mutant.cell, mutant.mistake) and self.becomes in mutant.added
 
     def __str__(self) -> str:
-        return f"{self.mistake} in '{self.cell}'" + (f" ({self.becomes})" if self.becomes else "")
+        named = ", ".join([*([self.becomes] if self.becomes else []), *([f"profile {self.profile!r}"] if self.profile else [])])
+        return f"{self.mistake} in '{self.cell}'" + (f" ({named})" if named else "")
 
 
-def read_equivalents(solutions: Path) -> tuple[Equivalent, ...]:
-    """All declarations; none where there is no file. Raises ConfigurationError with everything that is wrong with it."""
+def read_equivalents(solutions: Path, profiles: Collection[str]) -> tuple[Equivalent, ...]:
+    """All declarations; none where there is no file. `profiles`: those of the assignment.
+
+    Raises ConfigurationError with everything that is wrong with the file.
+    """
     from pydantic import TypeAdapter, ValidationError
 
     path = solutions / FILE
@@ -59,7 +66,7 @@ def read_equivalents(solutions: Path) -> tuple[Equivalent, ...]:
         raise ConfigurationError([Problem(place, _where(one), _CURE) for one in error.errors()]) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError([Problem(place, f"no TOML: {error}", _CURE)]) from None
-    problems = [problem for each in found for problem in _problems(place, each)]
+    problems = [problem for each in found for problem in _problems(place, each, profiles)]
     if problems:
         raise ConfigurationError(problems)
     return found
@@ -69,13 +76,15 @@ def _where(error: Any) -> str:
     return f"{'.'.join(['equivalent', *map(str, error['loc'])])}: {error['msg']}"
 
 
-def _problems(place: str, declared: Equivalent) -> list[Problem]:
+def _problems(place: str, declared: Equivalent, profiles: Collection[str]) -> list[Problem]:
     names = [mistake.name for mistake in CATALOGUE]
     problems = []
     if declared.mistake not in names:
         close = difflib.get_close_matches(declared.mistake, names, n=1)
         cure = f"Did you mean '{close[0]}'?" if close else f"There are: {', '.join(names)}."
         problems.append(Problem(place, f"there is no mistake '{declared.mistake}'", cure))
+    if declared.profile and declared.profile not in profiles:
+        problems.append(Problem(place, f"{declared}: there is no such profile", f"There are: {', '.join(profiles)}."))
     if not declared.reason.strip():
         problems.append(Problem(place, f"{declared} has no reason", "Say why it is no mistake, or why nothing could show it."))
     return problems

@@ -127,6 +127,13 @@ def tolerance_factor(share: float, runs: int, confidence: float = _EACH) -> floa
     return float(nct.ppf(confidence, runs - 1, norm.isf(share) * math.sqrt(runs)) / math.sqrt(runs))
 
 
+def share_of_runs(lost: int, runs: int, confidence: float = CONFIDENCE) -> float:
+    """Upper confidence bound on the share of runs that lose, from how many of so many did (Clopper and Pearson); 1 without runs."""
+    from scipy.stats import beta
+
+    return float(beta.ppf(confidence, lost + 1, runs - lost)) if lost < runs else 1.0
+
+
 def after_reruns(once: float, beyond: float, reruns: int, any_curve: float | None = None) -> float:
     """The share of submissions that lose through one curve although the best of a run and its reruns counts.
 

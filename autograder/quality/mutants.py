@@ -49,22 +49,32 @@ def make_mutants(notebook: dict[str, Any]) -> tuple[tuple[Mutant, ...], tuple[st
 
 
 def choose(mutants: Sequence[Mutant], limit: int) -> tuple[Mutant, ...]:
-    """At most `limit` of them: from each cell in turn, the mistake that was chosen least often so far, in the cell and everywhere."""
-    left: dict[str, list[Mutant]] = {}
-    for mutant in mutants:
-        left.setdefault(mutant.cell, []).append(mutant)
+    """At most `limit` of them: first one of every kind, then more; each from the cell of which least was chosen so far, and of what is
+    there the kind that was chosen least often.
+    """
+    left = list(mutants)
+    in_cell: Counter[str] = Counter()
     here: Counter[tuple[str, str]] = Counter()
     everywhere: Counter[str] = Counter()
-    chosen: set[str] = set()
-    while left and len(chosen) < limit:
-        for cell in list(left)[: limit - len(chosen)]:
-            best = min(left[cell], key=lambda each: (here[each.cell, each.mistake], everywhere[each.mistake]))
-            left[cell].remove(best)
-            here[cell, best.mistake] += 1
-            everywhere[best.mistake] += 1
-            chosen.add(best.id)
-        left = {cell: rest for cell, rest in left.items() if rest}
-    return tuple(mutant for mutant in mutants if mutant.id in chosen)
+
+    def urgency(each: Mutant) -> tuple[int, ...]:
+        known = everywhere[each.mistake]
+        return (min(known, 1), in_cell[each.cell], here[each.cell, each.mistake], known)
+
+    while left and len(mutants) - len(left) < limit:
+        best = min(left, key=urgency)
+        left.remove(best)
+        in_cell[best.cell] += 1
+        here[best.cell, best.mistake] += 1
+        everywhere[best.mistake] += 1
+    remaining = {mutant.id for mutant in left}
+    return tuple(mutant for mutant in mutants if mutant.id not in remaining)
+
+
+def kinds_of(mutants: Sequence[Mutant]) -> tuple[str, ...]:
+    """The mistakes of which there are mutants, in the order of the catalogue."""
+    made = {mutant.mistake for mutant in mutants}
+    return tuple(mistake.name for mistake in CATALOGUE if mistake.name in made)
 
 
 def _is_solution(cell: dict[str, Any]) -> bool:

@@ -49,8 +49,8 @@ class MutationTest:
         way = self._whole_way() if again else None
         whole = self._grade([(mutant, way) for mutant in again if way is not None])
         for mutant in again:
-            self._compare(results.get(mutant.id), whole[mutant.id])
-            if mutant in unsettled:
+            self._compare(results.get(mutant.id), whole[mutant.id], excused.get(mutant.id))
+            if mutant in unsettled or (results[mutant.id].verdict, whole[mutant.id].verdict) == ("survived", "killed"):
                 results[mutant.id] = whole[mutant.id]
         return tuple(_excuse(results[mutant.id], excused.get(mutant.id)) for mutant in mutants), self._problems
 
@@ -90,11 +90,17 @@ class MutationTest:
         notebook = build_submission(self._bench.workplace, self._bench.plan.assignment.id, variant)
         return cut(notebook, way.section) if way.section else notebook
 
-    def _compare(self, short: MutantResult | None, whole: MutantResult) -> None:
-        """A mutant that its section alone notices is noticed by the whole notebook too, else the shortcut cannot be trusted."""
+    def _compare(self, short: MutantResult | None, whole: MutantResult, declared: Equivalent | None) -> None:
+        """A mutant that its section alone notices is noticed by the whole notebook too, else the shortcut cannot be trusted.
+
+        One that is declared equivalent, and that its section lets pass, is not noticed by the whole notebook either.
+        """
         if short is not None and short.verdict == "killed" and whole.verdict == "survived":
             tests = ", ".join(each.test for each in short.noticed)
             self._problems.append(f"'{short.id}' is noticed when only its section runs ({tests}), and not in the whole notebook")
+        if short is not None and short.verdict == "survived" and whole.verdict == "killed" and declared is not None:
+            tests = ", ".join(each.test for each in whole.noticed)
+            self._problems.append(f"'{short.id}' is declared equivalent ({declared}), and the whole notebook notices it ({tests})")
 
 
 def _result(mutant: Mutant, way: _Way, record: Record) -> MutantResult:

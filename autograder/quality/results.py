@@ -61,7 +61,8 @@ class MutantResult:
 class Validation:
     """All that was found of one assignment. `generated`: mutants that there are; `mutants`: those that were executed.
 
-    `problems`: what else is wrong, such as a declaration that excuses nothing; `compared`: mutants executed in both ways.
+    `kinds`: the mistakes of which there are mutants, in the order of the catalogue. `problems`: what else is wrong, such as a
+    declaration that excuses nothing; `compared`: mutants executed in both ways.
     """
 
     assignment: str
@@ -72,12 +73,19 @@ class Validation:
     problems: tuple[str, ...]
     compared: int = 0
     seconds: float = 0.0
+    kinds: tuple[str, ...] = ()
 
     def of(self, verdict: MutantVerdict) -> tuple[MutantResult, ...]:
         return tuple(each for each in self.mutants if each.verdict == verdict)
 
     def answers_of(self, kind: Kind) -> tuple[AnswerResult, ...]:
         return tuple(each for each in self.answers if each.kind == kind)
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Kinds of mistakes of which no mutant was executed."""
+        executed = {mutant.mistake for mutant in self.mutants}
+        return tuple(kind for kind in self.kinds if kind not in executed)
 
     @property
     def share(self) -> float | None:
@@ -116,6 +124,11 @@ class Validation:
             "mutants": {
                 "generated": self.generated,
                 "executed": len(self.mutants),
+                "kinds": {
+                    "generated": len(self.kinds),
+                    "executed": len(self.kinds) - len(self.left_out),
+                    "left_out": list(self.left_out),
+                },
                 "killed": len(self.of("killed")),
                 "equivalent": len(self.of("equivalent")),
                 "survived": len(self.of("survived")),

@@ -13,7 +13,7 @@ from autograder.batch.plan import Plan
 from autograder.course.notebook import read_notebook
 from autograder.quality.cases import Bench, Case
 from autograder.quality.equivalents import Equivalent, read_equivalents
-from autograder.quality.mutants import Mutant, choose, make_mutants
+from autograder.quality.mutants import Mutant, choose, kinds_of, make_mutants
 from autograder.quality.mutation import MutationTest
 from autograder.quality.results import AnswerResult, Kind, MutantResult, Validation
 from autograder.quality.variants import Variant, build_submission, read_variants
@@ -28,7 +28,7 @@ class Extent:
     """How much is validated: seeds of the reference, at most so many mutants, and whether those run in whole notebooks too."""
 
     seeds: int = 3
-    mutants: int = 40
+    mutants: int = 50
     full: bool = False
 
 
@@ -47,7 +47,8 @@ def validate_assignment(bench: Bench, extent: Extent) -> Validation:
     began = time.monotonic()
     assignment, workplace = bench.plan.assignment.id, bench.workplace
     variants = read_variants(workplace, assignment)
-    equivalents = read_equivalents(workplace.solutions(assignment))
+    declared = read_equivalents(workplace.solutions(assignment), bench.plan.assignment.profiles)
+    equivalents = [each for each in declared if each.profile in ("", bench.plan.profile.name)]
     generated, unread = make_mutants(read_notebook(workplace.source_notebook(assignment)))
     answers = _answers(bench, variants, extent)
     records = bench.grade([each.case for each in answers])
@@ -63,6 +64,7 @@ def validate_assignment(bench: Bench, extent: Extent) -> Validation:
         problems=(*unread, *problems),
         compared=len(mutants) if extent.full else 0,
         seconds=time.monotonic() - began,
+        kinds=kinds_of(generated),
     )
 
 

@@ -93,7 +93,7 @@ def _claims(value: object) -> tuple[str, ...] | None:
 def build_submission(paths: CoursePaths, assignment: str, variant: Variant) -> dict[str, Any]:
     """The notebook that a student with this answer would hand in: the release version with solution cells filled in.
 
-    Raises ConfigurationError when the variant replaces a cell that the notebook does not have.
+    Raises ConfigurationError when the variant replaces a cell that the notebook does not have, or the release version is an older one.
     """
     notebook = copy.deepcopy(read_notebook(paths.release_notebook(assignment)))
     source = {nbgrader_of(cell).get("grade_id"): cell["source"] for cell in read_notebook(paths.source_notebook(assignment))["cells"]}
@@ -101,6 +101,10 @@ def build_submission(paths: CoursePaths, assignment: str, variant: Variant) -> d
     unknown = sorted(set(variant.cells) - set(solution_cells))
     if unknown:
         raise ConfigurationError([Problem(f"solutions of {assignment}: {variant.name}", f"there is no solution cell '{unknown[0]}'")])
+    gone = [name for name in solution_cells if name not in source]
+    if gone:
+        cure = f"The source notebook has changed. Run: autograder release {assignment}"
+        raise ConfigurationError([Problem(f"release of {assignment}", f"the source notebook has no solution cell '{gone[0]}'", cure)])
     for grade_id, cell in solution_cells.items():
         if grade_id in variant.cells:
             cell["source"] = variant.cells[grade_id]

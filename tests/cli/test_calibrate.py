@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from autograder.course.calibration import read_allowed, read_calibration
-from tests.conftest import autograder
+from tests.conftest import autograder, cell_of, edit_notebook
 
 NEAREST = '''"""Answers with the nearest mean of each class."""
 
@@ -22,6 +22,16 @@ means = np.stack([flat[y_train == digit].mean(axis=0) for digit in range(10)])
 model = keras.Sequential([keras.Input((784,)), keras.layers.Dense(10, activation="softmax")])
 model.set_weights([means.T, -(means**2).sum(axis=1) / 2])
 history = {"accuracy": [0.9], "loss": [0.1]}
+'''
+
+LUCKY = '''"""Right with even seeds only."""
+
+# %% write_double
+off = seed % 2
+
+
+def double(n):
+    return (2 + off) * n
 '''
 
 
@@ -50,6 +60,9 @@ def test_every_right_solution_runs_with_every_seed(calibrated: tuple[Path, dict[
     assert figures["points"] == 30
     assert figures["one_point_at"] == pytest.approx(0.6933, abs=1e-4)
     assert (found["device"], found["runs"]) == ("CPU, 1 thread", 2)
+    assert (found["beside_curves"]["runs"], found["beside_curves"]["lost"]) == (4, 0)
+    assert sorted(found["beside_curves"]["cells"]) == ["accuracy", "counts", "double", "images"]
+    assert "Beside the curves none of 4 runs lost points" in said
     assert "2 runs say too little" in said
     assert len(executions(root)) == 4
     assert not (root / ".autograder/records").exists()  # nothing of a class's is touched
@@ -77,9 +90,13 @@ def test_what_is_recorded_is_not_run_again_and_more_runs_add_to_it(calibrated: t
     assert again.returncode == 0, again.stderr
     assert json.loads(again.stdout) == calibrated[1]
     assert executions(root) == before
+    folder = root / "solutions/tiny"
+    written = {file.name: file.read_bytes() for file in folder.glob("calibration*")}
     more = autograder(root, "calibrate", "tiny", "--runs", "3", "--variant", "nearest", "--json", "-")
     assert more.returncode == 0, more.stderr
     assert list(json.loads(more.stdout)["test_accuracy"]["solutions"]) == ["nearest"]
+    assert "Nothing is written: a calibration is that of all right solutions" in more.stderr
+    assert {file.name: file.read_bytes() for file in folder.glob("calibration*")} == written
     after = executions(root)
     assert len(after) == 5
     assert {run: after[run] for run in before} == before
@@ -98,6 +115,29 @@ def test_a_right_solution_without_a_result_is_named(calibrated: tuple[Path, dict
     assert again.returncode == 1
     after = executions(root)
     assert len([run for run in before if after[run] != before[run]]) == 2  # those of the solution that breaks, in case it was the machine
+
+
+def test_a_check_that_luck_decides_about_is_named_with_its_seed(calibrated: tuple[Path, dict[str, Any], str], tmp_path: Path) -> None:
+    root = Path(shutil.copytree(calibrated[0], tmp_path / "tiny"))
+    (root / "solutions/tiny/alternatives/lucky.py").write_text(LUCKY)
+    done = autograder(root, "calibrate", "tiny", "--runs", "2", "--variant", "lucky")
+    assert done.returncode == 1
+    assert "Beside the curves 1 of 2 runs lost points" in done.stderr
+    assert "test_double: 1 of 2 runs (lucky, seed 1): double(n) is not twice n" in done.stderr
+    assert "Right solutions lost points beside the curves: no threshold is suggested" in done.stderr
+
+
+def test_what_is_missing_is_said_with_its_cure(tiny: Path, calibrated: tuple[Path, dict[str, Any], str], tmp_path: Path) -> None:
+    unreleased = autograder(tiny, "calibrate", "tiny")
+    assert unreleased.returncode == 2
+    assert "Run: autograder release tiny" in unreleased.stderr
+    stale = Path(shutil.copytree(calibrated[0], tmp_path / "stale"))
+    source = stale / "source_assignments/tiny/tiny.ipynb"
+    edit_notebook(source, lambda found: cell_of(found, "write_double")["metadata"]["nbgrader"].update(grade_id="write_twice"))
+    done = autograder(stale, "calibrate", "tiny")
+    assert done.returncode == 2
+    assert "the source notebook has no solution cell 'write_double'" in done.stderr
+    assert "Run: autograder release tiny" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from autograder.cli.calibrate import print_figures, sentences, together
+from autograder.cli.calibrate import beside, print_figures, sentences, together
 from autograder.course.calibration import Calibration, calibration_file, read_allowed, read_calibration
 from autograder.course.settings import Curve
 from autograder.course.stakes import Stake
@@ -19,8 +19,10 @@ from autograder.errors import UsageError
 from autograder.grading.audit import read_spreads
 from autograder.grading.signals import early_accuracy, too_fast
 from autograder.quality.calibrating import SeedRun
-from autograder.quality.calibration import ProfileCalibration, calibrate, write_file
+from autograder.quality.calibration import calibrate, write_file
 from autograder.quality.calibration_plot import plot
+from autograder.quality.figures import ProfileCalibration
+from autograder.quality.lapses import Lapse
 from autograder.quality.luck import SHARE
 from autograder.records import RunReference, Usage
 from tests.feedback.samples import record
@@ -150,6 +152,35 @@ def test_a_run_without_a_result_is_named_and_nothing_is_suggested(changes: dict[
     figures = found.metrics["test_accuracy"]
     assert (figures.n, figures.suggested, figures.noise, figures.one_point_limit) == (20, None, None, None)
     assert figures.loses_once is not None
+
+
+def test_points_lost_beside_the_curves_are_told_with_seed_and_test_and_no_threshold_is_suggested() -> None:
+    fell = Lapse("test_rising", "It fell.")
+    unlucky = [replace(seed_run("reference", 20 + seed, 0.93), lapses={"rising": (fell,)}) for seed in range(2)]
+    found = measured(extra=unlucky)
+    figures = found.metrics["test_accuracy"]
+    assert figures.suggested is None
+    assert figures.noise is not None  # what luck does to the metric is known all the same
+    assert figures.one_point_limit is not None
+    assert "lost points beside the curves, so there is no suggestion" in sentences("test_accuracy", figures)[-1]
+    first, line = beside(found)
+    assert first.startswith("Beside the curves 2 of 22 runs lost points; with 95% confidence at most 25.9% of such runs do.")
+    assert line == "'rising', test_rising: 2 of 2 runs (reference, seed 20; reference, seed 21): It fell."
+    written = found.as_json()["beside_curves"]
+    assert (written["runs"], written["lost"]) == (22, 2)
+    assert written["cells"]["rising"]["tests"][0]["runs"] == ("reference, seed 20", "reference, seed 21")
+
+
+def test_where_nothing_is_lost_beside_the_curves_the_runs_say_how_much_that_is_worth() -> None:
+    (line,) = beside(measured())
+    assert line.startswith("Beside the curves none of 20 runs lost points; with 95% confidence at most 13.9% of such runs do.")
+
+
+def test_how_sure_the_sum_of_several_bounds_is() -> None:
+    assert "; 0.1 is its part of the 0.5 that 5 assignments may have. That holds with 95%." in together(measured())
+    runs = [replace(seed_run("reference", seed, value), measured={"one": value, "other": value}) for seed, value in enumerate(luck(20))]
+    found = calibrate("first", "full", [Stake(metric, 10, EASY, 0.5) for metric in ("one", "other")], runs, 20, "CPU", {})
+    assert "It is the sum of 2 bounds: each of them holds with 95%, so all of them with 90% at least." in together(found)
 
 
 def test_a_solution_that_does_not_answer_the_cell_is_left_out_of_its_metric() -> None:

@@ -45,9 +45,26 @@ EXAMPLES = [
     ("batch_size_forgotten", "m.fit(x, y, batch_size=100)", ["m.fit(x, y)"]),
     ("validation_forgotten", "m.fit(x, y, validation_split=0.2, verbose=0)", ["m.fit(x, y, verbose=0)"]),
     ("chosen_by_test", "m.fit(x_train, y_train, validation_split=0.2)", ["m.fit(x_train, y_train, validation_data=(x_test, y_test))"]),
+    (
+        "chosen_by_test",
+        "def train(n, x=x_train, y=y_train, *, k=0):\n    n.fit(x, y, validation_split=0.2)",
+        ["def train(n, x=x_train, y=y_train, *, k=0):\n    n.fit(x, y, validation_data=(x_test, y_test))"],
+    ),
+    (
+        "chosen_by_test",
+        "def train(n, images, labels):\n    n.fit(images, labels, validation_split=0.2)",
+        ["def train(n, images, labels):\n    n.fit(images, labels, validation_data=(x_test, y_test))"],
+    ),
+    ("chosen_by_test", "m.fit(x_fit, y_fit, validation_data=(x_val, y_val))", ["m.fit(x_fit, y_fit, validation_data=(x_test, y_test))"]),
     ("labels_shuffled", "m.fit(x, y, epochs=2)", ["m.fit(x, y[::-1], epochs=2)"]),
     ("trained_on_test", "m.fit(x_train, y_train)", ["m.fit(x_test, y_test)"]),
     ("trained_on_test", "m.fit(x_train_ready, y_train)", []),
+    ("trained_on_test", "m.fit(x_fit, y_fit)", ["m.fit(x_test, y_test)"]),
+    (
+        "trained_on_test",
+        "def train(n, *, x=x_train[:9], y=y_train[:9]):\n    n.fit(x, y)",
+        ["def train(n, *, x=x_train[:9], y=y_train[:9]):\n    n.fit(x_test[:9], y_test[:9])"],
+    ),
     ("untrained", "h = m.fit(x, y)", ["h = m.fit(x, y)\nm = keras.models.clone_model(m)"]),
     ("measured_on_training", "m.evaluate(x_test, y_test)", ["m.evaluate(x_train, y_train)"]),
     ("constant_prediction", "p = m.predict(x).argmax(axis=1)", ["p = (0 * m.predict(x)).argmax(axis=1)"]),
@@ -117,6 +134,14 @@ def test_an_edit_that_changes_nothing_or_breaks_the_cell_gives_nothing() -> None
     code = Code("a = 1")
     assert code.apply(Edit(0, 0, "")) is None
     assert code.apply(Edit(4, 5, "(")) is None
+
+
+def test_the_test_part_is_the_most_prepared_pair_and_without_a_pair_there_is_no_mistake() -> None:
+    source = "network.fit(x_fit, y_fit)"
+    prepared = Code(source, frozenset({"x_test", "y_test", "x_test_ready", "y_test_ready", "x_test_rows"}))
+    assert [prepared.apply(edit) for edit in FIND["trained_on_test"](prepared)] == ["network.fit(x_test_ready, y_test_ready)"]
+    assert list(FIND["trained_on_test"](Code(source, frozenset({"x_test_rows", "y_test"})))) == []
+    assert list(FIND["trained_on_test"](Code("network.fit(batches)", prepared.known))) == []
 
 
 @pytest.mark.parametrize("mistake", CATALOGUE, ids=lambda mistake: mistake.name)

@@ -7,7 +7,7 @@ import pytest
 
 from autograder.errors import ConfigurationError
 from autograder.quality.equivalents import Equivalent, read_equivalents
-from autograder.quality.mutants import choose, make_mutants
+from autograder.quality.mutants import Mutant, choose, kinds_of, make_mutants
 
 
 def cell(grade_id: str, source: str, kind: str = "code", **marks: bool) -> dict[str, Any]:
@@ -47,8 +47,23 @@ def test_few_are_chosen_from_every_cell_and_of_many_kinds() -> None:
     chosen = choose(mutants, 6)
     assert [mutant.cell for mutant in chosen].count("size") == 3
     assert len({mutant.mistake for mutant in chosen}) == 6
+    assert {mutant.cell for mutant in choose(mutants, 2)} == {"size", "mean"}
     assert choose(mutants, 1_000) == mutants
     assert choose(mutants, 0) == ()
+
+
+def test_every_kind_is_chosen_before_any_twice_wherever_it_stands() -> None:
+    """Nine kinds crowd in one cell, one of them also in three others: from each cell in turn, kinds would be left out."""
+    places = [("crowded", f"kind{index}") for index in range(9)] + [(cell, "kind0") for cell in ("one", "two", "three") for _ in range(5)]
+    mutants = [Mutant(f"{cell}:{kind}:{index}", cell, kind, "", "", "") for index, (cell, kind) in enumerate(places)]
+    assert {mutant.mistake for mutant in choose(mutants, 9)} == {f"kind{index}" for index in range(9)}
+    assert len({mutant.mistake for mutant in choose(mutants, 5)}) == 5
+    cells = [mutant.cell for mutant in choose(mutants, 15)]
+    assert {cell: cells.count(cell) for cell in dict.fromkeys(cells)} == {"crowded": 9, "one": 2, "two": 2, "three": 2}
+
+
+def test_kinds_are_named_in_the_order_of_the_catalogue() -> None:
+    assert kinds_of(make_mutants(NOTEBOOK)[0])[:3] == ("wrong_axis", "axis_forgotten", "function_swapped")
 
 
 def test_a_declaration_fits_by_cell_mistake_and_text() -> None:
@@ -60,9 +75,13 @@ def test_a_declaration_fits_by_cell_mistake_and_text() -> None:
 
 
 def test_declarations_are_read(tmp_path: Path) -> None:
-    (tmp_path / "equivalents.toml").write_text('[[equivalent]]\ncell = "size"\nmistake = "sign"\nreason = "free"\n')
-    assert read_equivalents(tmp_path) == (Equivalent("size", "sign", "free"),)
-    assert read_equivalents(tmp_path / "nowhere") == ()
+    text = '[[equivalent]]\ncell = "size"\nmistake = "sign"\nreason = "free"\n'
+    (tmp_path / "equivalents.toml").write_text(f'{text}{text}profile = "smoke"\n')
+    free, smoke = read_equivalents(tmp_path, ["smoke", "full"])
+    assert free == Equivalent("size", "sign", "free")
+    assert smoke.profile == "smoke"
+    assert str(smoke) == "sign in 'size' (profile 'smoke')"
+    assert read_equivalents(tmp_path / "nowhere", ["full"]) == ()
 
 
 @pytest.mark.parametrize(
@@ -73,11 +92,12 @@ def test_declarations_are_read(tmp_path: Path) -> None:
         ('[[equivalent]]\ncell = "size"\nmistake = "sign"\nreason = " "\n', "no reason"),
         ('[[equivalent]]\ncell = "size"\nmistake = "sign"\nreason = "free"\nbecome = "x"\n', "become"),
         ('[[equivalents]]\ncell = "size"\n', "equivalents"),
+        ('[[equivalent]]\ncell = "size"\nmistake = "sign"\nreason = "free"\nprofile = "smok"\n', "There are: smoke, full."),
         ("[[equivalent", "no TOML"),
     ],
 )
 def test_a_malformed_file_says_what_is_wrong(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "equivalents.toml").write_text(text)
     with pytest.raises(ConfigurationError) as error:
-        read_equivalents(tmp_path)
+        read_equivalents(tmp_path, ["smoke", "full"])
     assert said in str(error.value)

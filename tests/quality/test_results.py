@@ -54,7 +54,14 @@ def test_json_has_what_the_documentation_names() -> None:
     assert found["wrong"][0]["holds"] is False
     counts = {key: found["mutants"][key] for key in ("generated", "executed", "killed", "equivalent", "survived", "share")}
     assert counts == {"generated": 99, "executed": 4, "killed": 2, "equivalent": 1, "survived": 1, "share": 0.6667}
+    assert found["mutants"]["kinds"] == {"generated": 0, "executed": 0, "left_out": []}
     assert found["mutants"]["survivors"][0]["diff"].startswith("-    return -x")
+
+
+def test_kinds_that_were_not_tried_are_named() -> None:
+    found = replace(validation(2, 0), kinds=("width", "sign"))
+    assert found.left_out == ("width",)
+    assert found.to_dict()["mutants"]["kinds"] == {"generated": 2, "executed": 1, "left_out": ["width"]}
 
 
 def test_junit_counts_failures_where_the_exit_status_does() -> None:

@@ -59,6 +59,7 @@ def test_a_started_course_holds(validated: tuple[Path, int, dict[str, Any]]) -> 
     assert len(found["alternatives"]) == 1
     assert len(found["wrong"]) == 2
     assert found["mutants"]["killed"] >= 20
+    assert found["mutants"]["kinds"] == {"generated": 23, "executed": 23, "left_out": []}
 
 
 def test_a_killed_mutant_says_who_noticed_and_what_the_student_reads(validated: tuple[Path, int, dict[str, Any]]) -> None:
@@ -128,8 +129,9 @@ def test_an_alternative_must_earn_what_it_claims_and_no_more(course: Path) -> No
 def test_needs_that_are_not_declared_are_named(course: Path) -> None:
     notebook = course / f"source_assignments/{ASSIGNMENT}/{ASSIGNMENT}.ipynb"
     edit_notebook(notebook, lambda found: cell_of(found, "hand_in_network")["metadata"].update({"autograder": {"needs": []}}))
-    status, found, _ = validate(course, "--mutants", "5")
+    status, found, said = validate(course, "--mutants", "5")
     assert status == 1
+    assert "not tried, more mutants would (--mutants): " in said
     (problem,) = found["problems"]
     assert "the section of 'hand_in_network' does not stand alone" in problem
     assert all(each["path"] == "notebook" for each in found["mutants"]["all"] if each["cell"] != "write_prepare")
@@ -147,6 +149,37 @@ def test_whole_notebooks_say_the_same(course: Path) -> None:
     status, found, _ = validate(course, "--mutants", "6", "--full")
     assert (status, found["problems"]) == (0, [])
     assert found["compared_with_whole_notebooks"] >= 6
+
+
+def test_a_declared_mutant_that_only_the_whole_notebook_notices_is_listed(course: Path) -> None:
+    """Its section has no test that notices; without prepared images, the next section's network learns nothing."""
+    grader = course / f"graders/{ASSIGNMENT}/test_{ASSIGNMENT}.py"
+    change(grader, '    sample = submission.sample("x_test_ready")\n', '    return\n    sample = submission.sample("x_test_ready")\n')
+    change(grader, "    for images, answer in answers:\n", "    for images, answer in []:\n")
+    declared = '[[equivalent]]\ncell = "write_prepare"\nmistake = "constant_answer"\nreason = "It does no harm."\n'
+    with (course / f"solutions/{ASSIGNMENT}/equivalents.toml").open("a") as file:
+        file.write(declared)
+    _, found, _ = validate(course, "--mutants", "1")
+    assert [each["verdict"] for each in found["mutants"]["all"] if each["mistake"] == "constant_answer"] == ["equivalent"]
+    status, found, _ = validate(course, "--mutants", "1", "--full")
+    assert status == 1
+    assert [each["verdict"] for each in found["mutants"]["all"] if each["mistake"] == "constant_answer"] == ["killed"]
+    said = (
+        "'write_prepare:constant_answer:1' is declared equivalent (constant_answer in 'write_prepare'), and the whole notebook notices it"
+    )
+    assert any(problem.startswith(said) for problem in found["problems"])
+
+
+def test_a_declaration_of_another_profile_excuses_nothing_here_and_is_not_missed(course: Path) -> None:
+    grader = course / f"graders/{ASSIGNMENT}/test_{ASSIGNMENT}.py"
+    change(grader, "    for images, answer in answers:\n", "    for images, answer in []:\n")
+    with (course / f"solutions/{ASSIGNMENT}/equivalents.toml").open("a") as file:
+        for profile in ("smoke", "full"):
+            mistake = "divided_by_the_largest" if profile == "full" else "not_normalised"
+            file.write(f'[[equivalent]]\ncell = "write_prepare"\nmistake = "{mistake}"\nprofile = "{profile}"\nreason = "Few."\n')
+    _, found, _ = validate(course)
+    assert [each["verdict"] for each in found["mutants"]["all"] if each["mistake"] == "divided_by_the_largest"] == ["survived"]
+    assert found["problems"] == ["declared equivalent, but no such mutant survives: not_normalised in 'write_prepare' (profile 'smoke')"]
 
 
 def breaks_the_configuration(course: Path) -> None:
