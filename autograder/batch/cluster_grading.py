@@ -146,6 +146,7 @@ class Grading:
             return self._unscored(attempt, f"on {host}: {error.message}")
         except WorkerLost:
             self._engine.addresses()  # with a lost scheduler everything is lost
+            self._workers.ask_again(attempt.worker)  # the next attempt must not go there before it is known to be back
             return self._worker_lost(attempt)
         except Exception as error:
             return self._unscored(attempt, f"on {host}: {type(error).__name__}: {error}")

@@ -87,7 +87,7 @@ class Workers:
         for address in set(self._fit) - known:
             del self._fit[address]
         if not self._fit and not self._entering and known and known <= set(self._unfit):
-            reasons = "; ".join(f"{each.host}: {each.problem}" for each in self._unfit.values())
+            reasons = "; ".join(f"{each.host}: {each.problem}" for each in sorted(self._unfit.values(), key=lambda each: each.host))
             raise MachineError(f"No worker can grade this batch. {reasons}", "See docs/scale.md.")
         self._say_when_nobody_is_there(known)
         return known
@@ -98,8 +98,9 @@ class Workers:
         return best if best is not None and best.free > 0 else None
 
     def ask_again(self, worker: Worker) -> None:
-        """It began anew under its old address, or gave the batch up, and has to enter again."""
-        self._fit.pop(worker.address, None)
+        """It began anew under its old address, gave the batch up, or may be gone: it has to enter again before it gets anything."""
+        if self._fit.get(worker.address) is worker:
+            del self._fit[worker.address]
 
     def send(self, address: str, parcel: AbstractContextManager[IO[bytes]]) -> None:
         """Sends a packed parcel, one part after the other. Raises UsageError for one that is too large, and what goes wrong on the way."""
