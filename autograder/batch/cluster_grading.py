@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import secrets
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -126,11 +127,12 @@ class Grading:
             return rejected
         taken = take_in(submission, self._plan.assignment, self._plan.profile.limits)
         turn = Turn(queued_s=time.monotonic() - self._began, force=self._force, alone=self._alone, taken=taken)
+        job = remote.Job(self._batch_id, submission, turn, secrets.token_hex(8))
         kept = [] if worker.fitness.shared or self._force else kept_runs(self._plan, taken, worker.fitness.slot)
         with contextlib.suppress(Exception):  # too large, or a worker that is just going: then the job itself says so, or makes them again
             if kept:
-                self._workers.send(worker.address, remote.runs_of(kept))
-        return _Attempt(submission, worker, remote.Job(self._batch_id, submission, turn), bool(kept))
+                self._workers.send(worker.address, remote.runs_of(job, kept))
+        return _Attempt(submission, worker, job, bool(kept))
 
     def _received(self, attempt: _Attempt, future: Future[remote.JobResult]) -> Record | None:
         """The record of an attempt that has ended, in the store; None when there is none, and it has to be made again."""

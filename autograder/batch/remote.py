@@ -24,7 +24,7 @@ from autograder.batch.parcels import packed, put_together, unpack
 from autograder.batch.pipeline import OnCell, Turn, grade_submission
 from autograder.batch.plan import Plan
 from autograder.batch.store import Store
-from autograder.batch.workplace import Batch, NotPrepared, Workplaces
+from autograder.batch.workplace import Batch, NotPrepared, Workplace, Workplaces
 from autograder.errors import AutograderError, UsageError
 from autograder.execution.devices import Slot
 from autograder.execution.rundir import RunFolder
@@ -33,6 +33,7 @@ from autograder.records import Record, Submission
 
 BUNDLE_BYTES = 512 * 2**20
 RUNS_BYTES = 128 * 2**20
+_JOBS = "jobs"
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,12 @@ class Fitness:
 
 @dataclass(frozen=True)
 class Job:
-    """One submission to grade. `turn` has its files; the slot is the worker's to give."""
+    """One submission to grade. `turn` has its files; the slot is the worker's to give. `name`: of this attempt, unlike all others."""
 
     batch: str
     submission: Submission
     turn: Turn
+    name: str
 
 
 @dataclass(frozen=True)
@@ -93,23 +95,32 @@ def receive(batch_id: str, name: str, at: int, part: bytes, last: bool) -> None:
 
 def run_job(job: Job, on_cell: OnCell) -> JobResult:
     """Grades one submission here. Never raises for a submission; raises NotPrepared where `enter` has to be asked first."""
-    with _places.at_work(job.batch) as place:
+    with _places.at_work(job.batch) as place, _own_store(place, job) as plan:
         try:
             with place.slots.take(job.turn.alone) as slot:
-                record = grade_submission(place.plan, job.submission, place.sandbox, on_cell, replace(job.turn, slot=slot))
+                record = grade_submission(plan, job.submission, place.sandbox, on_cell, replace(job.turn, slot=slot))
         except SlotsClosed:
             raise NotPrepared(job.batch) from None
-        runs = None
-        if not place.shared:
-            folders = {run.run_key: place.plan.store.run(run.run_key).path for run in record.runs}
-            try:
-                with packed(folders, RUNS_BYTES) as stream:
-                    runs = stream.read()
-            except UsageError as error:
-                record = unscored(place.plan, job.submission, "infra_error", f"{error.message} {error.cure}")
-            for folder in folders.values():
-                shutil.rmtree(folder, ignore_errors=True)
-        return JobResult(record, runs, place.sandbox.stopped)
+        if place.shared:
+            return JobResult(record, None, place.sandbox.stopped)
+        try:
+            with packed({run.run_key: plan.store.run(run.run_key).path for run in record.runs}, RUNS_BYTES) as stream:
+                return JobResult(record, stream.read(), place.sandbox.stopped)
+        except UsageError as error:
+            return JobResult(unscored(plan, job.submission, "infra_error", f"{error.message} {error.cure}"), None, place.sandbox.stopped)
+
+
+@contextmanager
+def _own_store(place: Workplace, job: Job) -> Iterator[Plan]:
+    """The plan with the store, or with one for this job alone where that is out of reach: nobody else uses or removes what it makes."""
+    if place.shared:
+        yield place.plan
+        return
+    folder = place.plan.paths.root / _JOBS / job.name
+    try:
+        yield replace(place.plan, store=Store(folder))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def renew(batch_id: str) -> None:
@@ -137,9 +148,9 @@ def bundle(plan: Plan) -> AbstractContextManager[IO[bytes]]:
     return packed({f"data/{plan.split.fingerprint}": plan.split.folder, f"graders/{plan.graders.name}": plan.graders}, BUNDLE_BYTES)
 
 
-def runs_of(folders: list[RunFolder]) -> AbstractContextManager[IO[bytes]]:
-    """Finished runs for a worker without the store, packed. Raises UsageError when they are too much to be sent."""
-    return packed({f"store/runs/{each.path.name}": each.path for each in folders}, RUNS_BYTES)
+def runs_of(job: Job, folders: list[RunFolder]) -> AbstractContextManager[IO[bytes]]:
+    """Finished runs that a worker without the store gets for a job, packed. Raises UsageError when they are too much to be sent."""
+    return packed({f"{_JOBS}/{job.name}/runs/{each.path.name}": each.path for each in folders}, RUNS_BYTES)
 
 
 def put_back(plan: Plan, result: JobResult) -> None:

@@ -228,7 +228,7 @@ def _moved(plan: Plan, root: Path) -> Plan:
     return replace(
         plan,
         paths=CoursePaths(root),
-        store=Store(root / "store"),
+        store=Store(root / "store"),  # in place of the command's, which is out of reach; each job has its own
         split=SealedSplit(plan.split.fingerprint, root / "data" / plan.split.fingerprint),
         graders=root / "graders" / plan.graders.name,
         fonts=font_cache(root / "matplotlib"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from autograder.batch import remote, workplace
+from autograder.batch import parcels, remote, workplace
 from autograder.batch.bench import SlotsClosed
 from autograder.batch.locks import locked_at_once
 from autograder.batch.machine import Machine
@@ -19,11 +21,20 @@ from autograder.batch.pipeline import Turn
 from autograder.batch.slots import Slots
 from autograder.batch.store import Store
 from autograder.batch.workplace import Batch, NotPrepared, Workplace, Workplaces
+from autograder.course.paths import CoursePaths
 from autograder.course.settings import Resources
 from autograder.errors import MachineError
-from autograder.records import Submission
+from autograder.records import RunReference, Submission
 
 SMALL = Machine(cpus=2, memory_mib=8 * 1024)
+
+
+@dataclass(frozen=True)
+class Odd:
+    """Of a plan, what a job without the store needs."""
+
+    paths: CoursePaths
+    store: Any = None
 
 
 @dataclass
@@ -134,7 +145,7 @@ def test_two_batches_share_the_workers_memory(prepared: dict[str, Box], monkeypa
 
     monkeypatch.setattr(remote, "grade_submission", grade)
     assert [remote.enter(batch(name), 99).slots for name in "ab"] == [3, 3]
-    jobs = [remote.Job(name, Submission("s", "a", "", "id", None), Turn()) for name in "ababab"]
+    jobs = [remote.Job(name, Submission("s", "a", "", "id", None), Turn(), "job") for name in "ababab"]
     done: list[remote.JobResult] = []
     threads = [threading.Thread(target=lambda job=job: done.append(remote.run_job(job, lambda *_: None))) for job in jobs]
     for thread in threads:
@@ -155,7 +166,7 @@ def test_a_job_that_waits_when_its_batch_is_given_up_is_told_so(prepared: dict[s
 
     def run() -> None:
         try:
-            remote.run_job(remote.Job("b", Submission("s", "a", "", "id", None), Turn(alone=True)), lambda *_: None)
+            remote.run_job(remote.Job("b", Submission("s", "a", "", "id", None), Turn(alone=True), "job"), lambda *_: None)
         except NotPrepared as error:
             said.append(str(error))
 
@@ -166,6 +177,34 @@ def test_a_job_that_waits_when_its_batch_is_given_up_is_told_so(prepared: dict[s
         waiting.join(60)
     assert said == ["b"]
     places.leave_all()
+
+
+def test_what_a_job_made_without_the_store_is_its_own_until_it_is_sent(
+    prepared: dict[str, Box], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Two equal notebooks have one run key; neither may take the other's run away."""
+    places = Workplaces()
+    monkeypatch.setattr(remote, "_places", places)
+    place, both = places.enter(batch("b")), threading.Barrier(2, timeout=60)
+    place.shared, place.plan = False, Odd(CoursePaths(tmp_path))
+
+    def grade(plan: Any, submission: Submission, *_: Any) -> Any:
+        run = plan.store.run("same").path
+        run.mkdir(parents=True)
+        both.wait()
+        (run / "run.json").write_text(submission.student)
+        both.wait()
+        return SimpleNamespace(runs=(RunReference("same", 0, True),))
+
+    monkeypatch.setattr(remote, "grade_submission", grade)
+    jobs = [remote.Job("b", Submission(name, "a", "", "id", None), Turn(), f"job {name}") for name in ("ada", "bob")]
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(lambda job: remote.run_job(job, lambda *_: None), jobs))
+    for name, result in zip(("ada", "bob"), results, strict=True):
+        assert result.runs is not None
+        parcels.unpack(io.BytesIO(result.runs), tmp_path / "home" / name)
+        assert (tmp_path / "home" / name / "same/run.json").read_text() == name
+    assert list((tmp_path / "jobs").iterdir()) == []
 
 
 # --- whose folder it is, and whose locks ------------------------------------------------------------------------------
