@@ -7,15 +7,20 @@ import fcntl
 import hashlib
 import json
 import os
+import platform
+import re
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 PARTIAL = ".partial-"  # how the name of a scratch folder begins that is renamed when it is complete
+_HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]  # in the names of scratch folders
+_ABANDONED_S = 86_400
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
 
@@ -45,14 +50,15 @@ def write_atomic(path: Path, content: str | bytes, mode: int = 0o644) -> None:
 def scratch_folder(parent: Path, prefix: str) -> Iterator[Path]:
     """A folder below `parent` that is gone afterwards, if it was not renamed; one that a killed process left is removed by the next call.
 
-    Whoever uses a folder holds a lock on it, which ends with the process. Where folders cannot be locked (NFS) nothing is removed.
+    Whoever uses a folder holds a lock on it, which ends with the process. Where folders cannot be locked (NFS) nothing is removed, and
+    what another machine left only after a day: file systems there are whose locks one machine does not see of another.
     """
     parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         with _locked(parent, needed=False):  # a folder is made and locked before anybody else looks for abandoned ones
             for left in parent.glob(f"{prefix}*"):
                 _remove_abandoned(left)
-            folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+            folder = Path(tempfile.mkdtemp(prefix=f"{prefix}{_HOST}-", dir=parent))
             stack.enter_context(_locked(folder, needed=False))
         try:
             yield folder
@@ -83,9 +89,15 @@ def _locked(folder: Path, wait: bool = True, needed: bool = True) -> Iterator[No
 def _remove_abandoned(folder: Path) -> None:
     try:
         with _locked(folder, wait=False):
-            shutil.rmtree(folder, ignore_errors=True)
+            if _is_of_this_host(folder) or folder.stat().st_mtime < time.time() - _ABANDONED_S:
+                shutil.rmtree(folder, ignore_errors=True)
     except OSError:  # somebody uses it, or it is no folder
         pass
+
+
+def _is_of_this_host(folder: Path) -> bool:
+    found = re.search(r"-([0-9a-f]{8})-\w{8}$", folder.name)
+    return found is None or found[1] == _HOST
 
 
 def read_bounded(path: Path, limit: int) -> bytes:

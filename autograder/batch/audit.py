@@ -10,9 +10,10 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from autograder.batch.local import Progress, side_by_side
+from autograder.batch.local import side_by_side
 from autograder.batch.pipeline import OnCell, grade_unwritten
 from autograder.batch.plan import Plan
+from autograder.batch.progress import Progress
 from autograder.batch.reruns import without_reruns
 from autograder.batch.store import Store
 from autograder.course.settings import Course

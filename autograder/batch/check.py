@@ -6,11 +6,11 @@ Nothing that is complete is ever removed. What is broken moves to `broken/`, whe
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,11 +56,14 @@ def check_store(store: Store, repair: bool) -> StoreCheck:
     """
     if not store.root.is_dir():
         raise UsageError(f"There is no store at '{store.root}'.", "Name it with --store DIR, or grade something first.")
+    inner = [Store(store.root / kept) for kept in ("audited", "calibration")]  # of executions that are nobody's submission
     check = _Check(store, repair, store.root)
-    check.all()
-    for kept in ("audited", "calibration"):  # stores in the store, of executions that are nobody's submission
-        check.store = Store(store.root / kept)
-        check.all()
+    with ExitStack() as stack:
+        for each in [store, *(each for each in inner if each.root.is_dir())]:
+            if repair:
+                stack.enter_context(each.out_of_use())
+            check.store = each
+            check.all()
     return StoreCheck(str(store.root), check.records, check.runs, tuple(check.findings), tuple(check.notes))
 
 
@@ -76,23 +79,12 @@ class _Check:
     moved: int = 0
 
     def all(self) -> None:
-        if self.repair:
-            self._require_unused()
         for folder in sorted(_plain(self.store.root / "runs")):
             self._run(folder)
         for folder in sorted(self.store.root.glob("records/*/*/*")):
             self._student(folder)
         self._leftovers()
         self._starts()
-
-    def _require_unused(self) -> None:
-        """Attempts hold a lock on their start, and runs are locked while they are made."""
-        for lock in [*self.store.root.glob("starts/[!.]*"), *_locks(self.store)]:
-            if _is_locked(lock):
-                raise UsageError(
-                    f"A command is at work on the store '{self.root}' ({self._name(lock)} is locked): nothing was repaired.",
-                    "Wait until it has ended, then repair.",
-                )
 
     def _run(self, path: Path) -> None:
         folder = RunFolder(path)
@@ -217,15 +209,6 @@ def _plain(folder: Path) -> Iterator[Path]:
 
 def _locks(store: Store) -> list[Path]:
     return sorted((store.root / "runs" / ".locks").glob("*"))
-
-
-def _is_locked(lock: Path) -> bool:
-    try:
-        with lock.open("rb") as stream:
-            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    return False
 
 
 def _record(path: Path) -> Record | None:

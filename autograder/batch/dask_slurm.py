@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+import queue
+import re
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import dask_jobqueue as untyped_jobqueue
+import distributed as untyped_distributed
 
 from autograder.batch.dask import security_of
-from autograder.batch.network import Tls, is_loopback
-from autograder.errors import MachineError
+from autograder.batch.network import Tls
+from autograder.errors import MachineError, sentence
 
-jobqueue: Any = untyped_jobqueue  # it has no types
+jobqueue: Any = untyped_jobqueue  # they have no types
+distributed: Any = untyped_distributed
+
+_AGAIN_S = 30.0
+_ANSWER_S = 120.0
+_CURE = "Try the same options with sbatch by hand."
 
 
 @dataclass(frozen=True)
 class SlurmJobs:
     """What Slurm is asked for: so many jobs, each with cores and memory (GiB), for at most `time` (as Slurm writes it).
 
-    `gres`: generic resources of each job, such as `gpu:1` or `shard:1`. `host`: under which address the nodes reach this machine.
-    `options`: further options of sbatch, as `--qos=course`.
+    `gres`: generic resources of each job, such as `gpu:1` or `shard:1`. `host`: under which address the nodes reach this machine; `plain`:
+    on a network that nobody else can reach. `options`: further options of sbatch, as `--qos=course`.
     """
 
     workers: int
@@ -31,6 +42,7 @@ class SlurmJobs:
     memory_gib: float
     time: str
     host: str
+    plain: bool = False
     gres: str | None = None
     partition: str | None = None
     account: str | None = None
@@ -40,17 +52,26 @@ class SlurmJobs:
     def directives(self) -> list[str]:
         return [*([f"--gres={self.gres}"] if self.gres else []), *self.options]
 
+    def command(self, scheduler: str, name: str, tls: Tls) -> list[str]:
+        """What each job runs: the worker that `autograder cluster worker` is."""
+        files = [f"--tls-{part}={getattr(tls, part)}" for part in ("ca", "cert", "key") if tls.complete]
+        plain = ["--plain-network"] if self.plain else []
+        worker = [sys.executable, "-m", "autograder.cli", "cluster", "worker", scheduler]
+        return [*worker, "--jobs", str(self.jobs), "--name", name, *files, *plain]
+
 
 @contextmanager
-def slurm_cluster(wanted: SlurmJobs, tls: Tls, logs: str) -> Iterator[str]:
-    """The address of a scheduler whose workers Slurm starts, and starts again when they are lost; all of it ends with the block.
+def slurm_cluster(wanted: SlurmJobs, tls: Tls, logs: str) -> Iterator[tuple[str, Callable[[], list[str]]]]:
+    """A scheduler whose workers Slurm starts; all of it ends with the block. Its address, and what has to be called every few seconds: it
+    has lost workers started again, and gives what Slurm said since when it refused that.
 
-    Raises MachineError when Slurm refuses the jobs.
+    Raises MachineError when Slurm refuses the jobs at the beginning.
     """
     security = security_of(tls)
-    protocol = "tls://" if security else "tcp://"
+    answers: queue.SimpleQueue[str] = queue.SimpleQueue()
     try:
         with jobqueue.SLURMCluster(
+            job_cls=_job_class(wanted, tls, answers),
             cores=wanted.jobs,
             processes=1,
             memory=f"{wanted.memory_gib:g}GiB",
@@ -61,16 +82,64 @@ def slurm_cluster(wanted: SlurmJobs, tls: Tls, logs: str) -> Iterator[str]:
             job_extra_directives=wanted.directives,
             job_name="autograder",
             log_directory=logs,
-            nanny=False,
-            death_timeout=60,
-            worker_extra_args=["--memory-limit", "0", "--no-dashboard", *(["--host", wanted.host] if is_loopback(wanted.host) else [])],
-            protocol=protocol,
+            protocol="tls://" if security else "tcp://",
             security=security,
             scheduler_options={"host": wanted.host, "dashboard_address": None},
             silence_logs=logging.CRITICAL,
         ) as cluster:
-            cluster.sync(cluster.scale, wanted.workers)  # what Slurm refuses is said here
-            cluster.adapt(minimum=wanted.workers, maximum=wanted.workers)  # which also replaces lost ones
-            yield str(cluster.scheduler_address)
-    except (RuntimeError, FileNotFoundError) as error:
-        raise MachineError(f"Slurm did not take the jobs: {error}", "Try the same options with sbatch by hand.") from None
+            cluster.scale(wanted.workers)
+            for _ in range(wanted.workers):
+                if refusal := answers.get(timeout=_ANSWER_S):
+                    raise MachineError(f"Slurm did not take the jobs: {refusal}", _CURE)
+
+            def look_after() -> list[str]:
+                cluster.scale(wanted.workers)
+                return [each for each in _all(answers) if each]
+
+            yield str(cluster.scheduler_address), look_after
+    except queue.Empty:
+        raise MachineError(f"Slurm did not answer within {_ANSWER_S:g} s.", _CURE) from None
+
+
+def _job_class(wanted: SlurmJobs, tls: Tls, answers: queue.SimpleQueue[str]) -> Any:
+    """Jobs that run our worker, and tell `answers` what Slurm said: nothing when it took them."""
+    process = distributed.deploy.spec.ProcessInterface
+
+    class Job(jobqueue.slurm.SLURMJob):  # type: ignore[misc]  # it has no types
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
+            self._command_template = f"exec {shlex.join(wanted.command(str(self.scheduler), str(self.name), tls))}"
+
+        async def start(self) -> None:
+            """One that is refused is a job like others for dask_jobqueue, until it is gone; then the next look asks again."""
+            try:
+                await super().start()
+                answers.put("")
+            except (RuntimeError, OSError, ValueError) as error:
+                await process.start(self)
+                asyncio.get_running_loop().call_later(_AGAIN_S, self._is_gone)
+                answers.put(_words(str(error)))
+
+        async def close(self) -> None:
+            await super().close()
+            await process.close(self)
+
+        def _is_gone(self) -> None:
+            cluster = self._cluster() if getattr(self, "_cluster", None) else None
+            if cluster is not None:
+                for name in [name for name, job in cluster.workers.items() if job is self]:
+                    del cluster.workers[name]
+
+    return Job
+
+
+def _words(error: str) -> str:
+    """What Slurm's command itself said, of all that dask_jobqueue makes of it."""
+    found = re.search(r"^stderr:\n(.*)", error, re.MULTILINE | re.DOTALL)
+    return sentence(" ".join((found[1] if found else error).split()))
+
+
+def _all(answers: queue.SimpleQueue[str]) -> Iterator[str]:
+    with suppress(queue.Empty):
+        while True:
+            yield answers.get_nowait()

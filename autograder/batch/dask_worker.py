@@ -7,7 +7,6 @@ import logging
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -19,7 +18,7 @@ from autograder.batch import remote
 from autograder.batch.dask import CONNECT_S, NO_ANSWER, NO_ANSWER_CURE, security_of
 from autograder.batch.network import Tls, host_of, is_loopback
 from autograder.errors import MachineError
-from autograder.files import write_atomic
+from autograder.files import PARTIAL, scratch_folder, write_atomic
 
 distributed: Any = untyped_distributed
 
@@ -64,14 +63,15 @@ def work(address: str, tls: Tls, jobs: int, name: str | None) -> None:
 
 
 @contextmanager
-def local_cluster(jobs: int) -> Iterator[tuple[str, Tls, Callable[[], None]]]:
+def local_cluster(jobs: int, state: Path) -> Iterator[tuple[str, Tls, Callable[[], None]]]:
     """A scheduler of this process's own with one worker beside it, both ended with the block: address, certificate, and what looks
     whether the worker is alive.
 
-    They talk with TLS: on the loopback of a hub, say, others have accounts too.
+    They talk with TLS: on the loopback of a hub, say, others have accounts too. The certificate lies below `state` meanwhile; a command
+    that is killed leaves it there for the next one to remove, and it opens nothing any more.
     """
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="autograder-tls-")))
+        folder = stack.enter_context(scratch_folder(state / "tls", PARTIAL))
         security = distributed.Security.temporary()
         tls = Tls(*(_written(folder / name, getattr(security, f"tls_{name}")) for name in ("ca_file", "worker_cert", "worker_key")))
         cluster = stack.enter_context(

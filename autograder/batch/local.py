@@ -5,34 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
+from dataclasses import replace
+from typing import TypeVar
 
+from autograder.batch.bench import Bench, SlotsClosed
+from autograder.batch.losses import Postponing, suspects_last, was_lost
 from autograder.batch.machine import Machine
-from autograder.batch.pipeline import OnCell, Turn, grade_submission, was_lost
+from autograder.batch.pipeline import OnCell, Turn, grade_submission
 from autograder.batch.plan import Plan
-from autograder.batch.slots import Slots, SlotsClosed
+from autograder.batch.progress import BatchProgress, Progress
+from autograder.batch.slots import Slots
 from autograder.errors import UsageError
 from autograder.execution.devices import GPU_CURE, Slot, why_gpu_unusable
 from autograder.isolation.sandbox import Sandbox
 from autograder.records import Record, Submission
 
 T = TypeVar("T")
-T_contra = TypeVar("T_contra", contravariant=True)
-
-
-class Progress(Protocol[T_contra]):
-    """What a progress display hears; called from several threads."""
-
-    def began(self, student: str) -> None: ...
-    def cell(self, student: str, index: int, count: int) -> None: ...
-    def ended(self, done: T_contra, /) -> None: ...
-
-
-class BatchProgress(Progress[Record], Protocol):
-    """The same for a batch, in which a submission may have to wait once more."""
-
-    def postponed(self, student: str) -> None: ...
 
 
 def grade_batch(
@@ -53,46 +41,6 @@ def grade_batch(
         return records, {record.student for record in records if was_lost(record)}
 
     return suspects_last(plan, submissions, grade_some)
-
-
-def suspects_last(
-    plan: Plan, submissions: Sequence[Submission], grade_some: Callable[[Sequence[Submission], bool], tuple[list[Record], set[str]]]
-) -> list[Record]:
-    """Records of all submissions, in their order.
-
-    `grade_some(some, alone)` grades some of them, side by side or one after the other, and says at whom a process was lost. Those, and at
-    whom one was lost in an earlier call, come after all others, alone, and once in each call; first those with whom that never
-    happened when they were alone (see `starts`).
-    """
-    for submission in submissions:
-        plan.store.note_arrival(submission)
-    suspects = plan.store.starts.suspects(plan.profile.name, submissions)
-    suspected = {each.student for each in suspects}
-    others = [each for each in submissions if each.student not in suspected]
-    records, lost = grade_some(others, False)
-    suspects = [*(each for each in others if each.student in lost), *suspects]
-    again = grade_some(suspects, True)[0] if suspects else []
-    graded = {record.student: record for record in (*records, *again)}
-    return [graded[each.student] for each in submissions]
-
-
-@dataclass(frozen=True)
-class Postponing:
-    """A progress that does not hear of lost attempts as of records: they are not the last ones."""
-
-    told: BatchProgress
-
-    def began(self, student: str) -> None:
-        self.told.began(student)
-
-    def cell(self, student: str, index: int, count: int) -> None:
-        self.told.cell(student, index, count)
-
-    def ended(self, record: Record) -> None:
-        if was_lost(record):
-            self.told.postponed(record.student)
-        else:
-            self.told.ended(record)
 
 
 def side_by_side(
@@ -120,7 +68,7 @@ def side_by_side(
         progress.ended(done)
         return done
 
-    with ThreadPoolExecutor(max_workers=slots.count) as pool:
+    with plan.store.in_use(), ThreadPoolExecutor(max_workers=slots.count) as pool:
         futures = [pool.submit(one, submission) for submission in submissions]
         try:
             for future in as_completed(futures):
@@ -132,14 +80,16 @@ def side_by_side(
     return [done for future in futures if (done := future.result()) is not None]
 
 
-def plan_slots(plan: Plan, jobs: int | None) -> Slots:
+def plan_slots(plan: Plan, jobs: int | None, bench: Bench | None = None) -> Slots:
     """The slots for a batch on this machine. Raises UsageError when it cannot give what the assignment asks for.
+
+    `bench`: shared with the other batches that this process serves.
 
     A GPU that Keras' backend does not find is none: then it is the CPU if the assignment allows that.
     """
     resources = plan.assignment.resources
     machine = Machine.here(with_gpus=resources.gpus > 0)
-    slots = Slots(machine, resources, jobs)
+    slots = Slots(machine, resources, jobs, bench)
     if slots.first.gpu is None:
         return slots
     reason = why_gpu_unusable(slots.first, plan.backend)
@@ -147,7 +97,7 @@ def plan_slots(plan: Plan, jobs: int | None) -> Slots:
         return slots
     if not resources.cpu_fallback:
         raise UsageError(f"{reason}.", GPU_CURE)
-    return Slots(replace(machine, devices=()), resources, jobs)
+    return Slots(replace(machine, devices=()), resources, jobs, bench)
 
 
 def _on_cell(progress: Progress[T], student: str) -> OnCell:

@@ -2,52 +2,36 @@
 
 from __future__ import annotations
 
-import fcntl
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import IO, Any, TypeVar
+from typing import Any
 
 from autograder.batch.evidence import histories_of
+from autograder.batch.keeping import NOT_REUSED, blank, judged, keep, or_unscored, recorded
+from autograder.batch.locks import locked
+from autograder.batch.losses import lost_in_its_notebook, rejected_for_losses, start_of
 from autograder.batch.plan import Plan, servers_of
 from autograder.batch.reruns import RERUNS, settle, with_seed
-from autograder.batch.starts import Start
-from autograder.errors import GraderError, MachineError, StoreError, SubmissionError
+from autograder.errors import GraderError, MachineError
 from autograder.execution.devices import Slot
 from autograder.execution.run import Execution, execute
 from autograder.execution.rundir import RunFolder
-from autograder.files import no_room, write_atomic
+from autograder.files import write_atomic
 from autograder.grading.memory import process_memory_mib
 from autograder.grading.models import CUSTOM_MODEL, open_models
 from autograder.grading.scoring import score_run
 from autograder.grading.signals import KINDS, signals
-from autograder.grading.verdict import Verdict, judge, unjudged
+from autograder.grading.verdict import judge, unjudged
 from autograder.intake.choosing import choose_notebook
 from autograder.intake.collect import Intake, take_in, together
 from autograder.intake.literals import check_literals
 from autograder.intake.restore import put_parameters, restore
 from autograder.isolation.sandbox import Sandbox
-from autograder.records import (
-    Flag,
-    Isolation,
-    Outcome,
-    Record,
-    Run,
-    RunReference,
-    Scoring,
-    Seconds,
-    Submission,
-    Usage,
-    from_json,
-    to_json,
-)
+from autograder.records import Flag, Record, Run, RunReference, Scoring, Submission, from_json, to_json
 
 OnCell = Callable[[int, int], None]
-T = TypeVar("T")
-_NOT_REUSED = ("infra_error",)
-_POLL_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -70,48 +54,17 @@ def grade_submission(plan: Plan, submission: Submission, sandbox: Sandbox, on_ce
 
     Raises StoreError when nothing can be kept.
     """
-    known = None if turn.force else recorded(plan, submission)
-    if known is not None:
-        return known
-    if turn.force:
-        plan.store.starts.forget(plan.profile.name, submission)
-    record = rejected_for_losses(plan, submission) or _attempted(plan, submission, sandbox, on_cell, turn)
-    record = replace(record, seconds=replace(record.seconds, queue=turn.queued_s))
-    if not sandbox.stopped:
-        keep(plan, record)
-    return record
-
-
-def recorded(plan: Plan, submission: Submission) -> Record | None:
-    """The submission's record if grading again could not change anything; it is then its student's present one."""
-    known = plan.store.read(plan.profile.name, plan.assignment.id, submission.student, submission.submission_id)
-    if known is None or not is_current(plan, known):
-        return None
-    plan.store.point_to(known)
-    return known
-
-
-def keep(plan: Plan, record: Record) -> None:
-    """Writes a record to the store; a failure of the machine does not cost the score that there was."""
-    known = plan.store.read(record.profile, record.assignment, record.student, record.submission_id)
-    if record.outcome not in _NOT_REUSED or known is None or known.outcome in _NOT_REUSED:
-        plan.store.write(record)
-
-
-def was_lost(record: Record) -> bool:
-    """Whether a process that had begun to work on the submission ended without a result, its notebook's or a later one."""
-    return record.outcome in _NOT_REUSED and bool(record.runs)
-
-
-def lost_in_its_notebook(plan: Plan, record: Record) -> bool:
-    """Whether it was the notebook's process that was lost, and no run is kept: later ones are the machine's fault or say whose it is."""
-    return was_lost(record) and all(plan.store.run(run.run_key).read() is None for run in record.runs if run.counted)
-
-
-def start_of(plan: Plan, submission: Submission, alone: bool, level: int) -> Start:
-    """An attempt that begins now."""
-    names = (plan.profile.name, submission.assignment, submission.student, submission.submission_id)
-    return Start(*names, plan.execution_key, alone, level)
+    with plan.store.in_use(lambda: sandbox.stopped):
+        known = None if turn.force else recorded(plan, submission)
+        if known is not None:
+            return known
+        if turn.force:
+            plan.store.starts.forget(plan.profile.name, submission)
+        record = rejected_for_losses(plan, submission) or _attempted(plan, submission, sandbox, on_cell, turn)
+        record = replace(record, seconds=replace(record.seconds, queue=turn.queued_s))
+        if not sandbox.stopped:
+            keep(plan, record)
+        return record
 
 
 def _attempted(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell, turn: Turn) -> Record:
@@ -120,23 +73,9 @@ def _attempted(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: On
     with plan.store.writing(), starts.attempt(start_of(plan, submission, turn.alone, sandbox.isolation.level)) as attempt:
         record = grade_unwritten(plan, submission, sandbox, on_cell, turn.force, turn.slot, turn.taken)
         attempt.lost = lost_in_its_notebook(plan, record) and not sandbox.stopped
-    if record.outcome not in _NOT_REUSED:
+    if record.outcome not in NOT_REUSED:
         starts.forget(plan.profile.name, submission)
     return (rejected_for_losses(plan, submission) if attempt.lost else None) or record
-
-
-def rejected_for_losses(plan: Plan, submission: Submission) -> Record | None:
-    """The final record of a submission that ended, again and again, whatever was at work on it; None for all others."""
-    lost = plan.store.starts.lost(plan.profile.name, submission)
-    count = sum(start.alone and start.execution_key == plan.execution_key for start in lost)
-    if count < plan.attempts:
-        return None
-    times = "the one time that" if count == 1 else f"each of the {count} times that"
-    reason = (
-        f"The grading process ended without a result {times} this submission was executed with nothing beside it. It may need more "
-        "memory than there is, or end processes that are not its own. An instructor can have it tried again (grade --force)."
-    )
-    return unscored(plan, submission, "rejected", "not_graded", reason)
 
 
 def grade_unwritten(
@@ -147,34 +86,6 @@ def grade_unwritten(
     Never raises for a submission; StoreError when what comes of it cannot be kept.
     """
     return or_unscored(plan, submission, lambda: _grade(plan, submission, sandbox, on_cell, force, slot, taken))
-
-
-def or_unscored(plan: Plan, submission: Submission, make: Callable[[], T]) -> T | Record:
-    """What `make` gives, else a record without a score that says whose fault that is. Raises StoreError only."""
-    try:
-        return make()
-    except SubmissionError as error:
-        return unscored(plan, submission, error.outcome, "not_graded", f"{error.message} {error.cure}")  # type: ignore[arg-type]  # its two outcomes are two of Outcome's
-    except StoreError:
-        raise
-    except MachineError as error:
-        return unscored(plan, submission, "infra_error", "not_graded", error.message)
-    except Exception as error:  # a bug of ours must not cost the other submissions their grading
-        if isinstance(error, OSError) and no_room(error):
-            with plan.store.writing():
-                raise
-        return unscored(plan, submission, "infra_error", "not_graded", f"internal error: {type(error).__name__}: {error}")
-
-
-def is_current(plan: Plan, record: Record) -> bool:
-    """Whether grading again could not change anything."""
-    return (
-        record.context == plan.context
-        and record.grading != "grader_error"
-        and record.outcome not in _NOT_REUSED
-        and (not record.runs or record.isolation.level >= plan.min_isolation)
-        and all(plan.store.run(run.run_key).read() is not None for run in record.runs)
-    )
 
 
 def _grade(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell, force: bool, slot: Slot, taken: Intake | None) -> Record:
@@ -233,7 +144,7 @@ def _executed(
             sandbox.warm_up(servers_of(plan, gpu=execution.slot.gpu is not None))  # nothing from the second submission on
             first = (lambda: None) if force else partial(reusable, folder, plan.min_isolation)
             run = execute(execution, folder, sandbox, on_cell, first)
-        return grade_run(plan, _blank(plan, submission, (*flags, *run.flags)), run, folder, sandbox)
+        return grade_run(plan, blank(plan, submission, (*flags, *run.flags)), run, folder, sandbox)
 
 
 @contextmanager
@@ -242,40 +153,25 @@ def one_at_a_time(folder: RunFolder, sandbox: Sandbox) -> Iterator[None]:
 
     Raises MachineError when the command is interrupted while it waits.
     """
-    locks = folder.path.parent / ".locks"
-    locks.mkdir(parents=True, exist_ok=True)
-    with (locks / folder.path.name).open("w") as lock:
-        while not _locked(lock):  # by another command, perhaps for half an hour: an interrupt must not have to wait for it
-            if sandbox.stopped:
-                raise MachineError("The command was interrupted.")
-            time.sleep(_POLL_S)
+    with locked(folder.path.parent / ".locks" / folder.path.name, lambda: sandbox.stopped):
         yield
-
-
-def _locked(lock: IO[str]) -> bool:
-    """The lock holds among threads and among commands, and ends with them."""
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def reusable(folder: RunFolder, min_isolation: int) -> Run | None:
     """A finished run that may stand for another execution; one below the required isolation never does."""
     run = folder.read()
-    if run is None or run.outcome in _NOT_REUSED or run.isolation.level < min_isolation:
+    if run is None or run.outcome in NOT_REUSED or run.isolation.level < min_isolation:
         return None
     return run
 
 
-def grade_run(plan: Plan, blank: Record, run: Run, folder: RunFolder, sandbox: Sandbox, student_code: bool = True) -> Record:
-    """The record of a finished run: models, scoring and points. `blank` carries what is known of the submission itself.
+def grade_run(plan: Plan, known: Record, run: Run, folder: RunFolder, sandbox: Sandbox, student_code: bool = True) -> Record:
+    """The record of a finished run: models, scoring and points. `known` carries what is known of the submission itself.
 
     Raises NeedsExecution when that takes student code, and `student_code` forbids it.
     """
     spent, scoring = _Spent(), Scoring(())
-    if run.outcome in _NOT_REUSED:
+    if run.outcome in NOT_REUSED:
         verdict = unjudged(plan.specs, "not_graded", run.reason)
     else:
         try:
@@ -287,7 +183,7 @@ def grade_run(plan: Plan, blank: Record, run: Run, folder: RunFolder, sandbox: S
             verdict = unjudged(plan.specs, "not_graded", error.message)
             run = replace(run, outcome="infra_error", reason=error.message)
     return replace(
-        of_run(with_signals(plan, _judged(blank, verdict), run, folder, scoring), run),
+        of_run(with_signals(plan, judged(known, verdict), run, folder, scoring), run),
         usage=replace(run.usage, model_cpu_s=spent.model_cpu_s, scoring_cpu_s=spent.scoring_cpu_s),
         seconds=replace(run.seconds, model=spent.model_s, scoring=spent.scoring_s),
     )
@@ -347,53 +243,3 @@ def _scoring(plan: Plan, run: Run, folder: RunFolder, sandbox: Sandbox, student_
     if not scoring.problems and all(test.outcome != "error" for test in scoring.tests):
         write_atomic(kept, to_json(scoring))
     return scoring, _Spent(opened.seconds, opened.cpu_s, seconds, cpu_s)
-
-
-def _blank(plan: Plan, submission: Submission, flags: tuple[Flag, ...]) -> Record:
-    """A record with all that is known before anything ran."""
-    received_at, attempt = plan.store.arrival(plan.assignment.id, submission.student, submission.submission_id)
-    verdict = unjudged(plan.specs, "not_graded", "")
-    return Record(
-        assignment=plan.assignment.id,
-        student=submission.student,
-        submission_id=submission.submission_id,
-        attempt=attempt,
-        notebook=f"{plan.assignment.id}.ipynb",
-        submitted_at=submission.submitted_at,
-        received_at=received_at,
-        profile=plan.profile.name,
-        runs=(),
-        grade_key=plan.grade_key,
-        context=plan.context,
-        outcome="infra_error",
-        reason="",
-        grading=verdict.grading,
-        grading_reason=verdict.reason,
-        score=None,
-        max_score=verdict.max_score,
-        grade_cells=verdict.cells,
-        flags=flags,
-        first_error=None,
-        isolation=Isolation(0),
-        usage=Usage(),
-        seconds=Seconds(),
-        versions={},
-    )
-
-
-def _judged(record: Record, verdict: Verdict) -> Record:
-    return replace(
-        record,
-        grading=verdict.grading,
-        grading_reason=verdict.reason,
-        score=verdict.score,
-        max_score=verdict.max_score,
-        grade_cells=verdict.cells,
-    )
-
-
-def unscored(plan: Plan, submission: Submission, outcome: Outcome, grading: str, reason: str) -> Record:
-    """A record without a score, for a submission of which nothing came out."""
-    blank = _blank(plan, submission, ())
-    verdict = unjudged(plan.specs, "grader_error" if grading == "grader_error" else "not_graded", reason)
-    return replace(_judged(blank, verdict), outcome=outcome, reason=reason)

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
+from autograder.batch.keeping import is_current
 from autograder.batch.machine import Machine
-from autograder.batch.pipeline import grade_run, is_current, of_run, one_at_a_time, with_signals
+from autograder.batch.pipeline import grade_run, of_run, one_at_a_time, with_signals
 from autograder.batch.plan import Plan
 from autograder.batch.reruns import settle
 from autograder.execution.rundir import RunFolder
@@ -68,10 +69,11 @@ def regrade(
             finished[found.student] = found
             done()
 
-    _side_by_side(partial(_from_store, plan), students, jobs, take)
-    if unscored:
-        with open_sandbox(min(each.level for each in unscored)) as sandbox:
-            _side_by_side(partial(_from_graders, plan, sandbox), [each.student for each in unscored], jobs, take, sandbox.stop)
+    with plan.store.in_use():
+        _side_by_side(partial(_from_store, plan), students, jobs, take)
+        if unscored:
+            with open_sandbox(min(each.level for each in unscored)) as sandbox:
+                _side_by_side(partial(_from_graders, plan, sandbox), [each.student for each in unscored], jobs, take, sandbox.stop)
     return [finished[student] for student in students]
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from autograder.batch.bench import Bench
 from autograder.batch.machine import Device, Machine
 from autograder.course.settings import Resources
 from autograder.errors import UsageError
@@ -24,49 +24,41 @@ _OWN_MIB = 1024
 _EACH_MIB = 128
 
 
-class SlotsClosed(Exception):
-    """There will be no more slots: the batch has ended."""
-
-
 class Slots:
     """The slots of one batch; safe to use from several threads.
 
-    Together they never have more memory or more of a GPU than there is; only cores are shared by those who ask for more `jobs`.
-    Raises UsageError for what this machine can never give, and for more jobs than it has room for.
+    Together they never have more memory or more of a GPU than there is; only cores are shared by those who ask for more `jobs`. The same
+    holds for all batches together that share a `bench`. Raises UsageError for what this machine can never give, and for more jobs than it
+    has room for.
     """
 
-    def __init__(self, machine: Machine, resources: Resources, jobs: int | None = None) -> None:
+    def __init__(self, machine: Machine, resources: Resources, jobs: int | None = None, bench: Bench | None = None) -> None:
         _refuse_what_cannot_be(machine, resources)
         room, reason = _room(machine, resources)
         if jobs is not None and jobs > room:
             raise UsageError(f"--jobs {jobs} is too many: {reason}.", f"Use --jobs {room} or fewer, or lower the assignment's resources.")
-        self.count = jobs or default_jobs(machine, resources)
+        usual = default_jobs(machine, resources)
+        self.count = jobs or usual
         slots = _divide(machine, resources, self.count)
         self.first = slots[0]
+        self._part = 1 / max(usual, self.count)  # those are never more than there is memory for
         self._free = deque(slots)
         self._closed = False
-        self._changed = threading.Condition()
+        self._bench = bench or Bench()
 
     @contextmanager
-    def take(self) -> Iterator[Slot]:
-        """A slot of one's own; waits until one is free. Raises SlotsClosed when the batch ends before."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._free or self._closed)
-            if self._closed:
-                raise SlotsClosed
-            slot = self._free.popleft()
-        try:
+    def take(self, alone: bool = False) -> Iterator[Slot]:
+        """A slot of one's own; waits until one is free. Raises SlotsClosed when the batch ends before.
+
+        `alone`: nobody else has one meanwhile, of other batches on the same bench either.
+        """
+        with self._bench.take(self._free, 1.0 if alone else self._part, lambda: self._closed) as slot:
             yield slot
-        finally:
-            with self._changed:
-                self._free.append(slot)
-                self._changed.notify()
 
     def close(self) -> None:
         """No slot is given any more, and whoever waits for one is told; those in use stay."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
+        self._closed = True
+        self._bench.wake()
 
 
 def default_jobs(machine: Machine, resources: Resources) -> int:

@@ -16,6 +16,7 @@ import fcntl
 import os
 import platform
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from autograder.files import digest
 from autograder.records import Submission, from_json, to_json
 
 _OBSERVED = ".lost"  # by a command that lived on
+_ABANDONED_S = 86_400
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,8 @@ class Starts:
     def forget(self, profile: str, submission: Submission) -> None:
         """Nothing was lost: the submission was graded after all, or an instructor wants it to be tried again."""
         for path in self._files(profile, submission):
-            if _ended(path) is not None:
+            start = _ended(path)
+            if start is not None and (path.suffix == _OBSERVED or start.host == platform.node() or _is_old(path)):
                 path.unlink(missing_ok=True)
 
     def _files(self, profile: str, submission: Submission) -> list[Path]:
@@ -126,6 +129,14 @@ def _lost(path: Path) -> Start | None:
     if start.level == 0:
         return start
     return start if start.boot != _boot() or start.memory_kills < _memory_kills() else None
+
+
+def _is_old(path: Path) -> bool:
+    """Whether an attempt on another machine, whose lock may not be seen here, cannot be under way any more."""
+    try:
+        return path.stat().st_mtime < time.time() - _ABANDONED_S
+    except OSError:
+        return False
 
 
 def _boot() -> str:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import errno
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from autograder.batch.locks import locked, locked_at_once
 from autograder.batch.starts import Starts
 from autograder.errors import StoreError, UsageError
 from autograder.execution.rundir import RunFolder
 from autograder.files import write_atomic
 from autograder.records import Record, Submission, from_json, to_json
+
+_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 @dataclass(frozen=True)
@@ -34,10 +38,45 @@ class Store:
         try:
             yield
         except OSError as error:
+            if error.errno in _NO_LOCKS:
+                raise StoreError(
+                    f"The file system of the store '{self.root}' keeps no locks: {error.strerror}.",
+                    "Mount it with locks (docs/scale.md says how to see whether they hold), or name another store with --store DIR.",
+                ) from error
             raise StoreError(
                 f"The store '{self.root}' cannot be written: {error.strerror or error}.",
                 "Make room there, or name another one with --store DIR; then run the same command again. What is recorded stays.",
             ) from error
+
+    @contextmanager
+    def in_use(self, gives_up: Callable[[], bool] = lambda: False) -> Iterator[None]:
+        """For whoever makes runs and records, beside others who do: there is no repair meanwhile, and one under way is waited for.
+
+        Where nothing can be locked, as on a file system that may only be read, nothing can be repaired either.
+        """
+        with ExitStack() as stack:
+            with suppress(OSError):
+                stack.enter_context(locked(self._lock, gives_up, shared=True))
+            yield
+
+    @contextmanager
+    def out_of_use(self) -> Iterator[None]:
+        """For a repair: nobody makes runs or records meanwhile. Raises UsageError when somebody does."""
+        with ExitStack() as stack:
+            try:
+                with self.writing():
+                    stack.enter_context(locked_at_once(self._lock))
+            except StoreError as error:
+                if not isinstance(error.__cause__, BlockingIOError):
+                    raise
+                raise UsageError(
+                    f"A command is at work on the store '{self.root}': nothing was repaired.", "Wait until it has ended, then repair."
+                ) from None
+            yield
+
+    @property
+    def _lock(self) -> Path:
+        return self.root / ".locks" / "store"
 
     @property
     def runs(self) -> Path:

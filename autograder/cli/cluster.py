@@ -13,6 +13,8 @@ from autograder.cli.cluster_options import cluster_options, require_dask
 if TYPE_CHECKING:
     from autograder.batch.network import Tls
 
+_LOOK_S = 5.0  # between two looks whether all workers are there
+
 
 @click.group()
 def cluster() -> None:
@@ -75,12 +77,14 @@ def slurm(
     from autograder.batch.network import checked_address
 
     checked_address(f"{host}:1", tls, plain)
-    wanted = SlurmJobs(workers, jobs, cpus or jobs, memory_gib, time, host, gres, partition, account, options)
+    wanted = SlurmJobs(workers, jobs, cpus or jobs, memory_gib, time, host, plain, gres, partition, account, options)
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
-    with slurm_cluster(wanted, tls, logs) as address:
+    with slurm_cluster(wanted, tls, logs) as (address, look_after):
         click.echo(f"{workers} worker(s) asked for. In another terminal: autograder grade ASSIGNMENT --dask {address}", err=True)
         try:
-            ended.wait()
+            while not ended.wait(_LOOK_S):
+                for refusal in dict.fromkeys(look_after()):
+                    click.echo(f"Slurm did not take a job in place of one that ended: {refusal} It is asked again.", err=True)
         except KeyboardInterrupt:
             click.echo("Ending the workers …", err=True)

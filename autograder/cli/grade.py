@@ -114,7 +114,8 @@ def _run_on_cluster(
     with ExitStack() as stack:
         cluster = Cluster(address, tls, lambda: None, jobs, trust, say)
         if address == LOCAL:
-            cluster = Cluster(*stack.enter_context(local_cluster(plan_slots(plan, jobs).count)), jobs=jobs, trust=trust, say=say)
+            here = local_cluster(plan_slots(plan, jobs).count, plan.paths.state)
+            cluster = Cluster(*stack.enter_context(here), jobs=jobs, trust=trust, say=say)
         with open_progress(len(submissions), common.quiet) as progress:
             return grade_on_cluster(plan, submissions, cluster, force, progress)
 

@@ -17,11 +17,12 @@ from autograder.errors import MachineError, UsageError
 from autograder.isolation import cgroup, landlock
 from autograder.isolation.bubblewrap import find_bubblewrap, interpreter_paths
 from autograder.isolation.channel import ChannelError, ChannelTimeout
-from autograder.isolation.probes import PROBES
-from autograder.isolation.sandbox import Caps, Command, Sandbox, short_folder
+from autograder.isolation.probes import PROBES, WAS_KILLED
+from autograder.isolation.sandbox import Caps, Command, JobKilled, Process, Sandbox, short_folder
 from autograder.isolation.servers import ServerKind
 
 _PROBE_S = 60
+_END_S = 2.0
 _CAPS = Caps(processes=64, disk_mib=32)
 _SURVIVES, _MEMORY = "outlives", "memory_in_all"
 # What a level leaves open by its nature; every other probe has to hold.
@@ -41,11 +42,15 @@ _MEANINGS = {
 
 @dataclass(frozen=True)
 class Examination:
-    """What was found at one level: for each probe what was possible (or nothing), and why the level cannot be used, if so."""
+    """What was found at one level: for each probe what was possible (or nothing), and why the level cannot be used, if so.
+
+    `killed`: nothing was found out, since somebody killed the process that tries it.
+    """
 
     level: int
     probes: dict[str, str]
     obstacle: str
+    killed: bool = False
 
     @property
     def meaning(self) -> str:
@@ -66,7 +71,12 @@ def candidates() -> list[int]:
 
 
 def examine(level: int) -> Examination:
-    """Starts a real sandbox of this level and tries to get out of it. Never raises for what the machine lacks."""
+    """Starts a real sandbox of this level and tries to get out of it, twice if it is killed. Never raises for what the machine lacks."""
+    found = _examined(level)
+    return _examined(level) if found.killed else found
+
+
+def _examined(level: int) -> Examination:
     if level >= 2 and find_bubblewrap() is None:
         return Examination(level, {}, "bubblewrap is not installed")
     if level == 1 and not landlock.abi():
@@ -74,6 +84,8 @@ def examine(level: int) -> Examination:
     try:
         with Sandbox(level) as sandbox, _outside() as asked:
             probes = _probe(sandbox, asked)
+    except JobKilled as killed:
+        return Examination(level, {}, killed.message, killed=True)
     except MachineError as error:
         return Examination(level, {}, error.message)
     except OSError as error:
@@ -91,7 +103,8 @@ def _memory_in_all(level: int) -> str:
 def choose_sandbox(min_isolation: int, trust: bool) -> Sandbox:
     """A sandbox of the highest level that holds on this machine.
 
-    Raises UsageError when that is below `min_isolation` (at least 1) and nobody consented with `trust`.
+    Raises UsageError when that is below `min_isolation` (at least 1) and nobody consented with `trust`; MachineError when that may only be
+    since somebody killed the process that tries it.
     """
     needed = max(1, min_isolation)
     examined = []
@@ -102,6 +115,12 @@ def choose_sandbox(min_isolation: int, trust: bool) -> Sandbox:
         examined.append(found)
     if trust:
         return Sandbox(0)
+    killed = [each for each in examined if each.killed and each.level >= needed]
+    if killed:
+        raise MachineError(
+            f"Nothing was executed: whether isolation level {killed[0].level} holds could not be found out. Twice, {killed[0].obstacle}.",
+            "Run the same command again; if it says the same, look whether memory runs out (dmesg).",
+        )
     offered = next((each.level for each in examined if each.holds), 0)
     why = "; ".join(f"level {each.level}: {each.obstacle}" for each in examined if each.level >= needed and each.obstacle)
     advice = [*cures(examined)[:1], "`autograder isolation` shows each probe."]
@@ -179,7 +198,7 @@ def _outside() -> Iterator[dict[str, Any]]:
 
 
 def _probe(sandbox: Sandbox, asked: dict[str, Any]) -> dict[str, str]:
-    """What was possible, by probe. Raises MachineError when there is no answer."""
+    """What was possible, by probe. Raises JobKilled when one of its processes was killed, MachineError when there is no answer."""
     variables = tuple({"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}.items())
     process = sandbox.start(Command("autograder.isolation.probes", ServerKind((), (), variables), caps=_CAPS))
     reader = process.reader(2**20)
@@ -187,15 +206,26 @@ def _probe(sandbox: Sandbox, asked: dict[str, Any]) -> dict[str, str]:
         process.send(asked)
         frame = reader.read(time.monotonic() + _PROBE_S)
         if frame is None or frame.kind != "probed":
-            raise MachineError(f"the probes ended without a result: {process.last_words() or 'no message'}")
+            raise _died(process) or MachineError(f"the probes ended without a result: {process.last_words() or 'no message'}")
         found = frame.fields["found"]
         process.let_go()
         probes = {name: str(found.get(name, "no result")) for name in PROBES}
+        if WAS_KILLED in probes.values():
+            raise JobKilled("one of the processes that try it was killed")
         return probes | {_SURVIVES: "" if reader.read(time.monotonic() + _PROBE_S) is None else "it went on after its end"}
     except ChannelTimeout:
         return {_SURVIVES: "a process outlived the sandbox"}
     except (ChannelError, OSError) as error:
-        raise MachineError(f"the probes could not be asked: {error}") from None
+        raise _died(process) or MachineError(f"the probes could not be asked: {error}") from None
     finally:
         reader.close()
         process.kill()
+
+
+def _died(process: Process) -> JobKilled | None:
+    """The signal that ended it, if it was one."""
+    ended = process.kill(patience_s=_END_S)
+    if not ended.killed:
+        return None
+    number = -ended.exit if ended.exit < 0 else 256 - ended.exit
+    return JobKilled(f"the process that tries it was killed by signal {number}")

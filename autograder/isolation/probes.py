@@ -17,6 +17,7 @@ from autograder.isolation import syscalls
 from autograder.isolation.caller import Caller
 
 _TIMEOUT_S = 3.0
+WAS_KILLED = "the probe's process was killed"
 
 
 def main() -> None:
@@ -44,6 +45,8 @@ def _apart(probe: Callable[[dict[str, Any]], str], asked: dict[str, Any]) -> str
     with open(reading, "rb") as stream:
         said = stream.read().decode("utf-8", "replace")
     _, status = os.waitpid(pid, 0)
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
+        return WAS_KILLED
     return said if status == 0 else f"the probe's process ended with status {status}"
 
 

@@ -78,6 +78,10 @@ class Command:
     cold: str = ""
 
 
+class JobKilled(MachineError):
+    """A job's process was killed by somebody else, before it could say anything; it may go well when it is tried again."""
+
+
 class Process:
     """A running job: frames come from `reader(...)`, `writer` sends; all of it is dead after `kill`."""
 
@@ -405,10 +409,14 @@ class Sandbox:
                 said, _ = packets.receive(started.lease)
         except TimeoutError:
             said = f"no answer within {_ENTER_S} s"
+        except ConnectionError:
+            said = ""
         except OSError as error:
             said = str(error)
         if not said:
             raise ServerDied(started.server.last_words())
+        if said.startswith("{"):  # the guard's report: the job has ended already
+            raise JobKilled("the process was killed before it was isolated")
         if said != "entered":
             raise MachineError(f"A submission could not be isolated: {said}", "See `autograder isolation`.")
 

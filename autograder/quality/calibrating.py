@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograder.batch.evidence import histories_of
-from autograder.batch.local import Progress, side_by_side
+from autograder.batch.local import side_by_side
 from autograder.batch.pipeline import OnCell, Turn, grade_submission
 from autograder.batch.plan import Plan
+from autograder.batch.progress import Progress
 from autograder.batch.reruns import with_seed
 from autograder.batch.store import Store
 from autograder.course.calibration import Calibration

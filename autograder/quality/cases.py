@@ -11,9 +11,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from autograder.batch.local import Progress, side_by_side
+from autograder.batch.local import side_by_side
 from autograder.batch.pipeline import OnCell, grade_unwritten
 from autograder.batch.plan import Plan
+from autograder.batch.progress import Progress
 from autograder.execution.devices import Slot
 from autograder.intake.collect import find_submissions
 from autograder.isolation.sandbox import Command, Process, Sandbox

@@ -2,87 +2,32 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import re
 import shutil
 import signal
 import socket
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
+from autograder.batch.workplace import LEASE_S
 from autograder.course.loading import load_course
 from autograder.quality.variants import Variant, build_submission
 from tests.batch.classes import environment, grade, records, verdicts
+from tests.batch.dask_processes import PYTHON, Cluster, cluster_of, pause
 from tests.conftest import autograder
 from tests.isolation.running import NAMED, new_token, processes_named
-
-ADDRESS = re.compile(r"Scheduler at:\s+(\S+)")
-PYTHON = sys.executable
-
-
-@dataclass
-class Cluster:
-    """A scheduler's process and address, and what it takes to add workers."""
-
-    process: subprocess.Popen[str]
-    address: str
-    start: Callable[..., subprocess.Popen[str]]
-
-
-def _started(command: list[str], folder: Path, awaited: str) -> tuple[subprocess.Popen[str], str]:
-    """A process that has said what is awaited; what it says afterwards goes to a file, so that it never waits for a reader."""
-    log = folder / f"{len(list(folder.glob('*.log')))}.log"
-    log.touch()
-    with log.open("w") as stream:
-        process = subprocess.Popen(
-            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, text=True, env=environment()
-        )
-    with subprocess.Popen(["tail", "-n", "+1", "-f", "--pid", str(process.pid), str(log)], stdout=subprocess.PIPE, text=True) as tail:
-        assert tail.stdout is not None
-        for line in tail.stdout:
-            if re.search(awaited, line):
-                tail.kill()
-                return process, line
-    raise AssertionError(f"it ended before it said {awaited!r}: {log.read_text()}")
 
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    """A scheduler without workers; it and all workers started are ended afterwards."""
-    folder = tmp_path / "cluster"
-    folder.mkdir()
-    with contextlib.ExitStack() as stack:
-
-        def run(command: list[str], awaited: str) -> tuple[subprocess.Popen[str], str]:
-            process, line = _started(command, folder, awaited)
-            stack.callback(_end, process)
-            return process, line
-
-        scheduler, line = run(
-            [PYTHON, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"], ADDRESS.pattern
-        )
-        found = ADDRESS.search(line)
-        assert found
-        address = found[1]
-
-        def worker(*prefix: str, jobs: int = 1) -> subprocess.Popen[str]:
-            command = [*prefix, PYTHON, "-m", "autograder.cli", "cluster", "worker", address, "--jobs", str(jobs)]
-            return run(command, "A worker of")[0]
-
-        yield Cluster(scheduler, address, worker)
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    process.kill()
-    process.wait()
+    """A scheduler without workers."""
+    with cluster_of(tmp_path / "cluster") as made:
+        yield made
 
 
 def test_a_cluster_of_this_machine_gives_what_the_command_itself_gives(course: Path) -> None:
@@ -90,7 +35,7 @@ def test_a_cluster_of_this_machine_gives_what_the_command_itself_gives(course: P
     assert done.returncode == 0, done.stderr
     assert verdicts(course) == verdicts(course, "local")
     assert all(record.isolation.start == "warm" for record in records(course).values() if record.runs)
-    assert list((course / ".autograder").glob(".batch-*")) == []
+    assert list((course / ".autograder/batches").iterdir()) == list((course / ".autograder/tls").iterdir()) == []
 
 
 def test_certificates_of_a_real_cluster_do_not_disturb_that_of_this_machine(course: Path, tmp_path: Path) -> None:
@@ -175,8 +120,8 @@ def test_a_lost_worker_costs_what_ran_on_it_and_that_runs_elsewhere(course: Path
     workers = {worker.pid: worker for worker in (cluster.start(), cluster.start())}
     grading = _grading(course, "--dask", cluster.address)
     while not (found := processes_named(token)):
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            assert grading.wait(0.05) is None, "it ended before its slow submission began"
+        pause(grading)
+        assert grading.poll() is None, "it ended before its slow submission began"
     (at_work,) = {each.pid for each in found[0].parents()} & set(workers)
     workers[at_work].kill()
     _, said = grading.communicate(timeout=300)
@@ -262,27 +207,46 @@ def _certificates(folder: Path) -> list[str]:
     return ["--tls-ca", str(folder / "ca.pem"), "--tls-cert", str(folder / "cert.pem"), "--tls-key", str(folder / "key.pem")]
 
 
-def test_with_tls_only_those_with_a_certificate_are_let_in(course: Path, tmp_path: Path) -> None:
-    files = _certificates(tmp_path / "tls")
-    logs = tmp_path / "logs"
-    logs.mkdir()
-    dask_files = [each.replace("--tls-ca", "--tls-ca-file") for each in files]
-    with contextlib.ExitStack() as stack:
-        scheduler, line = _started(
-            [PYTHON, "-m", "distributed.cli.dask_scheduler", "--host", "tls://127.0.0.1", "--port", "0", "--no-dashboard", *dask_files],
-            logs,
-            ADDRESS.pattern,
-        )
-        stack.callback(_end, scheduler)
-        found = ADDRESS.search(line)
-        assert found
-        address = found[1]
-        assert address.startswith("tls://")
-        refused = grade(course, "--dask", address.replace("tls://", "tcp://"))
-        assert refused.returncode == 2
-        assert "No Dask scheduler answers" in refused.stderr
-        worker, _ = _started([PYTHON, "-m", "autograder.cli", "cluster", "worker", address, *files], logs, "A worker of")
-        stack.callback(_end, worker)
-        done = grade(course, "--dask", address, *files)
+def test_with_tls_only_those_with_a_certificate_of_the_same_authority_are_let_in(course: Path, tmp_path: Path) -> None:
+    files, foreign = _certificates(tmp_path / "tls"), _certificates(tmp_path / "foreign")
+    with cluster_of(tmp_path / "logs", *(each.replace("--tls-ca", "--tls-ca-file") for each in files), host="tls://127.0.0.1") as cluster:
+        assert cluster.address.startswith("tls://")
+        stranger = cluster.start(options=foreign)
+        plain = _grading(course, "--dask", cluster.address.replace("tls://", "tcp://"))
+        other = _grading(course, "--dask", cluster.address, *foreign)
+        for refused in (plain, other):
+            _, said = refused.communicate()
+            assert refused.returncode == 2
+            assert "No Dask scheduler answers" in said
+        assert stranger.wait() == 3
+        cluster.start(options=files)
+        done = grade(course, "--dask", cluster.address, *files)
         assert done.returncode == 0, done.stderr
     assert verdicts(course) == verdicts(course, "local")
+
+
+def test_a_killed_command_leaves_nothing_at_work_and_the_next_one_goes_on(course: Path, cluster: Cluster) -> None:
+    _add(course, "zz_endless", "while True:\n    pass")
+    worker = cluster.start(jobs=3)
+    grading = _grading(course, "--dask", cluster.address)
+    _lines_until(grading, "dee: ")
+    grading.kill()
+    grading.communicate()
+    servers = psutil.Process(worker.pid).children(recursive=True)
+    assert servers
+    assert psutil.wait_procs(servers, timeout=2 * LEASE_S)[1] == []  # the worker does not wait for a command that says nothing
+    shutil.rmtree(course / "submitted" / "zz_endless")
+    done = grade(course, "--dask", cluster.address)
+    assert done.returncode == 0, done.stderr
+    assert verdicts(course) == verdicts(course, "local")
+    assert list((course / ".autograder/starts").iterdir()) == list((course / ".autograder/batches").iterdir()) == []
+
+
+def test_two_batches_at_once_share_the_workers(course: Path, cluster: Cluster, tmp_path: Path) -> None:
+    other = Path(shutil.copytree(course, tmp_path / "other"))
+    cluster.start(jobs=2)
+    both = [_grading(root, "--dask", cluster.address) for root in (course, other)]
+    said = [grading.communicate()[1] for grading in both]
+    assert [grading.returncode for grading in both] == [0, 0], said
+    for root in (course, other):
+        assert verdicts(root) == verdicts(root, "local")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -50,7 +51,8 @@ class Box:
 
 
 def plan(**resources: Any) -> Any:
-    store = SimpleNamespace(note_arrival=lambda submission: None, starts=SimpleNamespace(suspects=lambda *_: []))
+    starts = SimpleNamespace(suspects=lambda *_: [])
+    store = SimpleNamespace(note_arrival=lambda submission: None, starts=starts, in_use=nullcontext)
     assignment = SimpleNamespace(resources=Resources(**resources))
     return SimpleNamespace(assignment=assignment, backend="tensorflow", store=store, profile=SimpleNamespace(name="smoke"))
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autograder.batch.bench import Bench, SlotsClosed, _Turn
 from autograder.batch.machine import Device, Machine, declared_devices, group_limit, listed_devices
-from autograder.batch.slots import CONTEXT_MIB, Slots, SlotsClosed, default_jobs
+from autograder.batch.slots import CONTEXT_MIB, Slots, default_jobs
 from autograder.course.settings import Resources
 from autograder.errors import MachineError, UsageError
 from autograder.execution.devices import Slot
@@ -266,3 +268,111 @@ def test_this_machine_has_something_to_divide(monkeypatch: pytest.MonkeyPatch) -
     here = Machine.here()
     assert here.cpus >= 1
     assert here.memory_mib > 256
+
+
+def taken(slots: Slots, alone: bool = False) -> tuple[ExitStack, Future[Slot]]:
+    """Somebody who takes a slot, in a thread, and gives it back when the stack is closed in whatever thread."""
+    stack, found = ExitStack(), Future[Slot]()
+
+    def take() -> None:
+        try:
+            found.set_result(stack.enter_context(slots.take(alone)))
+        except SlotsClosed as error:
+            found.set_exception(error)
+
+    threading.Thread(target=take, daemon=True).start()
+    return stack, found
+
+
+def waits_in_line(bench: Bench, found: Future[Slot], count: int = 1) -> bool:
+    """Whoever is in line has looked and seen that it is not its turn, or has a slot."""
+    pause = threading.Event()
+    while True:
+        with bench._changed:
+            if found.done():
+                return False
+            if len(bench._waiting) == count:
+                return True
+        pause.wait(0.01)
+
+
+def test_two_batches_never_have_more_than_the_machine_together() -> None:
+    bench = Bench()
+    large = Slots(LAPTOP, Resources(memory_gib=3), bench=bench)
+    small = Slots(LAPTOP, Resources(memory_gib=1.5), bench=bench)
+    assert (large.count, small.count) == (2, 3)
+    with ExitStack() as both:
+        both.enter_context(large.take())
+        both.enter_context(small.take())  # a half and a third: the next third is too much
+        stack, waits = taken(small)
+        assert waits_in_line(bench, waits)
+    with stack:
+        assert waits.result(60).memory_mib == 1536
+
+
+def test_a_gpu_is_given_once_to_two_batches() -> None:
+    bench = Bench()
+    machine = Machine(64, 512 * 1024, (H100,))
+    half, most = (Slots(machine, Resources(gpus=gpus), bench=bench) for gpus in (0.5, 0.75))
+    with half.take() as first:
+        stack, waits = taken(most)
+        assert waits_in_line(bench, waits)
+        other, comes_later = taken(half)  # there is room for it, but it is not its turn
+        assert waits_in_line(bench, comes_later, count=2)
+    with stack:
+        assert waits.result(60).gpu == first.gpu
+    with other:
+        assert comes_later.result(60).gpu == first.gpu
+
+
+def test_alone_is_without_anybody_of_another_batch() -> None:
+    bench = Bench()
+    one, other = (Slots(LARGE, Resources(memory_gib=1), bench=bench) for _ in range(2))
+    with one.take():
+        stack, waits = taken(other, alone=True)
+        assert waits_in_line(bench, waits)
+    assert waits.result(60)
+    then, later = taken(one)
+    with stack:
+        assert waits_in_line(bench, later)
+    with then:
+        assert later.result(60)
+
+
+def test_the_end_of_one_batch_leaves_the_others_their_turns() -> None:
+    bench = Bench()
+    ended, other = (Slots(LAPTOP, Resources(), jobs=1, bench=bench) for _ in range(2))
+    with ExitStack() as all_of_it:
+        all_of_it.enter_context(other.take(alone=True))
+        _, waits = taken(ended)
+        stack, waits_too = taken(other)
+        ended.close()
+        with pytest.raises(SlotsClosed):
+            waits.result(60)
+    with stack:
+        assert waits_too.result(60)
+
+
+@given(data=st.data())
+def test_whatever_comes_and_goes_the_machine_is_enough(data: st.DataObject) -> None:
+    bench = Bench()
+    machine = Machine(16, 64 * 1024, (H100, Device("GPU-b", "NVIDIA H100", 80_000)))
+    asked = st.builds(
+        Resources, gpus=st.sampled_from([0.0, 0.25, 0.5, 1.0]), memory_gib=st.sampled_from([1.0, 4.0, 20.0]), cpus=st.integers(1, 8)
+    )
+    batches = [(each, Slots(machine, each, bench=bench)) for each in data.draw(st.lists(asked, min_size=1, max_size=3))]
+    held: list[tuple[ExitStack, Slot]] = []
+    for _ in range(data.draw(st.integers(1, 20))):
+        if held and data.draw(st.booleans()):
+            held.pop(data.draw(st.integers(0, len(held) - 1)))[0].close()
+            continue
+        _, slots = data.draw(st.sampled_from(batches))
+        if bench._fitting(_Turn(slots._free, slots._part)) is not None:  # else this thread would wait for itself
+            stack = ExitStack()
+            held.append((stack, stack.enter_context(slots.take())))
+        assert sum(slot.memory_mib for _, slot in held) <= machine.memory_mib
+        for device in machine.devices:
+            assert sum(slot.gpu_share for _, slot in held if slot.gpu == device.id) <= 1
+    for stack, _ in held:
+        stack.close()
+    assert bench._used == pytest.approx(0)

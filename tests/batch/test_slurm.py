@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import distributed
 import pytest
 
 from tests.batch.classes import grade, records, verdicts
@@ -50,3 +51,40 @@ def test_workers_come_from_the_queue_and_are_replaced_when_slurm_ends_them(cours
     assert cluster.returncode == 0, said
     assert "Traceback" not in said
     assert _jobs(slurm) == []
+
+
+def _slurm(slurm: dict[str, str], *options: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "autograder.cli", "cluster", "slurm", "--host", "127.0.0.1", "--memory-gib", "2", *options]
+    return subprocess.Popen(command, env=slurm, stderr=subprocess.PIPE, text=True)
+
+
+def test_what_slurm_refuses_is_said_in_its_own_words(slurm: dict[str, str], tmp_path: Path) -> None:
+    with _slurm(slurm, "--partition", "nowhere", "--logs", str(tmp_path / "logs")) as refused:
+        _, said = refused.communicate()
+    assert refused.returncode == 3
+    assert "Slurm did not take the jobs: sbatch: error: invalid partition specified: nowhere" in said
+    assert "Traceback" not in said
+    assert _jobs(slurm) == []
+
+
+def test_a_worker_that_slurm_does_not_replace_is_named_and_asked_for_again(slurm: dict[str, str], tmp_path: Path) -> None:
+    def partition(state: str) -> None:
+        subprocess.run(["scontrol", "update", "PartitionName=main", f"State={state}"], env=slurm, check=True)
+
+    with _slurm(slurm, "--logs", str(tmp_path / "logs")) as cluster:
+        assert cluster.stderr is not None
+        address = re.search(r"--dask (\S+)", cluster.stderr.readline())
+        assert address
+        with distributed.Client(address[1]) as client:
+            client.wait_for_workers(1)
+            (first,) = _jobs(slurm)
+            partition("DRAIN")
+            subprocess.run(["scancel", first], env=slurm, check=True)
+            said = cluster.stderr.readline()
+            assert said.startswith("Slurm did not take a job in place of one that ended: sbatch: error: ")
+            partition("UP")
+            client.wait_for_workers(1)
+        assert first not in _jobs(slurm)
+        cluster.send_signal(signal.SIGINT)
+        cluster.communicate()
+    assert cluster.returncode == 0

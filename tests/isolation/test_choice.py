@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from autograder.errors import MachineError, UsageError
-from autograder.isolation import landlock, seccomp
+from autograder.isolation import choice, landlock, probes, seccomp
 from autograder.isolation.choice import candidates, choose_sandbox, cures, examine
-from autograder.isolation.sandbox import Sandbox, short_folder
+from autograder.isolation.sandbox import Command, Process, Sandbox, short_folder
 from tests.isolation.conftest import examined
 from tests.isolation.running import LEVELS, ROOT
 
@@ -149,3 +152,43 @@ def test_a_level_cannot_be_had_without_its_means(without_bubblewrap: None) -> No
 def test_an_ordinary_user_is_never_offered_what_only_root_has() -> None:
     assert (3 in candidates()) == ROOT
     assert (2 in candidates()) != ROOT
+
+
+def kill_the_probes(monkeypatch: pytest.MonkeyPatch, times: int) -> list[int]:
+    """The process that tries a sandbox is killed before it has begun, so many times; whom it met."""
+    killed: list[int] = []
+
+    class Unlucky(Sandbox):
+        def start(self, command: Command) -> Process:
+            process = super().start(command)
+            if len(killed) < times:
+                (job,) = [job for guard in psutil.Process(process._started.server.pid()).children() for job in guard.children()]
+                job.kill()
+                killed.append(job.pid)
+            return process
+
+    monkeypatch.setattr(choice, "Sandbox", Unlucky)
+    return killed
+
+
+def test_a_probe_that_is_killed_is_asked_once_more(best_is_here: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed = kill_the_probes(monkeypatch, times=1)
+    assert examine(BEST).holds
+    assert len(killed) == 1
+
+
+def test_probes_that_are_killed_again_are_the_machines_failure(best_is_here: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed = kill_the_probes(monkeypatch, times=4)
+    with pytest.raises(MachineError, match=rf"whether isolation level {BEST} holds could not be found out.*killed by signal 9") as caught:
+        choose_sandbox(BEST, trust=False)
+    assert caught.value.exit_status == 3
+    assert len(killed) == (4 if candidates() == [BEST, 1] else 2)
+
+
+def test_a_single_probe_that_is_killed_proves_nothing(best_is_here: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = probes._apart(lambda _: str(os.kill(os.getpid(), signal.SIGKILL)), {})
+    assert said == probes.WAS_KILLED
+    assert probes._apart(lambda _: str(os.kill(os.getpid(), signal.SIGTERM)), {}) != said  # a sandbox may do that to who breaks out
+    monkeypatch.setattr(choice, "WAS_KILLED", "")  # as if each that held had been killed
+    found = examine(BEST)
+    assert (found.killed, found.obstacle) == (True, "one of the processes that try it was killed")

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from autograder.batch.starts import Start
 from autograder.batch.store import Store
 from tests.conftest import autograder
-from tests.kill.conftest import Graded, grade, records
+from tests.kill.conftest import DOUBLE, Graded, grade, hand_in, records, start
+from tests.kill.test_interrupt import ENDLESS
+from tests.kill.test_kill import below, left_behind
 
 
 def check(course: Path, *arguments: str) -> tuple[int, dict[str, Any], str]:
@@ -134,8 +139,7 @@ def test_what_killed_commands_left_is_told_and_harms_nobody(whole: Path) -> None
     for path in (old, fresh):
         path.write_text("{")
     os.utime(old, (0, 0))
-    start = Start("smoke", "standin", "bob", "id", "key", alone=True, level=0)
-    with Store(store).starts.attempt(start) as attempt:
+    with Store(store).starts.attempt(Start("smoke", "standin", "bob", "id", "key", alone=True, level=0)) as attempt:
         attempt.lost = True
     status, found, said = check(whole, "--repair")
     assert (status, found["findings"]) == (0, [])
@@ -148,13 +152,51 @@ def test_what_killed_commands_left_is_told_and_harms_nobody(whole: Path) -> None
 
 
 def test_nothing_is_repaired_while_a_command_is_at_work(whole: Path) -> None:
-    start = Start("smoke", "standin", "bob", "id", "key", alone=True, level=3)
-    _cut_record(whole)
-    with Store(whole / ".autograder").starts.attempt(start):
-        status, _, said = check(whole, "--repair")
-        assert status == 2
-        assert "A command is at work on the store" in said
-        assert check(whole)[0] == 1
+    broken = whole / ".autograder/runs/0000000000000000"
+    broken.mkdir()
+    (broken / "run.json").write_text("{")
+    hand_in(whole, "aaron", ENDLESS, DOUBLE)
+    command = start(whole, "grade", "standin", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not below(command)["kernel"]:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            assert command.wait(0.05) is None, "it ended before anybody was at work"
+    status, _, said = check(whole, "--repair")
+    assert status == 2
+    assert "A command is at work on the store" in said
+    assert broken.exists()
+    assert check(whole)[0] == 1  # looking is allowed
+    command.kill()
+    command.wait()
+    assert left_behind(whole) == []
+    assert check(whole, "--repair")[0] == 0
+    assert not broken.exists()
+
+
+def test_what_makes_records_waits_until_a_repair_has_ended(whole: Path) -> None:
+    hand_in(whole, "bob", "total = 18", DOUBLE)
+    with Store(whole / ".autograder").out_of_use():
+        command = start(whole, "grade", "standin", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while not _has_open(command, whole / ".autograder/.locks/store"):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                assert command.wait(0.05) is None, "it ended without waiting"
+        assert len(records(whole)["bob"]) == 1
+    command.wait(300)
+    assert command.returncode == 0
+    assert len(records(whole)["bob"]) == 2
+
+
+def _has_open(command: subprocess.Popen[str], file: Path) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return any(each.path == str(file) for each in psutil.Process(command.pid).open_files())
+    return False
+
+
+@pytest.mark.parametrize("inner", ["", "audited", "calibration"])
+def test_a_store_inside_the_store_is_in_use_by_itself(whole: Path, inner: str) -> None:
+    store = Store(whole / ".autograder" / inner)
+    store.root.mkdir(exist_ok=True)
+    with store.in_use(), store.in_use():
+        assert check(whole, "--repair")[0] == 2
     assert check(whole, "--repair")[0] == 0
 
 

@@ -1,0 +1,191 @@
+"""Which worker gets which submission, and what becomes of it. Knows no engine.
+
+Each worker says how many it takes side by side, and never gets more, so that nothing waits on a busy worker while another is idle, and the
+engine never holds more than what is running. A worker that is lost costs what ran on it; that runs again elsewhere (see `losses`). Every
+attempt is one job: an engine must repeat nothing by itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import secrets
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+
+from autograder.batch import remote
+from autograder.batch.cluster_workers import Engine, Worker, WorkerLost, Workers
+from autograder.batch.keeping import keep, or_unscored, unscored
+from autograder.batch.losses import Losses, rejected_for_losses
+from autograder.batch.pipeline import Turn, kept_runs
+from autograder.batch.plan import Plan
+from autograder.batch.progress import BatchProgress
+from autograder.batch.workplace import NotPrepared
+from autograder.errors import StoreError
+from autograder.intake.collect import take_in
+from autograder.records import Record, Submission
+
+_POLL_S = 1.0
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """A submission on its way: to which worker, as which job."""
+
+    submission: Submission
+    worker: Worker
+    job: remote.Job
+    sent_runs: bool
+
+
+class Grading:
+    """Submissions under way, `alone` one after the other. Everything is done in one thread; what ends only puts itself into `_done`."""
+
+    def __init__(
+        self, plan: Plan, engine: Engine, batch_id: str, workers: Workers, force: bool, alone: bool, progress: BatchProgress
+    ) -> None:
+        self._plan, self._engine, self._batch_id, self._workers = plan, engine, batch_id, workers
+        self._force, self._alone, self._progress = force, alone, progress
+        self._done: queue.Queue[Future[remote.JobResult]] = queue.Queue()
+        self._running: dict[Future[remote.JobResult], _Attempt] = {}
+        self._waiting: deque[Submission] = deque()
+        self._records: list[Record] = []
+        self._losses = Losses(plan, alone)
+        self._announced: set[str] = set()
+        self._began = time.monotonic()
+
+    def all(self, submissions: Sequence[Submission]) -> tuple[list[Record], set[str]]:
+        """The records, in the order in which they are made, and at whom a process or a worker was lost."""
+        self._waiting.extend(submissions)
+        self._engine.listen(self._heard)
+        look = 0.0
+        while self._waiting or self._running:
+            if time.monotonic() >= look:
+                self._give_up_lost(self._workers.look_around())
+                look = time.monotonic() + _POLL_S
+            while self._waiting and self._may_hand_out() and (worker := self._workers.freest()) is not None:
+                self._hand_out(self._waiting.popleft(), worker)
+            with contextlib.suppress(queue.Empty):
+                future = self._done.get(timeout=_POLL_S)
+                attempt = self._running.pop(future, None)
+                if attempt is not None:  # else it was given up with its worker
+                    attempt.worker.running -= 1
+                    self._settle(attempt, self._received(attempt, future))
+        return self._records, self._losses.students
+
+    def _may_hand_out(self) -> bool:
+        return not (self._alone and self._running)
+
+    def _heard(self, batch_id: str, student: str, index: int, count: int) -> None:
+        if batch_id == self._batch_id and student in self._announced:
+            self._progress.cell(student, index, count)
+
+    def _give_up_lost(self, known: set[str]) -> None:
+        """Whoever ran on workers that are gone."""
+        for future, attempt in [each for each in self._running.items() if each[1].worker.address not in known]:
+            del self._running[future]
+            self._engine.give_up(future)
+            self._settle(attempt, self._worker_lost(attempt))
+
+    def _settle(self, attempt: _Attempt, record: Record | None) -> None:
+        """Without a record the submission is tried again."""
+        if record is None:
+            self._waiting.append(attempt.submission)
+        else:
+            self._ended(record)
+
+    def _ended(self, record: Record) -> None:
+        self._records.append(record)
+        if record.student in self._losses.students and not self._alone:  # it comes once more, when all others are done
+            self._progress.postponed(record.student)
+        else:
+            self._progress.ended(record)
+
+    def _hand_out(self, submission: Submission, worker: Worker) -> None:
+        """Sends a submission on its way, unless it is known already what becomes of it."""
+        if submission.student not in self._announced:
+            self._announced.add(submission.student)
+            self._progress.began(submission.student)
+        made = or_unscored(self._plan, submission, lambda: self._attempt(submission, worker))
+        if isinstance(made, Record):
+            keep(self._plan, made)
+            self._ended(made)
+            return
+        future = self._engine.run(worker.address, made.job)
+        worker.running += 1
+        self._running[future] = made
+        future.add_done_callback(self._done.put)
+
+    def _attempt(self, submission: Submission, worker: Worker) -> _Attempt | Record:
+        """What is sent to the worker, or the record where it is known already what becomes of it. Raises what grading raises."""
+        if self._force:
+            self._plan.store.starts.forget(self._plan.profile.name, submission)
+        elif (rejected := rejected_for_losses(self._plan, submission)) is not None:
+            return rejected
+        taken = take_in(submission, self._plan.assignment, self._plan.profile.limits)
+        turn = Turn(queued_s=time.monotonic() - self._began, force=self._force, alone=self._alone, taken=taken)
+        job = remote.Job(self._batch_id, submission, turn, secrets.token_hex(8))
+        kept = [] if worker.fitness.shared or self._force else kept_runs(self._plan, taken, worker.fitness.slot)
+        with contextlib.suppress(Exception):  # too large, or a worker that is just going: then the job itself says so, or makes them again
+            if kept:
+                self._workers.send(worker.address, remote.runs_of(job, kept))
+        return _Attempt(submission, worker, job, bool(kept))
+
+    def _received(self, attempt: _Attempt, future: Future[remote.JobResult]) -> Record | None:
+        """The record of an attempt that has ended, in the store; None when there is none, and it has to be made again."""
+        host = attempt.worker.fitness.host
+        try:
+            result = future.result()
+        except NotPrepared:
+            self._workers.ask_again(attempt.worker)
+            return None
+        except StoreError as error:
+            if attempt.worker.fitness.shared:
+                raise
+            return self._unscored(attempt, f"on {host}: {error.message}")
+        except WorkerLost:
+            self._engine.addresses()  # with a lost scheduler everything is lost
+            self._workers.ask_again(attempt.worker)  # the next attempt must not go there before it is known to be back
+            return self._worker_lost(attempt)
+        except Exception as error:
+            return self._unscored(attempt, f"on {host}: {type(error).__name__}: {error}")
+        if result.interrupted:
+            return None
+        shared = attempt.worker.fitness.shared
+        record = result.record if shared else self._brought_home(attempt, result)
+        if record is not None:
+            self._losses.of_process(attempt.submission, record, attempt.worker.fitness.level, noted=shared)
+        return record
+
+    def _brought_home(self, attempt: _Attempt, result: remote.JobResult) -> Record | None:
+        """What a worker without the store has made, put into it; it cannot know when a submission arrived.
+
+        None where another worker was faster with an equal notebook: the first run counts, and comes along when this is tried again.
+        """
+        submission, store = attempt.submission, self._plan.store
+        assert attempt.job.turn.taken is not None
+        if not (attempt.sent_runs or self._force or result.record.outcome == "infra_error") and kept_runs(
+            self._plan, attempt.job.turn.taken, attempt.worker.fitness.slot
+        ):
+            return None
+        with store.writing():
+            remote.put_back(self._plan, result)
+            received_at, number = store.arrival(submission.assignment, submission.student, submission.submission_id)
+            record = replace(result.record, received_at=received_at, attempt=number)
+            keep(self._plan, record)
+        if record.outcome != "infra_error":
+            store.starts.forget(self._plan.profile.name, submission)
+        return record
+
+    def _worker_lost(self, attempt: _Attempt) -> Record | None:
+        fitness = attempt.worker.fitness
+        reason = self._losses.of_worker(attempt.submission, fitness.host, fitness.level)
+        return self._unscored(attempt, reason) if reason else None
+
+    def _unscored(self, attempt: _Attempt, reason: str) -> Record:
+        record = unscored(self._plan, attempt.submission, "infra_error", reason)
+        keep(self._plan, record)
+        return record

@@ -1,0 +1,423 @@
+"""How submissions are handed out to workers, without an engine: a stand-in for one whose workers do what each test says."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from autograder.batch import cluster_grading, cluster_workers, parcels, remote
+from autograder.batch.cluster_grading import Grading
+from autograder.batch.cluster_workers import WorkerLost, Workers
+from autograder.batch.keeping import unscored
+from autograder.batch.losses import suspects_last
+from autograder.batch.store import Store
+from autograder.batch.workplace import NotPrepared
+from autograder.errors import MachineError, StoreError
+from autograder.records import Record, RunReference, Submission
+from tests.batch.test_local import Display
+
+Work = Callable[["Engine", str, remote.Job], remote.JobResult | None]
+
+
+@pytest.fixture
+def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(cluster_grading, "_POLL_S", 0.01)
+    monkeypatch.setattr(cluster_grading, "take_in", lambda *_: "taken")
+    monkeypatch.setattr(cluster_grading, "kept_runs", lambda *_: [])
+    return SimpleNamespace(
+        store=Store(tmp_path / "store"),
+        profile=SimpleNamespace(name="smoke", limits=None),
+        assignment=SimpleNamespace(id="a"),
+        specs=(),
+        grade_key="grade",
+        context="context",
+        execution_key="key",
+        attempts=2,
+    )
+
+
+@dataclass
+class Engine:
+    """Workers by address; a job without a result is one whose worker says nothing more."""
+
+    plan: Any
+    work: Work
+    workers: dict[str, remote.Fitness] = field(default_factory=dict)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    entered: list[str] = field(default_factory=list)
+    given_up: int = 0
+    received: list[tuple[str, str, int, bytes, bool]] = field(default_factory=list)
+    lost: bool = False
+
+    def addresses(self) -> set[str]:
+        if self.lost:
+            raise MachineError("The scheduler is lost.")
+        return set(self.workers)
+
+    def enter(self, address: str, batch: Any) -> Future[remote.Fitness]:
+        self.entered.append(address)
+        return _future(lambda: self.workers[address])
+
+    def receive(self, address: str, batch_id: str, name: str, at: int, part: bytes, last: bool) -> Future[None]:
+        return _future(lambda: self.received.append((address, name, at, part, last)))
+
+    def run(self, address: str, job: remote.Job) -> Future[remote.JobResult]:
+        self.asked.append((job.submission.student, address))
+        found: Future[remote.JobResult] = Future()
+        try:
+            result = self.work(self, address, job)
+        except Exception as error:
+            found.set_exception(error)
+        else:
+            if result is not None:
+                found.set_result(result)
+        return found
+
+    def give_up(self, running: Future[Any]) -> None:
+        self.given_up += 1
+
+    def listen(self, heard: Callable[[str, str, int, int], None]) -> None:
+        pass
+
+    def add(self, address: str, **about: Any) -> None:
+        self.workers[address] = replace(remote.Fitness(f"host of {address}", slots=1, level=3, shared=True), **about)
+
+
+def _future(make: Callable[[], Any]) -> Future[Any]:
+    found: Future[Any] = Future()
+    try:
+        found.set_result(make())
+    except Exception as error:
+        found.set_exception(error)
+    return found
+
+
+def submission(student: str) -> Submission:
+    return Submission(student, "a", "nowhere", f"id_of_{student}", None)
+
+
+def finished(engine: Engine, job: remote.Job, outcome: Any = "completed", runs: tuple[RunReference, ...] = ()) -> remote.JobResult:
+    record = replace(unscored(engine.plan, job.submission, outcome, "said by a worker"), runs=runs)
+    engine.plan.store.write(record)
+    return remote.JobResult(record, None, interrupted=False)
+
+
+def completes(engine: Engine, address: str, job: remote.Job) -> remote.JobResult | None:
+    return finished(engine, job)
+
+
+def grade(engine: Engine, *students: str, watch: Callable[[], None] = lambda: None, say: Any = None, force: bool = False) -> list[Record]:
+    """As `grade_on_cluster` does it."""
+    batch: Any = SimpleNamespace(id="batch")
+    workers = Workers(engine.plan, engine, batch, watch, say or (lambda line: None))
+    display = Display()
+
+    def grade_some(some: Any, alone: bool) -> tuple[list[Record], set[str]]:
+        return Grading(engine.plan, engine, "batch", workers, force, alone, display).all(some)
+
+    return suspects_last(engine.plan, [submission(each) for each in students], grade_some)
+
+
+def outcomes(records: list[Record]) -> dict[str, str]:
+    return {record.student: record.outcome for record in records}
+
+
+def test_everybody_gets_to_whoever_has_room(plan: Any) -> None:
+    engine = Engine(plan, completes)
+    engine.add("one")
+    engine.add("two")
+    assert set(outcomes(grade(engine, *"abcd")).values()) == {"completed"}
+    assert [student for student, _ in engine.asked] == list("abcd")
+    assert engine.entered.count("one") == engine.entered.count("two") == 1
+
+
+def test_a_worker_never_has_more_than_it_takes(plan: Any) -> None:
+    held: list[tuple[remote.Job, Future[Any]]] = []
+    most: dict[str, int] = {}
+
+    class Slow(Engine):
+        def run(self, address: str, job: remote.Job) -> Future[remote.JobResult]:
+            self.asked.append((job.submission.student, address))
+            held.append((job, Future()))
+            running = [each for each, future in held if not future.done()]
+            most[address] = max(most.get(address, 0), len(running))
+            return held[-1][1]
+
+    def let_one_go() -> None:
+        for job, future in held:
+            if not future.done():
+                future.set_result(finished(engine, job))
+                break
+
+    engine = Slow(plan, completes)
+    engine.add("one", slots=3)
+    assert len(grade(engine, *"abcdefgh", watch=let_one_go)) == 8
+    assert most == {"one": 3}
+
+
+# --- what is lost -----------------------------------------------------------------------------------------------------
+
+
+def test_who_was_with_a_lost_worker_comes_again_alone_and_nothing_is_held_against_anybody(plan: Any) -> None:
+    def loses_once(engine: Engine, address: str, job: remote.Job) -> remote.JobResult | None:
+        if job.submission.student == "b" and not job.turn.alone:
+            del engine.workers[address]
+            return None
+        return finished(engine, job)
+
+    engine = Engine(plan, loses_once)
+    engine.add("one")
+    engine.add("two")
+    assert set(outcomes(grade(engine, *"abc")).values()) == {"completed"}
+    assert engine.given_up == 1
+    assert engine.asked[-1][0] == "b"
+    assert plan.store.starts.all_lost() == []
+
+
+def loses_every_worker(student: str) -> Work:
+    def work(engine: Engine, address: str, job: remote.Job) -> remote.JobResult | None:
+        if job.submission.student != student:
+            return finished(engine, job)
+        del engine.workers[address]
+        engine.add(f"{address}+")
+        raise WorkerLost
+
+    return work
+
+
+def test_one_that_loses_every_worker_costs_three_alone_in_each_call_and_is_then_rejected(plan: Any) -> None:
+    engine = Engine(plan, loses_every_worker("b"))
+    engine.add("w")
+    first = {record.student: record for record in grade(engine, *"abc")}
+    assert outcomes(list(first.values())) == {"a": "completed", "b": "infra_error", "c": "completed"}
+    assert "3 workers were lost while at work on this submission, the last one on host of w+++" in first["b"].reason
+    assert [student for student, _ in engine.asked] == ["a", "b", "c", "b", "b", "b"]
+    assert len(plan.store.starts.all_lost()) == 1
+    second = grade(engine, "b")
+    assert outcomes(second) == {"b": "infra_error"}
+    assert len(plan.store.starts.all_lost()) == plan.attempts
+    engine.asked.clear()
+    third = grade(engine, "b")
+    assert outcomes(third) == {"b": "rejected"}
+    assert engine.asked == []
+    engine.work = completes
+    assert outcomes(grade(engine, "b", force=True)) == {"b": "completed"}
+    assert plan.store.starts.all_lost() == []
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_lost_process_is_noted_once_by_whoever_has_the_store(plan: Any, shared: bool) -> None:
+    def loses_its_process(engine: Engine, address: str, job: remote.Job) -> remote.JobResult | None:
+        return finished(engine, job, "infra_error", (RunReference("0123", 0, True),))
+
+    engine = Engine(plan, loses_its_process)
+    engine.add("one", shared=shared)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Workers, "send", lambda *_: None)
+        patched.setattr(remote, "bundle", lambda plan: None)
+        assert outcomes(grade(engine, "a")) == {"a": "infra_error"}
+    assert [student for student, _ in engine.asked] == ["a", "a"]  # in company, then alone
+    lost = plan.store.starts.all_lost()
+    assert [each.alone for each in lost] == ([] if shared else [False, True])  # what a shared worker loses it has noted itself
+    assert all(each.level == 3 for each in lost)
+
+
+def test_with_a_lost_scheduler_it_ends(plan: Any) -> None:
+    def loses_everything(engine: Engine, address: str, job: remote.Job) -> remote.JobResult | None:
+        engine.lost = True
+        raise WorkerLost
+
+    engine = Engine(plan, loses_everything)
+    engine.add("one")
+    with pytest.raises(MachineError, match="The scheduler is lost"):
+        grade(engine, "a")
+    assert plan.store.read("smoke", "a", "a", "id_of_a") is None
+
+
+# --- workers that come, go and cannot ---------------------------------------------------------------------------------
+
+
+def test_a_worker_that_comes_later_gets_work_and_the_wait_is_said(plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster_workers, "_SILENCE_S", 0.0)
+    engine, said = Engine(plan, completes), list[str]()
+
+    def comes_when_it_was_said() -> None:
+        if said:
+            engine.add("late")
+
+    assert outcomes(grade(engine, "a", watch=comes_when_it_was_said, say=said.append)) == {"a": "completed"}
+    assert len(said) == 1
+    assert said[0].startswith("No worker yet")
+
+
+def test_a_worker_that_cannot_is_named_once_and_another_one_does_it(plan: Any) -> None:
+    engine, said = Engine(plan, completes), list[str]()
+    engine.add("old", problem="Other versions: keras 3.1 instead of 3.13.")
+    engine.add("new")
+    assert set(outcomes(grade(engine, *"abc", say=said.append)).values()) == {"completed"}
+    assert said == ["The worker on host of old gets nothing of this batch. Other versions: keras 3.1 instead of 3.13."]
+    assert {address for _, address in engine.asked} == {"new"}
+
+
+def test_where_nobody_can_the_batch_ends_with_all_reasons(plan: Any) -> None:
+    engine = Engine(plan, completes)
+    engine.add("old", problem="Other versions.")
+    engine.add("open", problem="Level 0.")
+    with pytest.raises(MachineError, match=r"No worker can grade this batch\. .*Other versions\..*Level 0\."):
+        grade(engine, "a")
+
+
+def test_another_worker_under_an_address_that_was_unfit_is_asked_too(plan: Any) -> None:
+    engine, looks = Engine(plan, completes), list[int]()
+
+    def changes() -> None:
+        looks.append(1)
+        if len(looks) == 2:
+            del engine.workers["one"]
+        if len(looks) == 3:
+            engine.add("one")
+
+    engine.add("one", problem="Old.")
+    engine.add("two", problem="Old.", slots=0)
+    engine.workers["two"] = replace(engine.workers["two"], problem="")  # fit, but with no room: the batch waits
+    assert outcomes(grade(engine, "a", watch=changes)) == {"a": "completed"}
+    assert engine.entered.count("one") == 2
+
+
+def test_a_worker_that_began_anew_is_asked_again(plan: Any) -> None:
+    forgot: list[str] = []
+
+    def forgets_once(engine: Engine, address: str, job: remote.Job) -> remote.JobResult | None:
+        if not forgot:
+            forgot.append(address)
+            raise NotPrepared(job.batch)
+        return finished(engine, job)
+
+    engine = Engine(plan, forgets_once)
+    engine.add("one")
+    assert outcomes(grade(engine, "a")) == {"a": "completed"}
+    assert engine.entered == ["one", "one"]
+    assert plan.store.starts.all_lost() == []
+
+
+def test_what_was_interrupted_on_a_worker_is_made_again(plan: Any) -> None:
+    interrupted: list[str] = []
+
+    def is_interrupted_once(engine: Engine, address: str, job: remote.Job) -> remote.JobResult | None:
+        if not interrupted:
+            interrupted.append(address)
+            return remote.JobResult(unscored(engine.plan, job.submission, "infra_error", "killed"), None, interrupted=True)
+        return finished(engine, job)
+
+    engine = Engine(plan, is_interrupted_once)
+    engine.add("one")
+    assert outcomes(grade(engine, "a")) == {"a": "completed"}
+
+
+def test_a_store_that_cannot_be_written_ends_the_batch_where_it_is_the_commands_own(plan: Any) -> None:
+    def full(engine: Engine, address: str, job: remote.Job) -> remote.JobResult | None:
+        raise StoreError("The store '/x' cannot be written: No space left on device.")
+
+    engine = Engine(plan, full)
+    engine.add("one")
+    with pytest.raises(StoreError, match="No space left"):
+        grade(engine, *"ab")
+    assert [student for student, _ in engine.asked] == ["a"]
+    engine.add("one", shared=False)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(remote, "bundle", lambda plan: parcels.packed({}, 1))
+        records = grade(engine, *"ab")
+    assert outcomes(records) == {"a": "infra_error", "b": "infra_error"}
+    assert records[0].reason == "on host of one: The store '/x' cannot be written: No space left on device."
+
+
+def test_whatever_else_goes_wrong_on_a_worker_costs_one_submission(plan: Any) -> None:
+    def fails(engine: Engine, address: str, job: remote.Job) -> remote.JobResult | None:
+        if job.submission.student == "a":
+            raise ValueError("odd")
+        return finished(engine, job)
+
+    engine = Engine(plan, fails)
+    engine.add("one")
+    records = grade(engine, *"ab")
+    assert outcomes(records) == {"a": "infra_error", "b": "completed"}
+    assert records[0].reason == "on host of one: ValueError: odd"
+
+
+# --- what is sent -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bundled(plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    """What a worker without the folder needs, in more than one part."""
+    monkeypatch.setattr(parcels, "PART_BYTES", 5_000)
+    plan.graders = tmp_path / "graders"
+    plan.split = SimpleNamespace(fingerprint="0f", folder=tmp_path / "split")
+    contents = {"graders/graders/test_a.py": b"assert True", "data/0f/complete": b"", "data/0f/labels.npy": bytes(range(256)) * 40}
+    for name, data in contents.items():
+        file = tmp_path / name.removeprefix("graders/").replace("data/0f", "split")
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(data)
+    return contents
+
+
+def test_a_worker_without_the_folder_gets_it_in_parts(plan: Any, bundled: dict[str, bytes], tmp_path: Path) -> None:
+    engine = Engine(plan, completes)
+    engine.add("far", shared=False)
+    assert outcomes(grade(engine, "a")) == {"a": "completed"}
+    assert len(engine.received) > 2
+    target, parcel = tmp_path / "there", tmp_path / "there/parcels/1"
+    for _, _, at, part, last in engine.received:
+        assert len(part) <= 5_000
+        parcels.put_together(parcel, at, part, False, target)
+        parcels.put_together(parcel, at, part, last, target)  # a part that comes twice
+    found = {file.relative_to(target).as_posix(): file.read_bytes() for file in target.rglob("*") if file.is_file()}
+    assert found == bundled
+
+
+def test_a_split_that_is_too_large_is_named_and_the_batch_ends(
+    plan: Any, bundled: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "BUNDLE_BYTES", 1_000)
+    engine = Engine(plan, completes)
+    engine.add("far", shared=False)
+    with pytest.raises(MachineError, match="would have to be sent between command and worker") as caught:
+        grade(engine, "a")
+    assert "Let both see the course's folder" in caught.value.message
+    assert engine.received == []
+
+
+def test_runs_come_back_whole_in_place_of_what_was_there(plan: Any, tmp_path: Path) -> None:
+    for key, text in (("one", "new"), ("two", "new")):
+        made = tmp_path / "made" / key
+        (made / "handin").mkdir(parents=True)
+        (made / "handin/value.json").write_text(text)
+    old = plan.store.run("one").path
+    old.mkdir(parents=True)
+    (old / "left_over.txt").write_text("old")
+    with parcels.packed({key: tmp_path / "made" / key for key in ("one", "two")}, 10**6) as stream:
+        runs = stream.read()
+    references = tuple(RunReference(key, 0, key == "one") for key in ("one", "two", "absent"))
+    record = replace(unscored(plan, submission("a"), "completed", ""), runs=references)
+    remote.put_back(plan, remote.JobResult(record, runs, interrupted=False))
+    found = {file.relative_to(plan.store.runs).as_posix(): file.read_text() for file in plan.store.runs.rglob("*") if file.is_file()}
+    assert found == {"one/handin/value.json": "new", "two/handin/value.json": "new"}
+    remote.put_back(plan, remote.JobResult(record, None, interrupted=False))  # what a shared worker made is there already
+
+
+def test_a_packed_file_that_points_elsewhere_is_refused(tmp_path: Path) -> None:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("../outside"))
+    packed.seek(0)
+    with pytest.raises(tarfile.OutsideDestinationError):
+        parcels.unpack(packed, tmp_path / "inside")
+    assert not (tmp_path / "outside").exists()
