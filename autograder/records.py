@@ -399,7 +399,10 @@ class RunReference:
 
 @dataclass(frozen=True)
 class Record:
-    """All that is known of one graded submission. `score` and `max_score` are of the automatic part."""
+    """All that is known of one graded submission. `score` and `max_score` are of the automatic part.
+
+    `release`: number of the release version that it was restored from; None where there was nothing to restore.
+    """
 
     assignment: str
     student: str
@@ -426,6 +429,7 @@ class Record:
     seconds: Seconds
     versions: dict[str, str]
     schema: Literal[1] = 1
+    release: int | None = None
 
     def verdict(self) -> dict[str, Any]:
         """The part that two gradings of the same submission must share."""
