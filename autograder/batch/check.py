@@ -86,13 +86,12 @@ class _Check:
         self._starts()
 
     def _require_unused(self) -> None:
-        """Attempts hold a lock on their start, and runs are locked while they are made."""
-        for lock in [*self.store.root.glob("starts/[!.]*"), *_locks(self.store)]:
-            if _is_locked(lock):
-                raise UsageError(
-                    f"A command is at work on the store '{self.root}' ({self._name(lock)} is locked): nothing was repaired.",
-                    "Wait until it has ended, then repair.",
-                )
+        lock = busy_with(self.store)
+        if lock is not None:
+            raise UsageError(
+                f"A command is at work on the store '{self.root}' ({self._name(lock)} is locked): nothing was repaired.",
+                "Wait until it has ended, then repair.",
+            )
 
     def _run(self, path: Path) -> None:
         folder = RunFolder(path)
@@ -193,6 +192,15 @@ class _Check:
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()
+
+
+def busy_with(store: Store, hub: bool = False) -> Path | None:
+    """What a command is at work on; None where none is. Attempts hold a lock on their start, and runs are locked while they are made.
+
+    `hub`: the hub service counts too, whatever it does at the moment.
+    """
+    services = store.root.glob("hub/lock") if hub else ()
+    return next((lock for lock in (*store.root.glob("starts/[!.]*"), *_locks(store), *services) if _is_locked(lock)), None)
 
 
 def run_obstacle(folder: RunFolder) -> str:
