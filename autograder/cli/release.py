@@ -31,6 +31,8 @@ def release(common: Common, assignment: str, gradebook: str | None, erratum: boo
     common.say(f"Released '{assignment}': {released['notebook']}, release version {released['version']}")
     if erratum or migrate:
         released |= _erratum(common, assignment, exchange, migrate)
+    elif released["version"] != "1":
+        common.say("Who has an older version, and what changed since: add --erratum.")
     common.write_json(released)
 
 

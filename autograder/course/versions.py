@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from autograder.course.notebook import read_notebook
 from autograder.course.paths import CoursePaths
 from autograder.course.settings import Assignment
 from autograder.errors import Problem
@@ -72,6 +73,11 @@ def versions(paths: CoursePaths, assignment: str) -> tuple[Version, ...]:
     number = _present_number(paths, assignment, kept)
     at = next((each.at for each in kept if each.number == number), "")
     return (*(each for each in kept if each.number < number), Version(number, at, folder))
+
+
+def read_versions(paths: CoursePaths, assignment: str) -> dict[int, dict[str, Any]]:
+    """The notebooks of all versions by number, the newest last; none before a release. Raises UsageError for one that is damaged."""
+    return {each.number: read_notebook(each.notebook(assignment)) for each in versions(paths, assignment)}
 
 
 def _present_number(paths: CoursePaths, assignment: str, kept: tuple[Version, ...]) -> int:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from autograder.course.notebook import nbgrader_of
-from autograder.intake.parsing import SubmittedNotebook
+from autograder.intake.parsing import SubmittedNotebook, parse_notebook
 from autograder.intake.restore import grade_id_of, is_locked, normal, restore
 from autograder.records import Flag
 
@@ -42,6 +42,11 @@ def recognise(submitted: SubmittedNotebook, releases: Mapping[int, Notebook]) ->
         return closest[0], ()
     said = f"which of the release versions {', '.join(map(str, releases))} it began as cannot be told; the newest, {newest}, was used"
     return newest, (Flag("unknown_release", said),)
+
+
+def as_fetched(data: bytes, releases: Mapping[int, Notebook]) -> int:
+    """The number of the version that a notebook, as bytes, began as. Raises SubmissionError for what is no notebook."""
+    return recognise(parse_notebook(data), releases)[0]
 
 
 def _likeness(submitted: SubmittedNotebook, releases: Mapping[int, Notebook]) -> dict[int, int]:

@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from autograder.batch.store import Store
-from autograder.course.notebook import read_notebook
 from autograder.course.paths import CoursePaths
 from autograder.course.profile import find_assignment, resolve_profile
 from autograder.course.settings import Course
-from autograder.course.versions import versions
+from autograder.course.versions import read_versions
 from autograder.errors import SubmissionError
 from autograder.files import read_bounded, write_atomic
 from autograder.intake.choosing import choose_notebook
@@ -55,7 +54,7 @@ class _Found:
 
 def erratum(course: Course, paths: CoursePaths, store: Store, assignment: str, inbound: Path | None) -> Erratum:
     """The present release against every older version. `inbound`: where the exchange keeps what was submitted, if there is one."""
-    releases = _releases(paths, assignment)
+    releases = read_versions(paths, assignment)
     newest = max(releases)
     found = dict(_recorded(course, store, assignment))
     unknown = set()
@@ -76,7 +75,7 @@ def migrate(course: Course, paths: CoursePaths, assignment: str, inbound: Path |
 
     What was handed in stays as it is, and what lies in `into` already, too. Raises OSError.
     """
-    releases = _releases(paths, assignment)
+    releases = read_versions(paths, assignment)
     newest = max(releases)
     written = []
     for each in _handed_in(course, paths, assignment, inbound, releases):
@@ -86,10 +85,6 @@ def migrate(course: Course, paths: CoursePaths, assignment: str, inbound: Path |
             write_atomic(target, json.dumps(made, indent=1, ensure_ascii=False) + "\n")
             written.append(target)
     return written
-
-
-def _releases(paths: CoursePaths, assignment: str) -> dict[int, Notebook]:
-    return {each.number: read_notebook(each.notebook(assignment)) for each in versions(paths, assignment)}
 
 
 def _recorded(course: Course, store: Store, assignment: str) -> Iterator[tuple[str, int]]:

@@ -12,6 +12,7 @@ import pytest
 
 from autograder.course.loading import load_course
 from autograder.course.versions import kept_versions, versions
+from autograder.gradebook.session import open_gradebook
 from tests.conftest import autograder, cell_of, edit_notebook
 from tests.kill.conftest import CONFIG, DOUBLE, GRADER, TOTAL, grade, hand_in, records, standin_notebook
 
@@ -180,3 +181,30 @@ def test_the_erratum_says_who_has_the_older_version_and_what_changed(course: Pat
     (tmp_path / "out/ada/standin/standin.ipynb").write_text("hers now")
     release(course, "--migrate", str(tmp_path / "out"), "--exchange", str(tmp_path / "exchange"))
     assert (tmp_path / "out/ada/standin/standin.ipynb").read_text() == "hers now"
+
+
+def test_the_doctor_compares_with_the_version_that_the_notebook_began_as(course: Path) -> None:
+    hand_in(course, "ada", TOTAL, DOUBLE)
+    change_source(course, correct)
+    release(course)
+    done = autograder(course, "doctor", "submitted/ada/standin/standin.ipynb", "--json", "d.json")
+    assert done.returncode == 0, done.stdout
+    findings = json.loads((course / "d.json").read_text())["findings"]
+    assert [each for each in findings if "changed" in each["reason"]] == []
+
+
+def test_an_answer_left_as_an_older_version_had_it_is_no_answer(course: Path) -> None:
+    release_of_then = json.loads((course / "release/standin/standin.ipynb").read_text())
+    stub = cell_of(release_of_then, "write_double")["source"]
+    hand_in(course, "ada", TOTAL, "".join(stub))
+
+    def reword(notebook: dict[str, Any]) -> None:
+        cell = cell_of(notebook, "write_double")
+        cell["source"] = "# Twice, please.\n" + cell["source"]
+
+    change_source(course, reword)
+    release(course)
+    assert grade(course).returncode == 0
+    with open_gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
+        comment = gradebook.find_comment("write_double", "standin", "standin", "ada")
+        assert comment.auto_comment == "No response."
