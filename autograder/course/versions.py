@@ -8,6 +8,7 @@ also where it was put there by another program or by hand.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -101,7 +102,9 @@ def content_digest(folder: Path, assignment: str) -> str:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return digest_files(folder)
     others = sorted(path for path in folder.rglob("*") if path.is_file() and path != notebook)
-    return digest(content, rest or None, [(path.relative_to(folder).as_posix(), path.read_bytes().hex()) for path in others])
+    return digest(
+        content, rest or None, [(path.relative_to(folder).as_posix(), hashlib.sha256(path.read_bytes()).hexdigest()) for path in others]
+    )
 
 
 def next_number(paths: CoursePaths, assignment: str, made: Path) -> int:

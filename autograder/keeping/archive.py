@@ -19,7 +19,6 @@ import os
 import platform
 import stat
 import tarfile
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -36,7 +35,7 @@ from autograder.course.versions import versions
 from autograder.data.seed import read_seed_file
 from autograder.errors import MachineError, UsageError
 from autograder.execution.environment import code_digest
-from autograder.files import PARTIAL
+from autograder.files import PARTIAL, scratch_folder
 from autograder.gradebook.dump import copy_file, dump_rows
 from autograder.gradebook.location import shown_url
 from autograder.keeping.readme import readme
@@ -118,9 +117,9 @@ def pack(
         )
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f"{PARTIAL}archive-", dir=file.parent) as scratch:
-            entries, left_out = _entries(paths, store, Path(scratch) / "gradebook.db", gradebook, with_seed, with_data, also)
-            made = Path(scratch) / "archive.tar.gz"
+        with scratch_folder(file.parent, f"{PARTIAL}archive-") as scratch:
+            entries, left_out = _entries(paths, store, scratch / "gradebook.db", gradebook, with_seed, with_data, also)
+            made = scratch / "archive.tar.gz"
             with os.fdopen(os.open(made, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w+b") as stream:
                 _write(stream, [*_texts(course, paths, store, gradebook, entries, left_out), *entries])
                 stream.flush()
@@ -204,7 +203,7 @@ def _file(path: Path, name: str) -> _Entry:
 def _texts(
     course: Course, paths: CoursePaths, store: Store, gradebook: str, entries: list[_Entry], left_out: tuple[str, ...]
 ) -> list[_Entry]:
-    seed = _has_seed(entries)
+    seed, database = _has_seed(entries), any(each.name == "course/gradebook.db" for each in entries)
     about = {
         "schema": 1,
         "course": {"id": course.id, "title": course.title},
@@ -213,14 +212,14 @@ def _texts(
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
         "store": "course/.autograder" if store.root == paths.state else "store",
-        "gradebook": shown_url(gradebook),
+        "gradebook": "course/gradebook.db" if database else shown_url(gradebook),
         "seed": seed,
         "data": _data_digests(paths),
         "links": {each.name: each.link for each in entries if each.link is not None},
         "left_out": list(left_out),
     }
     texts = {
-        "README.md": readme(course, seed, beside=store.root != paths.state, database=any(e.name == "course/gradebook.db" for e in entries)),
+        "README.md": readme(course, seed, beside=store.root != paths.state, database=database),
         ABOUT: json.dumps(about, indent=1, ensure_ascii=False) + "\n",
         "requirements.txt": _installed(),
         "gradebook.jsonl": dump_rows(gradebook),

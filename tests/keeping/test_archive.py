@@ -30,6 +30,9 @@ def test_the_same_course_gives_the_same_bytes(course: Path) -> None:
     first = packed(course, "a.tar.gz").read_bytes()
     os.rename(course / "a.tar.gz", course.parent / "a.tar.gz")
     assert packed(course, "b.tar.gz").read_bytes() == first
+    (course / "b.tar.gz").unlink()
+    elsewhere = course.rename(course.with_name("moved"))
+    assert packed(elsewhere, "b.tar.gz").read_bytes() == first
     assert "holds: course 'standin'" in done(course.parent, "archive", "--verify", "a.tar.gz")
 
 

@@ -90,6 +90,20 @@ def test_nothing_of_the_person_is_left_and_all_of_the_others(course: Path) -> No
     )
 
 
+def test_final_scores_of_the_others_stay_final(course: Path) -> None:
+    done(course, "decide", "finalise", "standin", "--everybody", "--why", "agreed")
+    done(course, "scores", "standin", "--json", "before.json")
+    erase(course)
+    last = ledger(course / ".autograder").read()[-1]
+    assert last.frozen is not None
+    assert sorted(last.frozen.facts) == ["ada", "cleo"]
+    done(course, "scores", "standin", "--json", "after.json")
+    before, after = (json.loads((course / name).read_text()) for name in ("before.json", "after.json"))
+    wanted = [(each["student"], each["score"], each["final"]) for each in before if each["student"] != "bob"]
+    assert [(each["student"], each["score"], each["final"]) for each in after] == wanted
+    assert all(final for _, _, final in wanted)
+
+
 def test_a_run_that_somebody_shares_stays(course: Path) -> None:
     (run,) = records(course)["ada"][0].runs
     erase(course, "cleo")
