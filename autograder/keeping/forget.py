@@ -32,6 +32,7 @@ from autograder.term.roster import RosterChange, members, roster_journal
 from autograder.term.students_csv import Student
 
 _ERASED = "(erased)"
+_KNOWN = ("decisions.jsonl", "roster.jsonl", "forgotten.jsonl", "archives.jsonl")  # which have steps of their own, or nobody in them
 _SHORTEST = 3  # letters of an id that is looked for in text: a shorter one would be found in every second sentence
 
 
@@ -140,7 +141,11 @@ def _steps(course: Course, paths: CoursePaths, store: Store, gradebook: str, stu
         *_checks(kept, about),
         _journals("receipts, of which lines without the person stay", [each / "receipts.jsonl" for each in kept], partial(_receipt, about)),
         _texts("entries in scores, contests and notes of collecting", texts, about),
+        _journals(
+            "lines about marking and the like", [each for each in root.glob("*.jsonl") if each.name not in _KNOWN], partial(_line, about)
+        ),
         _mentioning("reports, which can be made again", paths.root / "reports", about),
+        _mentioning("pages for marking, which can be made again", paths.root / "marking", about),
         Step("rows in the gradebook", gradebook_rows(gradebook, student), partial(remove_student, gradebook, student)),
         _ledger(store, about),
         _roster(store, student),
@@ -173,7 +178,7 @@ class _About:
     def scrubbed(self, value: Any) -> Any:
         """JSON without the objects that are about the student, and without their words in all other texts."""
         if isinstance(value, str):
-            return self.without(value)
+            return self.pseudonym if value == self.student else self.without(value)
         if isinstance(value, list):
             return [self.scrubbed(each) for each in value if not (isinstance(each, dict) and each.get("student") == self.student)]
         return {key: self.scrubbed(each) for key, each in value.items()} if isinstance(value, dict) else value
@@ -213,14 +218,25 @@ def _own_runs(store: Store, student: str) -> Iterator[Path]:
         yield from (folder / "runs" / key for folder in (store.root, store.root / "audited") if (folder / "runs" / key).is_dir())
 
 
-def _journals(what: str, files: list[Path], change: Callable[[Mapping[str, Any]], dict[str, Any]]) -> Step:
-    """Lines are numbered by their place, so they stay, with nothing of the person in them."""
+def _journals(what: str, files: list[Path], change: Callable[[Mapping[str, Any]], dict[str, Any] | None]) -> Step:
     journals = [Journal(file, dict[str, Any]) for file in files if file.is_file()]
     count = sum(line != change(line) for journal in journals for line in journal.read())
     return Step(what, count, lambda: [journal.rewrite(change) for journal in journals])
 
 
+def _line(about: _About, line: Mapping[str, Any]) -> dict[str, Any] | None:
+    """A line of a journal that this module does not know: gone where it is about the person, else without what it says of them."""
+    if line.get("student") == about.student:
+        return None
+    others = {
+        key: {name: each for name, each in value.items() if name != about.student} if isinstance(value, dict) else value
+        for key, value in line.items()
+    }
+    return {key: about.scrubbed(value) for key, value in others.items()}
+
+
 def _receipt(about: _About, line: Mapping[str, Any]) -> dict[str, Any]:
+    """Receipts are numbered by their place, so the line stays, with nothing of the person in it."""
     if line.get("student") != about.student:
         return dict(line)
     gone = dict.fromkeys(("claimed", "source", "digest", "submission_id"), "")
@@ -315,7 +331,8 @@ def _remains(paths: CoursePaths, store: Store, student: str, called: str) -> tup
     files = {each.file for each in archives(store.root).read()} | {str(path) for path in (paths.root / "archives").glob("*.tar.gz")}
     lists = [path.relative_to(paths.root).as_posix() for path in _mentions(paths.root / "exports", about)]
     packed = f"Archives are not touched: {', '.join(sorted(files))}. Delete them, or make them anew." if files else ""
-    exported = f"Files that were exported are not touched: {', '.join(lists)}." if lists else ""
+    lists += [path.relative_to(paths.root).as_posix() for path in sorted((paths.root / "evidence").glob(f"{_literal(student)}.*"))]
+    exported = f"Files that were exported or collected as evidence are not touched: {', '.join(lists)}." if lists else ""
     said = [
         f"Decisions stay in the ledger under the pseudonym {called}, without reasons: a ledger has no holes, and others' may rest "
         "on them. Whoever has the secret seed and the id can compute the pseudonym.",

@@ -182,6 +182,17 @@ def test_what_the_hub_knows_goes_too_and_its_numbers_stay(course: Path) -> None:
     assert not (hub / "checked/1.json").exists()
 
 
+def test_lines_of_other_journals_lose_the_person_only(course: Path) -> None:
+    journal = Journal(course / ".autograder/marking.jsonl", dict[str, Any])
+    lines = [{"markers": {"bob": "Ms Fox", "ada": "Mr Ape"}}, {"student": "bob", "comment": "?"}, {"student": "ada", "comment": "as Bob's"}]
+    for line in lines:
+        journal.append(lambda _, line=line: line)  # type: ignore[misc]  # bound at once
+    erase(course)
+    first, last = journal.read()
+    assert first == {"markers": {"ada": "Mr Ape"}}
+    assert (last["student"], "Bob" in last["comment"]) == ("ada", False)
+
+
 def test_while_the_hub_service_runs_nobody_is_erased(course: Path) -> None:
     (course / ".autograder/hub").mkdir()
     with (course / ".autograder/hub/lock").open("w") as lock:
