@@ -400,7 +400,10 @@ class RunReference:
 
 @dataclass(frozen=True)
 class Record:
-    """All that is known of one graded submission. `score` and `max_score` are of the automatic part, without extra credit."""
+    """All that is known of one graded submission. `score` and `max_score` are of the automatic part, without extra credit.
+
+    `release`: number of the release version that it was restored from; None where there was nothing to restore.
+    """
 
     assignment: str
     student: str
@@ -427,6 +430,7 @@ class Record:
     seconds: Seconds
     versions: dict[str, str]
     schema: Literal[1] = 1
+    release: int | None = None
 
     @property
     def extra_credit(self) -> float:

@@ -102,6 +102,14 @@ def make_audit_plan(course: Course, plan: Plan) -> AuditPlan:
         scoring_key=digest("audit", plan.scoring_key, found.split.fingerprint),
         execution_key=digest("audit", plan.execution_key, found.split.fingerprint),
         calibration=without_reruns(plan.calibration),
+        older=tuple(
+            replace(
+                each,
+                scoring_key=digest("audit", each.scoring_key, found.split.fingerprint),
+                execution_key=digest("audit", each.execution_key, found.split.fingerprint),
+            )
+            for each in plan.older
+        ),
     )
     calibration = plan.paths.solutions(plan.assignment.id) / "calibration.json"
     return AuditPlan(plan, permuted, HiddenPart(found.hidden, found.chance), read_spreads(calibration, plan.profile.name, metrics))
@@ -146,12 +154,13 @@ def _is_current(plan: AuditPlan, known: Audit, blank: Audit) -> bool:
 def _blank(plan: AuditPlan, submission: Submission, normal: Record | None) -> Audit:
     """An audit with all that is known before the execution; its reason says why there can be none, if there is one."""
     comparisons, run = _comparisons(plan, normal, None), _counted(normal)
+    permuted = plan.permuted.of(normal.release if normal else None)
     return Audit(
         assignment=plan.normal.assignment.id,
         student=submission.student,
         submission_id=submission.submission_id,
         profile=plan.normal.profile.name,
-        context=digest(plan.permuted.context, run, [asdict(each) for each in comparisons]),
+        context=digest(permuted.context, run, [asdict(each) for each in comparisons]),
         verdict="not comparable",
         reason=_obstacle(plan, normal),
         comparisons=comparisons,
@@ -168,7 +177,7 @@ def _obstacle(plan: AuditPlan, normal: Record | None) -> str:
     """Why executing it again could say nothing, or nothing."""
     if normal is None:
         return f"it has no record in profile '{plan.normal.profile.name}': run autograder grade"
-    if normal.context.partition(".")[0] != plan.normal.execution_key:
+    if normal.context.partition(".")[0] != plan.normal.of(normal.release).execution_key:
         return "it was graded with other settings, data or versions: run autograder grade"
     measured = _measured(plan, normal)
     found = [obstacle(measured[metric], spread, plan.hidden) for metric, spread in plan.spreads.items()]

@@ -19,7 +19,7 @@ NOT_REUSED = ("infra_error",)
 def recorded(plan: Plan, submission: Submission) -> Record | None:
     """The submission's record if grading again could not change anything; it is then its student's present one."""
     known = plan.store.read(plan.profile.name, plan.assignment.id, submission.student, submission.submission_id)
-    if known is None or not is_current(plan, known):
+    if known is None or not is_current(plan.of(known.release), known):
         return None
     plan.store.point_to(known)
     return known
@@ -63,7 +63,7 @@ def or_unscored(plan: Plan, submission: Submission, make: Callable[[], T]) -> T 
 def unscored(plan: Plan, submission: Submission, outcome: Outcome, reason: str) -> Record:
     """A record without a score, for a submission of which nothing came out."""
     empty = blank(plan, submission, ())
-    return replace(judged(empty, unjudged(plan.specs, "not_graded", reason)), outcome=outcome, reason=reason)
+    return replace(judged(empty, unjudged(plan.specs, "not_graded", reason)), outcome=outcome, reason=reason, release=None)
 
 
 def blank(plan: Plan, submission: Submission, flags: tuple[Flag, ...]) -> Record:
@@ -95,6 +95,7 @@ def blank(plan: Plan, submission: Submission, flags: tuple[Flag, ...]) -> Record
         usage=Usage(),
         seconds=Seconds(),
         versions={},
+        release=plan.version,
     )
 
 

@@ -28,6 +28,7 @@ from autograder.intake.choosing import choose_notebook
 from autograder.intake.collect import Intake, take_in, together
 from autograder.intake.literals import check_literals
 from autograder.intake.restore import put_parameters, restore
+from autograder.intake.versions import fetched_sources, recognise
 from autograder.isolation.sandbox import Sandbox
 from autograder.records import Flag, Record, Run, RunReference, Scoring, Submission, from_json, to_json
 
@@ -89,7 +90,7 @@ def grade_unwritten(
 
 
 def _grade(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell, force: bool, slot: Slot, taken: Intake | None) -> Record:
-    flags, executions = _prepared(plan, taken or take_in(submission, plan.assignment, plan.profile.limits), slot)
+    plan, flags, executions = _prepared(plan, taken or take_in(submission, plan.assignment, plan.profile.limits), slot)
 
     def graded(index: int) -> Record:
         return _executed(with_seed(plan, index), submission, executions[index], flags, sandbox, on_cell, force)
@@ -97,19 +98,22 @@ def _grade(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell
     return settle(plan, graded)
 
 
-def _prepared(plan: Plan, taken: Intake, slot: Slot) -> tuple[tuple[Flag, ...], list[Execution]]:
-    """What was odd about a submission, and its executions: the first one, and those of its reruns."""
+def _prepared(plan: Plan, taken: Intake, slot: Slot) -> tuple[Plan, tuple[Flag, ...], list[Execution]]:
+    """The plan for the release version that a submission began as, what was odd, and its executions: the first one, those of reruns."""
     chosen = choose_notebook(taken.notebooks, plan.assignment.id, plan.release, plan.profile.limits.submission_bytes)
-    prepared = restore(chosen, plan.release)
+    fetched = {each.number: each.fetched for each in plan.older} | {plan.version: plan.release}
+    version, doubts = recognise(chosen, fetched)
+    plan = plan.of(version)
+    prepared = restore(chosen, plan.release, fetched_sources(fetched[version], plan.release))
     literals = check_literals(prepared.notebook, plan.release, plan.profile.limits.literal_bytes)
     files = together(taken.files, plan.released_files)
     executions = [_execution(with_seed(plan, index), prepared.notebook, files, slot) for index in range(RERUNS + 1)]
-    return (*taken.flags, *prepared.flags, *literals), executions
+    return plan, (*taken.flags, *doubts, *prepared.flags, *literals), executions
 
 
 def kept_runs(plan: Plan, taken: Intake, slot: Slot) -> list[RunFolder]:
     """Finished runs of a submission that may stand for another execution in such a slot. Raises SubmissionError as grading would."""
-    folders = [plan.store.run(each.run_key()) for each in _prepared(plan, taken, slot)[1]]
+    folders = [plan.store.run(each.run_key()) for each in _prepared(plan, taken, slot)[2]]
     return [folder for folder in folders if reusable(folder, plan.min_isolation) is not None]
 
 
@@ -237,7 +241,7 @@ def _scoring(plan: Plan, run: Run, folder: RunFolder, sandbox: Sandbox, student_
     opened = open_models(folder, run, plan.declarations.predictions, plan.split, plan.profile, sandbox, plan.backend, student_code, memory)
     tests = [test.name for test in plan.declarations.tests]
     scoring, seconds, cpu_s = score_run(
-        folder, run, opened.folder, plan.graders, plan.split, plan.profile, plan.assignment.id, sandbox, tests, memory
+        folder, run, opened.folder, plan.graders, plan.split, plan.profile, plan.assignment.id, sandbox, tests, memory, plan.version
     )
     scoring = replace(scoring, flags=opened.flags)
     if not scoring.problems and all(test.outcome != "error" for test in scoring.tests):

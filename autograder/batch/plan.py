@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from autograder.batch.editions import Edition, newest_edition, older_editions
 from autograder.batch.store import Store
 from autograder.course.calibration import Calibration, read_calibration
-from autograder.course.notebook import GradeCellSpec, grade_cells, read_notebook
+from autograder.course.notebook import GradeCellSpec
 from autograder.course.paths import CoursePaths
 from autograder.course.profile import RunProfile, find_assignment, resolve_backend, resolve_profile
 from autograder.course.settings import Assignment, Course
+from autograder.course.versions import versions as versions_of
 from autograder.data.sealed import SealedSplit, sealed_split
 from autograder.data.seed import read_seed
 from autograder.errors import GraderError, UsageError
@@ -38,6 +39,7 @@ class Plan:
     `graders` is a copy of the graders' files. `scoring_key` names what they say: the files, the hidden data, the cells they
     score, the versions. `execution_key` names all that decides about an execution and is not from the submission. `examples`:
     how many of the training part notebooks get. `attempts`: after how many lost ones a submission is not executed any more.
+    `version`: number of the release version; `older`: those before it, which submissions may have begun as.
     """
 
     paths: CoursePaths
@@ -59,6 +61,25 @@ class Plan:
     examples: int
     calibration: Calibration
     attempts: int = 3
+    version: int = 1
+    older: tuple[Edition, ...] = ()
+
+    def of(self, version: int | None) -> Plan:
+        """The plan for submissions that began as an older release version; this one for the newest, and for what nobody knows."""
+        edition = next((each for each in self.older if each.number == version), None)
+        if edition is None:
+            return self
+        return replace(
+            self,
+            version=edition.number,
+            release=edition.release,
+            released_files=edition.files,
+            specs=edition.specs,
+            release_digest=edition.release_digest,
+            scoring_key=edition.scoring_key,
+            execution_key=edition.execution_key,
+            older=(),
+        )
 
     @property
     def grade_key(self) -> str:
@@ -98,7 +119,8 @@ def make_plan(
         raise UsageError(
             f"'{assignment.id}' has no release version, and submissions are restored from it.", f"Run: autograder release {assignment.id}"
         )
-    release = read_notebook(release_file)
+    *before, present = versions_of(paths, assignment.id)
+    newest = newest_edition(release_file, present.number)
     graders = _copy_of(paths.graders(assignment.id), paths.state / "graders")
     declarations = read_declarations(graders, paths.state / "declarations")
     if declarations.problems:
@@ -108,21 +130,27 @@ def make_plan(
     seed = read_seed(paths, store.root, say)
     named = data or (Path(os.environ["AUTOGRADER_DATA"]) if os.environ.get("AUTOGRADER_DATA") else None)
     split = sealed_split(course, paths, profile.dataset, seed, named)
-    specs, files = grade_cells(release), _released_files(release_file)
     backend = resolve_backend(course, assignment)
     require_backend(backend)
     known = versions(backend)
-    release_digest = digest(release, {name: hashlib.sha256(content).hexdigest() for name, content in files.items()})
     questions = [question.id for question in declarations.questions]
     settings = {key: value for key, value in asdict(profile).items() if key != "curves"}
     executed = (settings, asdict(assignment.resources), known)
+
+    def keyed(edition: Edition) -> Edition:
+        specs = [asdict(spec) for spec in edition.specs]
+        scored = (graders.name, split.fingerprint, specs, settings, sorted(profile.curves), known, code_digest(), edition.number)
+        seen = (*executed, edition.release_digest, sorted(assignment.files), split.fingerprint, questions)
+        return replace(edition, scoring_key=digest(*scored), execution_key=digest(*seen))
+
+    newest = keyed(newest)
     return Plan(
         paths=paths,
         assignment=assignment,
         profile=profile,
-        release=release,
-        released_files=files,
-        specs=specs,
+        release=newest.release,
+        released_files=newest.files,
+        specs=newest.specs,
         declarations=declarations,
         split=split,
         store=store,
@@ -130,14 +158,14 @@ def make_plan(
         backend=backend,
         min_isolation=0 if trust else course.min_isolation,
         graders=graders,
-        release_digest=release_digest,
-        scoring_key=digest(
-            graders.name, split.fingerprint, [asdict(spec) for spec in specs], settings, sorted(profile.curves), known, code_digest()
-        ),
-        execution_key=digest(*executed, release_digest, sorted(assignment.files), split.fingerprint, questions),
+        release_digest=newest.release_digest,
+        scoring_key=newest.scoring_key,
+        execution_key=newest.execution_key,
         examples=_examples(course, profile),
         calibration=read_calibration(paths.solutions(assignment.id), profile.name),
         attempts=course.attempts,
+        version=newest.number,
+        older=older_editions(before, assignment, newest, keyed),
     )
 
 
@@ -164,12 +192,6 @@ def _copy_of(graders: Path, copies: Path) -> Path:
             with suppress(OSError):  # another command was faster
                 partial.rename(copy)
     return copy
-
-
-def _released_files(notebook: Path) -> dict[str, bytes]:
-    """Files that students got beside the notebook; each run sees them as released, whatever was submitted under their names."""
-    folder = notebook.parent
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file() and path != notebook}
 
 
 def servers_of(plan: Plan, gpu: bool = False) -> list[ServerKind]:

@@ -98,6 +98,7 @@ def _from_store(plan: Plan, student: str) -> Regraded | _Unscored:
     record = plan.store.present(plan.profile.name, plan.assignment.id, student)
     if record is None:
         return Regraded(student, None, None, needs_execution="its record cannot be read")
+    plan = plan.of(record.release)
     if not record.runs or is_current(plan, record):
         return Regraded(student, record.score, record.score)
     try:
@@ -122,6 +123,7 @@ def _from_graders(plan: Plan, sandbox: Sandbox, student: str) -> Regraded:
     """Models, where they have to be opened again, and graders; the notebook is not executed."""
     record = plan.store.present(plan.profile.name, plan.assignment.id, student)
     assert record is not None
+    plan = plan.of(record.release)
 
     def graded(index: int) -> Record:
         folder, run = _run(plan, record, index)

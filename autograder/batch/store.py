@@ -60,18 +60,24 @@ class Store:
             yield
 
     @contextmanager
-    def out_of_use(self) -> Iterator[None]:
-        """For a repair: nobody makes runs or records meanwhile. Raises UsageError when somebody does."""
+    def out_of_use(self, served: bool = True) -> Iterator[None]:
+        """For a repair and the like: nobody makes runs or records meanwhile. Raises UsageError when somebody does.
+
+        `served`: JupyterHub's service may go on, which writes receipts and more beside them.
+        """
+        hub = self.root / "hub" / "lock"
         with ExitStack() as stack:
-            try:
-                with self.writing():
-                    stack.enter_context(locked_at_once(self._lock))
-            except StoreError as error:
-                if not isinstance(error.__cause__, BlockingIOError):
-                    raise
-                raise UsageError(
-                    f"A command is at work on the store '{self.root}': nothing was repaired.", "Wait until it has ended, then repair."
-                ) from None
+            for lock in [self._lock] if served or not hub.exists() else [self._lock, hub]:
+                try:
+                    with self.writing():
+                        stack.enter_context(locked_at_once(lock))
+                except StoreError as error:
+                    if not isinstance(error.__cause__, BlockingIOError):
+                        raise
+                    who = "The hub's service" if lock == hub else "A command"
+                    raise UsageError(
+                        f"{who} is at work on the store '{self.root}': nothing was done.", "Call this again when it has ended."
+                    ) from None
             yield
 
     @property

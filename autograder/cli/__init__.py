@@ -8,6 +8,7 @@ import sys
 import click
 
 from autograder import __version__
+from autograder.cli.archive import archive
 from autograder.cli.audit import audit
 from autograder.cli.calibrate import calibrate
 from autograder.cli.check import check
@@ -18,6 +19,7 @@ from autograder.cli.demo import demo
 from autograder.cli.doctor import doctor
 from autograder.cli.export import export
 from autograder.cli.feedback import feedback
+from autograder.cli.forget import forget
 from autograder.cli.grade import grade
 from autograder.cli.gradebook import gradebook
 from autograder.cli.hub import hub
@@ -44,7 +46,7 @@ def cli() -> None:
 _CLASS = (release, collect, doctor, grade, regrade, audit, feedback, report, export)
 _COURSE = (init, check, validate, calibrate, demo)
 _MACHINE = (isolation, store, gradebook, cluster, hub)
-_TERM = (roster, decide, decisions, scores)
+_TERM = (roster, decide, decisions, scores, archive, forget)
 for command in (*_CLASS, *_COURSE, *_TERM, *_MACHINE):
     cli.add_command(command)
 

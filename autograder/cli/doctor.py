@@ -80,12 +80,14 @@ def _siblings(notebook: Path) -> tuple[str, ...]:
 
 
 def _in_course(root: Path, data: bytes, release: Path | None, here: Surroundings) -> tuple[Path | None, Surroundings]:
-    """The release with the notebook's grade ids, and what the course says of its assignment."""
+    """The release with the notebook's grade ids, in the version that it began as, and what the course says of its assignment."""
     from dataclasses import replace
 
     from autograder.course.loading import load_course
     from autograder.course.profile import find_assignment, resolve_profile
+    from autograder.course.versions import read_versions, versions
     from autograder.intake.parsing import parse_notebook
+    from autograder.intake.versions import as_fetched
 
     loaded, paths = load_course(root)
     released = {each.id: paths.release_notebook(each.id) for each in loaded.assignments if paths.release_notebook(each.id).is_file()}
@@ -97,7 +99,9 @@ def _in_course(root: Path, data: bytes, release: Path | None, here: Surroundings
     assignment = find_assignment(loaded, name)
     limits = resolve_profile(loaded, assignment, None).limits
     allowed = tuple(assignment.files)
-    return release or released[name], replace(
+    begun = as_fetched(data, read_versions(paths, name))
+    fetched = next(each.notebook(name) for each in versions(paths, name) if each.number == begun)
+    return release or fetched, replace(
         here, assignment=name, allowed=allowed, submission_bytes=limits.submission_bytes, literal_bytes=limits.literal_bytes
     )
 

@@ -13,6 +13,7 @@ from autograder.course.notebook import extra_credit_of, grade_cells, nbgrader_of
 from autograder.course.paths import CoursePaths
 from autograder.course.sections import section_problems
 from autograder.course.settings import Assignment
+from autograder.course.versions import version_problems
 from autograder.errors import AutograderError, Problem
 from autograder.inputs import Input
 from autograder.records import Declarations
@@ -38,6 +39,7 @@ def check_assignment(paths: CoursePaths, assignment: Assignment, declarations: D
         *_seed_problems(place, notebook),
         *_calibration_problems(paths, assignment),
         *section_problems(place, notebook),
+        *version_problems(paths, assignment),
     ]
     if isinstance(declarations, Declarations):
         problems += _cover_problems(paths, assignment, place, notebook, declarations)

@@ -36,6 +36,10 @@ class CoursePaths:
     def release_notebook(self, assignment: str) -> Path:
         return self.release / assignment / f"{assignment}.ipynb"
 
+    def releases(self, assignment: str) -> Path:
+        """Every release version that was published, by number."""
+        return self.state / "releases" / assignment
+
     @property
     def submitted(self) -> Path:
         return self.root / "submitted"

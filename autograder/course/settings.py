@@ -286,7 +286,8 @@ class Assignment(Setting):
 
     `backend`: of Keras, instead of the course's. `audit_transforms`: what an audit may do to all images alike without doing harm here.
     `contest`: the metric, the higher the better, by which those who hand in a `pseudonym` stand on a leaderboard.
-    `late`, `counting` ("last" or "best" attempt) and `hub` stand in place of the course's.
+    `late`, `counting` ("last" or "best" attempt) and `hub` stand in place of the course's. `version_points`: what cells count for
+    submissions of an older release version, by its number and grade id, where that is not what they count in the newest.
     """
 
     id: str
@@ -302,9 +303,11 @@ class Assignment(Setting):
     late: Late | None = None
     counting: str | None = None
     hub: Hub | None = None
+    version_points: dict[int, dict[str, float]] = field(default_factory=dict)
 
     def problems(self) -> list[Problem]:
-        return [*_bad_id(self), *_bad_due(self), *_bad_patterns(self), *_bad_backend(self), *_bad_transforms(self), *_bad_counting(self)]
+        single = [*_bad_id(self), *_bad_due(self), *_bad_patterns(self), *_bad_backend(self), *_bad_transforms(self), *_bad_counting(self)]
+        return [*single, *_bad_version_points(self)]
 
 
 @setting
@@ -384,6 +387,15 @@ def _bad_term(course: Course) -> list[Problem]:
     if not wrong and course.starts and course.ends and days["starts"] >= days["ends"]:
         wrong.append(Problem(course.place, f"the course ends on {course.ends}, which is not after its start on {course.starts}"))
     return wrong
+
+
+def _bad_version_points(assignment: Assignment) -> list[Problem]:
+    return [
+        Problem(assignment.place, f"version_points: {points:g} points of {cell!r} in version {number}, 0 or more are needed")
+        for number, cells in assignment.version_points.items()
+        for cell, points in cells.items()
+        if not 0 <= points < math.inf
+    ]
 
 
 def _bad_patterns(assignment: Assignment) -> list[Problem]:

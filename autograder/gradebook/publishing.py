@@ -6,11 +6,13 @@ import fcntl
 import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from autograder.batch.store import Store
+from autograder.course.notebook import read_notebook
 from autograder.course.paths import CoursePaths
+from autograder.course.versions import versions
 from autograder.errors import AutograderError, MachineError
 from autograder.gradebook.autograded import unanswered, write_autograded
 from autograder.gradebook.location import shown_url
@@ -97,8 +99,9 @@ def _one_writer(store: Store, assignment: str) -> Iterator[None]:
 def _publish_notebooks(paths: CoursePaths, store: Store, release: dict[str, Any], records: Iterable[Record]) -> dict[str, frozenset[str]]:
     """Writes each notebook; gives the cells that each student with a notebook left as released. Raises MachineError."""
     blank: dict[str, frozenset[str]] = {}
+    older = _Older(paths)
     for record in records:
-        executed = _executed(store, record, release)
+        executed = _executed(store, record, older.release(record) or release)
         if executed is not None:
             content, blank[record.student] = executed
         elif (paths.autograded(record.student, record.assignment) / record.notebook).exists():
@@ -111,6 +114,24 @@ def _publish_notebooks(paths: CoursePaths, store: Store, release: dict[str, Any]
             cure = "Look at the disk's space and the folder's permissions."
             raise MachineError(f"The autograded notebook of {record.student} could not be written: {error}.", cure) from error
     return blank
+
+
+@dataclass
+class _Older:
+    """Release versions before the present one, each read once: what is unanswered says the version that a submission began as."""
+
+    paths: CoursePaths
+    known: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
+
+    def release(self, record: Record) -> dict[str, Any] | None:
+        """None for the present version, and for one that is not kept any more."""
+        if record.release is None:
+            return None
+        key = (record.assignment, record.release)
+        if key not in self.known:
+            kept = [each for each in versions(self.paths, record.assignment)[:-1] if each.number == record.release]
+            self.known[key] = read_notebook(kept[0].notebook(record.assignment)) if kept else {}
+        return self.known[key] or None
 
 
 def _executed(store: Store, record: Record, release: dict[str, Any]) -> tuple[bytes, frozenset[str]] | None:

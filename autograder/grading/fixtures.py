@@ -49,10 +49,18 @@ class Part:
 class Submission:
     """The hand-ins of one notebook by name. Each method fails, for the student, with the reason why something is not there."""
 
-    def __init__(self, assignment: str, handin: Path, entries: list[HandinEntry], opened: Path, sources: dict[str, str]) -> None:
+    def __init__(
+        self, assignment: str, handin: Path, entries: list[HandinEntry], opened: Path, sources: dict[str, str], version: int = 1
+    ) -> None:
         self._assignment, self._handin, self._opened, self._sources = assignment, handin, opened, sources
+        self._version = version
         self._entries = {entry.name: entry for entry in entries}
         self._refusals: dict[str, str] = json.loads((opened / "refusals.json").read_bytes())
+
+    @property
+    def version(self) -> int:
+        """Number of the release version that the student worked on; 1 until an erratum was released."""
+        return self._version
 
     def require_model(self, name: str) -> None:
         """Fails, for the student, when no model was handed in by this name; says nothing of whether it could be opened."""

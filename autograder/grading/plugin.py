@@ -147,6 +147,7 @@ class Scored:
             [HandinEntry(**entry) for entry in request["entries"]],
             self._opened,
             request["sources"],
+            request["version"],
         )
 
     @pytest.fixture

@@ -62,16 +62,18 @@ def score_run(
     sandbox: Sandbox,
     tests: Sequence[str],
     memory_mib: int = _MEMORY_MIB,
+    version: int = 1,
 ) -> tuple[Scoring, float, float]:
     """What the graders say of one run, and its wall and CPU seconds. Raises GraderError when they cannot be run to their end.
 
-    `tests`: names of those that are run, of all that the graders have.
+    `tests`: names of those that are run, of all that the graders have. `version`: of the release, for `submission.version`.
     """
     began = time.monotonic()
     request = {
         "mode": "score",
         "graders": str(graders.absolute()),
         "assignment": assignment,
+        "version": version,
         "tests": list(tests),
         "entries": [asdict(entry) for entry in run.entries],
         "asked": list(run.questions),

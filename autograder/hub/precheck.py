@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,17 +14,19 @@ from autograder.errors import AutograderError, SubmissionError
 from autograder.hub.state import Checked, Receipt
 from autograder.intake.choosing import choose_notebook
 from autograder.intake.collect import Intake, take_in
+from autograder.intake.versions import as_fetched
 from autograder.records import Submission
 
 
 def check_submission(
-    course: Course, assignment: Assignment, receipt: Receipt, submission: Submission, release: dict[str, Any] | None, at: datetime
+    course: Course, assignment: Assignment, receipt: Receipt, submission: Submission, releases: Mapping[int, dict[str, Any]], at: datetime
 ) -> Checked:
-    """What the doctor finds in a kept submission. Never raises for what is in it. `release`: None where there is none."""
+    """What the doctor finds in a kept submission. Never raises for what is in it. `releases`: release versions by number, perhaps none."""
     limits = resolve_profile(course, assignment, None).limits
     try:
         taken = take_in(submission, assignment, limits)
-        name, data = _chosen(taken, assignment, release, limits)
+        name, data = _chosen(taken, assignment, releases[max(releases)] if releases else None, limits)
+        release = releases[as_fetched(data, releases)] if releases else None
         return Checked(receipt.id, at, examine(data, release, _around(assignment, limits, name, taken)))
     except SubmissionError as error:
         return Checked(receipt.id, at, problem=f"{error.message} {error.cure}".strip())

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Protocol
 
 from autograder.batch.store import Store
-from autograder.course.notebook import read_notebook
 from autograder.course.paths import CoursePaths
 from autograder.course.profile import find_assignment
 from autograder.course.settings import Course
+from autograder.course.versions import read_versions
 from autograder.errors import AutograderError, StoreError, UsageError
 from autograder.hub import views
 from autograder.hub.books import Books
@@ -257,12 +257,12 @@ class Service:
 
     def _examined(self, receipt: Receipt) -> Checked:
         try:
-            release = read_notebook(self.paths.release_notebook(receipt.assignment))
+            releases = read_versions(self.paths, receipt.assignment)
         except UsageError:
-            release = None
+            releases = {}
         assignment = find_assignment(self.course, receipt.assignment)
         submission = self._desk.submission(receipt)
-        return check_submission(self.course, assignment, receipt, submission, release, self._clock())
+        return check_submission(self.course, assignment, receipt, submission, releases, self._clock())
 
     def _place(self, receipt: Receipt) -> None:
         """Makes it its student's submission in `submitted/`, where `grade` and formgrader look, unless a newer one counts.

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from autograder.course.versions import release_number
 from autograder.errors import SubmissionError
 from autograder.intake.reading import CURE, NOTEBOOK_BYTES, read_json
 from autograder.records import Flag
@@ -29,11 +30,12 @@ class SubmittedCell:
 
 @dataclass(frozen=True)
 class SubmittedNotebook:
-    """The cells in their order, the kernel's name, and what was odd."""
+    """The cells in their order, the kernel's name, what was odd, and the number of the release version that its metadata name, if any."""
 
     cells: tuple[SubmittedCell, ...]
     kernel: str | None
     flags: tuple[Flag, ...]
+    release: int | None = None
 
 
 def parse_notebook(data: bytes, limit: int = NOTEBOOK_BYTES) -> SubmittedNotebook:
@@ -47,7 +49,7 @@ def parse_notebook(data: bytes, limit: int = NOTEBOOK_BYTES) -> SubmittedNoteboo
     parsed = [cell for cell in map(_cell, cells) if cell is not None]
     if len(parsed) < len(cells):
         flags.append(Flag("damaged_cells", f"{len(cells) - len(parsed)} cells are malformed and were left out"))
-    return SubmittedNotebook(tuple(parsed), _kernel(content.get("metadata")), tuple(flags))
+    return SubmittedNotebook(tuple(parsed), _kernel(content.get("metadata")), tuple(flags), release_number(content.get("metadata")))
 
 
 def _cells(content: dict[str, Any], flags: list[Flag]) -> list[Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from autograder.course.profile import RunProfile
@@ -17,8 +18,11 @@ from autograder.records import Flag, PreparedNotebook
 Cell = dict[str, Any]
 
 
-def restore(submitted: SubmittedNotebook, release: dict[str, Any]) -> PreparedNotebook:
-    """The notebook that will be executed; every repair becomes a flag. `release` is the release version as nbformat 4 JSON."""
+def restore(submitted: SubmittedNotebook, release: dict[str, Any], fetched: Mapping[str, str] | None = None) -> PreparedNotebook:
+    """The notebook that will be executed; every repair becomes a flag. `release` is the release version as nbformat 4 JSON.
+
+    `fetched`: by grade id, sources of locked cells as the student got them, where they were corrected since: these are no edits.
+    """
     skeleton: list[Cell] = release["cells"]
     flags = list(submitted.flags)
     places = _match(submitted.cells, skeleton, flags)
@@ -26,7 +30,7 @@ def restore(submitted: SubmittedNotebook, release: dict[str, Any]) -> PreparedNo
     cells = [_own(cell, f"own-0-{index}") for index, cell in enumerate(followers.get(-1, []))]
     answers = {place: submitted.cells[index] for index, place in places.items()}
     for place, original in enumerate(skeleton):
-        cells.append(_restored(original, answers.get(place), flags))
+        cells.append(_restored(original, answers.get(place), flags, fetched or {}))
         cells += [_own(cell, f"own-{place + 1}-{index}") for index, cell in enumerate(followers.get(place, []))]
     _flag_order(places, flags)
     _flag_kernel(submitted.kernel, release, flags)
@@ -117,7 +121,7 @@ def _own_cells(cells: tuple[SubmittedCell, ...], places: dict[int, int]) -> dict
     return followers
 
 
-def _restored(original: Cell, answer: SubmittedCell | None, flags: list[Flag]) -> Cell:
+def _restored(original: Cell, answer: SubmittedCell | None, flags: list[Flag], fetched: Mapping[str, str]) -> Cell:
     cell = _blank(original["cell_type"], original["source"], original.get("id"), copy.deepcopy(original.get("metadata", {})))
     if "attachments" in original:
         cell["attachments"] = copy.deepcopy(original["attachments"])
@@ -134,7 +138,7 @@ def _restored(original: Cell, answer: SubmittedCell | None, flags: list[Flag]) -
         cell["source"] = answer.source
         if answer.attachments and cell["cell_type"] != "code":
             cell["attachments"] = {**cell.get("attachments", {}), **answer.attachments}
-    elif _normal(answer.source) != _normal(original["source"]):
+    elif normal(answer.source) not in (normal(original["source"]), normal(fetched.get(grade_id or "", original["source"]))):
         flags.append(Flag("edited_locked_cell", f"'{grade_id}' was edited and was put back as released"))
     return cell
 
@@ -149,7 +153,8 @@ def _blank(cell_type: str, source: str, cell_id: str | None, metadata: dict[str,
     return {**cell, "outputs": [], "execution_count": None} if cell_type == "code" else cell
 
 
-def _normal(source: str) -> str:
+def normal(source: str) -> str:
+    """A source without the white space that editors add and take away."""
     return "\n".join(line.rstrip() for line in source.strip().splitlines())
 
 

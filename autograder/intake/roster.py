@@ -1,28 +1,27 @@
 """Who is who: a CSV with the course's ids beside what an LMS calls the same students.
 
-Columns are known by the names that nbgrader (`nbgrader db student import`), Canvas (an exported gradebook) and Moodle (a grading
-worksheet) give them, so that those files can be used as they are.
+Columns are known by the names that nbgrader (`nbgrader db student import`), Canvas (an exported gradebook), Moodle (a grading worksheet)
+and `autograder roster import` give them, so that those files can be used as they are.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from autograder.errors import UsageError
-from autograder.files import read_bounded
+from autograder.intake.class_list import FIELD_OF, clean, read_table, title_key
 
-_BYTES = 50 * 2**20
 _ID = "id"
-_LMS_IDS = {"canvas": ("lms_user_id", "ID"), "moodle": ("Identifier",)}  # Moodle's number in a download is not its user id
-_NAMES = ("name", "Full name", "Student")
-_NAME_PARTS = (("first_name", "last_name"), ("First name", "Last name"), ("First name", "Surname"), ("FirstName", "LastName"))
-_EMAILS = ("email", "Email address")
+_CANVAS_NAME = "Student"  # which in a list of one's own is the id
+_LMS_IDS = {
+    "canvas": ("lms_user_id", "ID"),
+    "moodle": ("Identifier",),
+}  # Moodle's number in a download is no user id
+_OUR_LMS_IDS = ("lmsid", "lms", "canvasid")  # in a class list of one's own
 
 
 @dataclass(frozen=True)
@@ -78,42 +77,33 @@ def name_key(name: str) -> str:
 
 def read_roster(path: Path, id_column: str | None = None) -> Roster:
     """Reads the CSV. `id_column` names the column with the course's ids (default: `id`). Raises UsageError with what is missing."""
-    try:
-        text = read_bounded(path, _BYTES).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise UsageError(f"'{path}' is not UTF-8 text.", "Save it as CSV in UTF-8.") from None
-    except (OSError, ValueError) as error:
-        raise UsageError(f"The list of students cannot be read: {error}.", "Name a CSV file with --students FILE.") from None
-    wanted = id_column or _ID
-    try:
-        rows = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True))
-    except csv.Error as error:
-        raise UsageError(f"'{path}' is no CSV file that can be read: {error}.", "Save it as CSV again.") from None
-    columns = list(rows[0]) if rows else []
-    if wanted not in columns:
-        shown = ", ".join(f"'{name}'" for name in columns if name) or "none"
+    table, wanted = read_table(path), id_column or _ID
+    if wanted not in table.header:
+        shown = ", ".join(f"'{name}'" for name in table.header if name) or "none"
         raise UsageError(f"'{path}' has no column '{wanted}' with the students' ids; it has: {shown}.", "Name the column with --id-column.")
-    return Roster(tuple(_person(row, wanted) for row in rows if (row[wanted] or "").strip()))
+    rows = [dict(zip(table.header, row, strict=False)) for _, row in table.rows]
+    return Roster(tuple(_person(row, wanted) for row in rows if row.get(wanted, "").strip()))
 
 
-def _delimiter(text: str) -> str:
-    head = text.partition("\n")[0]
-    return max(",;\t", key=head.count)
+def _person(row: Mapping[str, str], id_column: str) -> Person:
+    others = {title: clean(value) for title, value in row.items() if title != id_column}
 
+    def first(titles: Iterable[str]) -> str:
+        return next((value for title in titles if (value := others.get(title, ""))), "")
 
-def _person(row: dict[str, str | None], id_column: str) -> Person:
-    def first(columns: Iterable[str]) -> str:
-        return next((value for column in columns if column != id_column and (value := (row.get(column) or "").strip())), "")
+    def of(*fields: str) -> list[str]:
+        return [value for title, value in others.items() if FIELD_OF.get(title_key(title)) in fields and value]
 
-    names = [first([column]) for column in _NAMES]
+    names = [*of("name"), others.get(_CANVAS_NAME, "")]
     names += [f"{last} {given}" for name in names for given, _, last in [name.rpartition(" ")] if given]  # Canvas begins with the last name
-    parts = [(first([given]), first([last])) for given, last in _NAME_PARTS]
+    parts = [(given, last) for given in of("first_name") for last in of("last_name")]
     parts += [(given, last) for name in names for last, comma, given in [name.partition(",")] if comma]
     names += [name for given, last in parts if given and last for name in (f"{given} {last}", f"{last} {given}")]
     return Person(
-        id=str(row[id_column]).strip(),
-        canvas=first(_LMS_IDS["canvas"]),
+        id=row[id_column].strip(),
+        canvas=first(_LMS_IDS["canvas"])
+        or next((value for title, value in others.items() if title_key(title) in _OUR_LMS_IDS and value), ""),
         moodle=re.sub(r"^\D+", "", first(_LMS_IDS["moodle"])),  # "Participant 12345", in the site's language
-        email=first(_EMAILS),
+        email=next(iter(of("email")), ""),
         names=frozenset(name_key(name) for name in names if name_key(name)),
     )

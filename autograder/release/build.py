@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.course.paths import CoursePaths
+from autograder.course.versions import keep_version, next_number, stamp, versions
 from autograder.errors import ConfigurationError, MachineError, Problem, UsageError
 from autograder.gradebook.session import gradebook_errors, gradebook_is_missing, nbgrader_environment, nbgrader_log, open_gradebook
 from autograder.release.leaks import find_leaks
@@ -33,7 +34,10 @@ _IGNORED = shutil.ignore_patterns(".ipynb_checkpoints", "__pycache__", "*.pyc")
 
 @dataclass(frozen=True)
 class Released:
-    """What was published: the notebook, every file (relative to the release folder), cells, grade cells and their points."""
+    """What was published: the notebook, every file (relative to the release folder), cells, grade cells and their points.
+
+    `version`: the number of the release version, which goes up when anything of it changed.
+    """
 
     assignment: str
     notebook: Path
@@ -41,6 +45,7 @@ class Released:
     cells: int
     grade_cells: int
     points: float
+    version: int = 1
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,8 @@ class _Workshop:
 def release_assignment(paths: CoursePaths, assignment: str, course_id: str, gradebook_url: str, due: datetime | None = None) -> Released:
     """Publishes `release/<assignment>/` and records its cells in the gradebook; `due` in UTC, without a time zone.
 
+    What was published before is kept under its version's number, since students may have it.
+
     Raises ConfigurationError for a source that nbgrader refuses or that leaks, UsageError when submissions exist and the
     cells are no longer the same. Then nothing is published and the gradebook is as it was.
     """
@@ -78,10 +85,15 @@ def release_assignment(paths: CoursePaths, assignment: str, course_id: str, grad
         _raise_any(find_leaks(source, workshop.made("draft"), read_secrets(paths, assignment)))
         _require_same_cells(workshop, gradebook_url)
         with _staged(workshop.made("draft"), paths.release) as staged:
+            number = next_number(paths, assignment, staged)
+            stamp(staged / f"{assignment}.ipynb", number)
+            for present in versions(paths, assignment)[-1:]:
+                keep_version(paths, assignment, present.number, present.folder)
             _convert(workshop, gradebook_url, "recorded")
             _set_due(gradebook_url, assignment, due)
+            keep_version(paths, assignment, number, staged)
             _swap(staged, paths.release / assignment)
-    return _describe(paths, assignment)
+    return _describe(paths, assignment, number)
 
 
 @contextmanager
@@ -255,9 +267,9 @@ def _swap(staged: Path, published: Path) -> None:
         raise
 
 
-def _describe(paths: CoursePaths, assignment: str) -> Released:
+def _describe(paths: CoursePaths, assignment: str, version: int) -> Released:
     notebook = paths.release_notebook(assignment)
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     graded = [found for cell in cells if (found := cell["metadata"].get("nbgrader", {})).get("grade") or found.get("task")]
     files = tuple(sorted(path.relative_to(notebook.parent).as_posix() for path in notebook.parent.rglob("*") if path.is_file()))
-    return Released(assignment, notebook, files, len(cells), len(graded), float(sum(cell.get("points", 0) for cell in graded)))
+    return Released(assignment, notebook, files, len(cells), len(graded), float(sum(cell.get("points", 0) for cell in graded)), version)

@@ -9,13 +9,16 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from autograder.errors import MachineError, UsageError
+from autograder.files import write_atomic
 from autograder.records import from_json, to_dict
 
 T = TypeVar("T")
@@ -50,12 +53,7 @@ class Journal(Generic[T]):
 
         When `make` raises or gives None, nothing is written. Raises MachineError when the file cannot be locked or written.
         """
-        try:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o660)
-        except OSError as error:
-            raise MachineError(f"'{self.file}' cannot be written: {error.strerror}.", "Look at the folder's permissions.") from error
-        with os.fdopen(descriptor, "rb+", buffering=0) as stream, _lock(descriptor, fcntl.LOCK_EX, needed=True):
+        with self._locked() as stream:
             content = stream.read()
             whole, rest = _split(content)
             added = make([self._line(number, line) for number, line in enumerate(whole, 1)])
@@ -65,11 +63,52 @@ class Journal(Generic[T]):
                 if rest:
                     self._set_aside(stream.fileno(), rest, len(content) - len(rest), say)
                 before = b"\n" if not rest and content and not content.endswith(b"\n") else b""
-                _write_all(stream.fileno(), before + json.dumps(to_dict(added), ensure_ascii=False).encode() + b"\n")
+                _write_all(stream.fileno(), before + _line_of(added))
                 os.fsync(stream.fileno())
             except OSError as error:
                 raise MachineError(f"'{self.file}' cannot be written: {error.strerror}.", "Look at the disk's space.") from error
         return added
+
+    def rewrite(self, change: Callable[[T], T | None]) -> int:
+        """Puts `change(line)` in the place of every line, nothing for None; gives how many lines changed. Only for what must be forgotten.
+
+        The file is replaced as a whole, or not at all. Unfinished lines, and those that were set aside, go.
+        """
+        if not self.file.exists():
+            return 0
+        with self._locked() as stream:
+            whole, rest = _split(stream.read())
+            lines = [self._line(number, line) for number, line in enumerate(whole, 1)]
+            after = [change(line) for line in lines]
+            changed = sum(old != new for old, new in zip(lines, after, strict=True))
+            try:
+                if changed or rest:
+                    mode = stat.S_IMODE(os.fstat(stream.fileno()).st_mode)
+                    write_atomic(self.file, b"".join(_line_of(line) for line in after if line is not None), mode)
+                self.file.with_name(f"{self.file.name}.damaged").unlink(missing_ok=True)
+            except OSError as error:
+                raise MachineError(f"'{self.file}' cannot be written: {error.strerror}.", "Look at the disk's space.") from error
+        return changed
+
+    @contextmanager
+    def _locked(self) -> Iterator[FileIO]:
+        """The file, which nobody else writes meanwhile. While somebody waited for it, it may have been replaced by another one."""
+        while True:
+            try:
+                self.file.parent.mkdir(parents=True, exist_ok=True)
+                descriptor = os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o660)
+            except OSError as error:
+                raise MachineError(f"'{self.file}' cannot be written: {error.strerror}.", "Look at the folder's permissions.") from error
+            with FileIO(descriptor, "r+") as stream, _lock(descriptor, fcntl.LOCK_EX, needed=True):
+                if self._is(descriptor):
+                    yield stream
+                    return
+
+    def _is(self, descriptor: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(descriptor), self.file.stat())
+        except FileNotFoundError:
+            return False
 
     def _set_aside(self, descriptor: int, rest: bytes, length: int, say: Callable[[str], None]) -> None:
         """The damaged bytes are safe in their own file before they leave this one."""
@@ -87,6 +126,10 @@ class Journal(Generic[T]):
         except ValueError:
             cure = f"Restore '{self.file}' from a backup: since it holds what people decided, nothing goes on without it."
             raise UsageError(f"Line {number} of '{self.file.name}' is damaged.", cure) from None
+
+
+def _line_of(value: Any) -> bytes:
+    return json.dumps(to_dict(value), ensure_ascii=False).encode() + b"\n"
 
 
 def _split(content: bytes) -> tuple[list[bytes], bytes]:

@@ -42,10 +42,18 @@ def test_nbgraders_own_list(tmp_path: Path) -> None:
         ("Identifier,Full name,Email address\nTeilnehmer/in 12,Ada Lovelace,a@x.org\n", "Email address", "moodle", "12", "", "a@x.org"),
         ("id,name\nal1,Ada Lovelace\n", None, "moodle", "12", "ada  lovelace", "al1"),
         ("id,Vorname\nal1,Ada\n", None, "moodle", "12", "Ada", None),
+        ("sep=;\nid;Vorname;Nachname;LMS id\nal1;Ada;Lovelace;5\n", None, "canvas", "5", "x", "al1"),
+        ("id\tnombre\tapellidos\nal1\tAda\tLovelace\n", None, "moodle", "12", "Ada Lovelace", "al1"),
     ],
 )
 def test_lists_of_an_lms(tmp_path: Path, text: str, column: str | None, lms: str, number: str, name: str, student: str | None) -> None:
     assert read_roster(write(tmp_path, text), column).find(lms, number, name)[0] == student
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "cp1252"])
+def test_encodings_of_spreadsheets(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "students.csv").write_bytes("id;name\nnu;Ana Núñez\n".encode(encoding))
+    assert read_roster(tmp_path / "students.csv").find("moodle", "1", "ana núñez") == ("nu", "")
 
 
 @pytest.mark.parametrize("text", ["", "name\nAda\n", 'id,name\n"a,b\n'])

@@ -83,7 +83,7 @@ def _solution(name: str, source: str) -> dict[str, Any]:
     return _cell(f"### BEGIN SOLUTION\n{source}\n### END SOLUTION", grade_id=name, solution=True, locked=False)
 
 
-def _notebook() -> dict[str, Any]:
+def standin_notebook() -> dict[str, Any]:
     parameters = 'seed = 1\nsample_limit = None\nepoch_limit = None\ndataset = "mnist"'
     cells = [
         _cell("# Numbers", "markdown"),
@@ -150,7 +150,7 @@ def graded_once(tmp_path_factory: pytest.TempPathFactory) -> Graded:
     (root / "graders/standin").mkdir(parents=True)
     (root / "grading_config.py").write_text(CONFIG)
     (root / "graders/standin/test_standin.py").write_text(GRADER)
-    (root / "source_assignments/standin/standin.ipynb").write_text(json.dumps(_notebook()))
+    (root / "source_assignments/standin/standin.ipynb").write_text(json.dumps(standin_notebook()))
     done = autograder(root, "release", "standin")
     assert done.returncode == 0, done.stderr
     shutil.copy(root / "gradebook.db", root / "released.db")

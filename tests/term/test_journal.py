@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import subprocess
 import sys
@@ -123,3 +124,33 @@ for _ in range(20):
     assert [each.wait() for each in writers] == [0, 0, 0, 0]
     assert [each.number for each in journal.read()] == list(range(1, 81))
     assert all(json.loads(line)["text"] == "x" * 3000 for line in journal.file.read_text().splitlines())
+
+
+def test_a_rewritten_file_has_the_lines_that_are_wanted_and_nothing_else(journal: Journal[Note]) -> None:
+    for text in ("one", "two", "three"):
+        add(journal, text)
+    with journal.file.open("ab") as stream:
+        stream.write(b'{"number": 4, "te')
+    aside = journal.file.with_name("notes.jsonl.damaged")
+    aside.write_text("two")
+    wanted = {"one": Note(1, "one"), "two": None, "three": Note(3, "3")}
+    assert journal.rewrite(lambda note: wanted[note.text]) == 2
+    assert journal.read() == (Note(1, "one"), Note(3, "3"))
+    assert not aside.exists()
+    assert journal.rewrite(lambda note: note) == 0
+
+
+def test_who_waited_while_the_file_was_replaced_writes_into_the_new_one(journal: Journal[Note], monkeypatch: pytest.MonkeyPatch) -> None:
+    add(journal, "one")
+    real, replaced = fcntl.flock, []
+
+    def flock(descriptor: int, kind: int) -> None:
+        real(descriptor, kind)
+        if kind == fcntl.LOCK_EX and not replaced:  # as if it had waited for somebody who replaced the file
+            replaced.append(True)
+            journal.file.rename(journal.file.with_name("old"))
+            journal.file.write_bytes(journal.file.with_name("old").read_bytes())
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    add(journal, "two")
+    assert [note.text for note in journal.read()] == ["one", "two"]
