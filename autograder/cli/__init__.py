@@ -24,6 +24,7 @@ from autograder.cli.hub import hub
 from autograder.cli.init import init
 from autograder.cli.interrupts import end_cleanly_once
 from autograder.cli.isolation import isolation
+from autograder.cli.marking import marking
 from autograder.cli.regrade import regrade
 from autograder.cli.release import release
 from autograder.cli.report import report
@@ -44,7 +45,7 @@ def cli() -> None:
 _CLASS = (release, collect, doctor, grade, regrade, audit, feedback, report, export)
 _COURSE = (init, check, validate, calibrate, demo)
 _MACHINE = (isolation, store, gradebook, cluster, hub)
-_TERM = (roster, decide, decisions, scores)
+_TERM = (roster, decide, decisions, scores, marking)
 for command in (*_CLASS, *_COURSE, *_TERM, *_MACHINE):
     cli.add_command(command)
 
