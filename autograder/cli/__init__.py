@@ -16,6 +16,7 @@ from autograder.cli.collect import collect
 from autograder.cli.decide import decide, decisions
 from autograder.cli.demo import demo
 from autograder.cli.doctor import doctor
+from autograder.cli.evidence import evidence
 from autograder.cli.export import export
 from autograder.cli.feedback import feedback
 from autograder.cli.grade import grade
@@ -45,7 +46,7 @@ def cli() -> None:
 _CLASS = (release, collect, doctor, grade, regrade, audit, feedback, report, export)
 _COURSE = (init, check, validate, calibrate, demo)
 _MACHINE = (isolation, store, gradebook, cluster, hub)
-_TERM = (roster, decide, decisions, scores, marking)
+_TERM = (roster, decide, decisions, scores, marking, evidence)
 for command in (*_CLASS, *_COURSE, *_TERM, *_MACHINE):
     cli.add_command(command)
 
