@@ -83,7 +83,7 @@ def export_term(
     else:
         filled = _filled(as_scores(grades, TERM), form, template, column, id_column, roster, scale)
         data, missing = filled.data, dict(filled.missing)
-    path = Path(into) if into else common.paths.root / "exports" / f"{TERM}.{form}.csv"
+    path = Path(into) if into else common.paths.root / "exports" / (f"{TERM}.csv" if form == "csv" else f"{TERM}.{form}.csv")
     write_atomic(path, data)
     for each in grades:
         if each.grade is None:
