@@ -191,6 +191,11 @@ def june_finalised_scores_change_by_decision_only(course: TermCourse) -> None:
     assert "s03: would be 48 instead of 64; it is final and stays" in said
     assert "0 score(s) changed" in said
     assert "27 final, nothing of them changed; 15 would be different" in said
+    grader = course.root / "graders/loops/test_it.py"
+    grader.write_text(grader.read_text().replace("/ 45", "/ 90"))  # so that the graders look at every run again
+    said = course.run("regrade", "loops")
+    assert "s01: would be 0 instead of 64; it is final and stays" in said
+    assert "29 regraded, 0 score(s) changed" in said
     assert (course.records(), gradebook(course), final_scores(course)) == (before, rows, scores)
 
     course.do("decide", "reopen", "sums", "--student", "s03", "--until", "2027-06-20 12:00", "--why", "appeal: judged anew by the board")
