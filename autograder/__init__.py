@@ -1,6 +1,6 @@
 """Autograded deep-learning assignments. What instructors import in `grading_config.py` and in graders."""
 
-from autograder.course.settings import Assignment, Course, Curve, Dataset, Hub, Late, Limits, Profile, Resources
+from autograder.course.settings import Assignment, Course, Curve, Dataset, Hub, Late, Limits, Profile, Resources, Term
 from autograder.data.loaders import load_digits, load_mnist
 from autograder.inputs import Input
 
@@ -16,6 +16,7 @@ __all__ = [
     "Limits",
     "Profile",
     "Resources",
+    "Term",
     "load_digits",
     "load_mnist",
 ]

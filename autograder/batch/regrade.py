@@ -7,7 +7,7 @@ interrupted command goes on where it stopped.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,11 +25,15 @@ from autograder.isolation.sandbox import Sandbox
 from autograder.records import Record, Run, RunReference, Scoring, from_json
 
 T = TypeVar("T")
+Keep = Callable[[Record], None]
 
 
 @dataclass(frozen=True)
 class Regraded:
-    """One student: the score before and after, or why the record stays: it has to be executed instead, or the machine failed."""
+    """One student: the score before and after, or why the record stays: it has to be executed instead, or the machine failed.
+
+    `kept`: `after` is only what it would be; nothing was written.
+    """
 
     student: str
     before: float | None
@@ -37,6 +41,7 @@ class Regraded:
     changed: bool = False
     needs_execution: str = ""
     failed: str = ""
+    kept: bool = False
 
 
 class _NotScored(Exception):
@@ -52,12 +57,18 @@ class _Unscored:
 
 
 def regrade(
-    plan: Plan, students: Sequence[str], open_sandbox: Callable[[int], Sandbox], jobs: int | None, done: Callable[[], None]
+    plan: Plan,
+    students: Sequence[str],
+    open_sandbox: Callable[[int], Sandbox],
+    jobs: int | None,
+    done: Callable[[], None],
+    final: Collection[str] = (),
 ) -> list[Regraded]:
     """The present records of these students under the present graders, curves and points, in their order.
 
     `open_sandbox` is called at most once, with the lowest isolation in which one of the runs was executed: opening a model asks
-    for no more than running the notebook that made it did. `done` is called after each student.
+    for no more than running the notebook that made it did. `done` is called after each student. Of those who are `final` it is only
+    said what their record would be.
     """
     finished: dict[str, Regraded] = {}
     unscored: list[_Unscored] = []
@@ -69,12 +80,16 @@ def regrade(
             finished[found.student] = found
             done()
 
+    def keep(record: Record) -> None:
+        if record.student not in final:
+            plan.store.write(record)
+
     with plan.store.in_use():
-        _side_by_side(partial(_from_store, plan), students, jobs, take)
+        _side_by_side(partial(_from_store, plan, keep), students, jobs, take)
         if unscored:
             with open_sandbox(min(each.level for each in unscored)) as sandbox:
-                _side_by_side(partial(_from_graders, plan, sandbox), [each.student for each in unscored], jobs, take, sandbox.stop)
-    return [finished[student] for student in students]
+                _side_by_side(partial(_from_graders, plan, keep, sandbox), [each.student for each in unscored], jobs, take, sandbox.stop)
+    return [replace(finished[student], kept=student in final) for student in students]
 
 
 def _side_by_side(
@@ -93,7 +108,7 @@ def _side_by_side(
             raise
 
 
-def _from_store(plan: Plan, student: str) -> Regraded | _Unscored:
+def _from_store(plan: Plan, keep: Keep, student: str) -> Regraded | _Unscored:
     """What follows from the store alone: nothing changed, points from what was measured, or what stands in the way."""
     record = plan.store.present(plan.profile.name, plan.assignment.id, student)
     if record is None:
@@ -102,7 +117,7 @@ def _from_store(plan: Plan, student: str) -> Regraded | _Unscored:
     if not record.runs or is_current(plan, record):
         return Regraded(student, record.score, record.score)
     try:
-        return _written(plan, record, settle(plan, partial(_rejudged, plan, record)))
+        return _written(keep, record, settle(plan, partial(_rejudged, plan, record)))
     except NeedsExecution as obstacle:
         return Regraded(student, record.score, record.score, needs_execution=str(obstacle))
     except _NotScored:
@@ -119,7 +134,7 @@ def _rejudged(plan: Plan, record: Record, index: int) -> Record:
     return with_signals(plan, verdict.put_into(_as_of(plan, record, run)), run, folder, scoring)
 
 
-def _from_graders(plan: Plan, sandbox: Sandbox, student: str) -> Regraded:
+def _from_graders(plan: Plan, keep: Keep, sandbox: Sandbox, student: str) -> Regraded:
     """Models, where they have to be opened again, and graders; the notebook is not executed."""
     record = plan.store.present(plan.profile.name, plan.assignment.id, student)
     assert record is not None
@@ -136,7 +151,7 @@ def _from_graders(plan: Plan, sandbox: Sandbox, student: str) -> Regraded:
         return Regraded(student, record.score, record.score, needs_execution=str(obstacle))
     if after.outcome == "infra_error":
         return Regraded(student, record.score, record.score, failed=after.reason)
-    return _written(plan, record, replace(after, seconds=replace(after.seconds, queue=record.seconds.queue)))
+    return _written(keep, record, replace(after, seconds=replace(after.seconds, queue=record.seconds.queue)))
 
 
 def _run(plan: Plan, record: Record, index: int) -> tuple[RunFolder, Run]:
@@ -190,8 +205,8 @@ def _as_of(plan: Plan, record: Record, run: Run) -> Record:
     return replace(of_run(known, run), flags=(*flags, *run.flags))
 
 
-def _written(plan: Plan, before: Record, after: Record) -> Regraded:
+def _written(keep: Keep, before: Record, after: Record) -> Regraded:
     if after != before:
-        plan.store.write(after)
+        keep(after)
     changed = (before.score, before.grading) != (after.score, after.grading)
     return Regraded(after.student, before.score, after.score, changed)

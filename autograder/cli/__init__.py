@@ -17,6 +17,7 @@ from autograder.cli.collect import collect
 from autograder.cli.decide import decide, decisions
 from autograder.cli.demo import demo
 from autograder.cli.doctor import doctor
+from autograder.cli.evidence import evidence
 from autograder.cli.export import export
 from autograder.cli.feedback import feedback
 from autograder.cli.forget import forget
@@ -26,6 +27,7 @@ from autograder.cli.hub import hub
 from autograder.cli.init import init
 from autograder.cli.interrupts import end_cleanly_once
 from autograder.cli.isolation import isolation
+from autograder.cli.marking import marking
 from autograder.cli.regrade import regrade
 from autograder.cli.release import release
 from autograder.cli.report import report
@@ -46,7 +48,7 @@ def cli() -> None:
 _CLASS = (release, collect, doctor, grade, regrade, audit, feedback, report, export)
 _COURSE = (init, check, validate, calibrate, demo)
 _MACHINE = (isolation, store, gradebook, cluster, hub)
-_TERM = (roster, decide, decisions, scores, archive, forget)
+_TERM = (roster, decide, decisions, scores, marking, evidence, archive, forget)
 for command in (*_CLASS, *_COURSE, *_TERM, *_MACHINE):
     cli.add_command(command)
 

@@ -59,7 +59,7 @@ def demo(common: Common, assignment: str | None, into: str, jobs: int | None) ->
         records = run_batch(plan, submissions, sandbox, jobs, False, here.quiet)
     status = publish(here, plan, [record.student for record in records], paths.gradebook_url)
     pages = write_feedback(course, paths, chosen, plan.profile, plan.store, records, paths.gradebook_url)
-    report = write_report(course, paths, chosen, plan.profile, plan.store, records, paths.gradebook_url)
+    report, _ = write_report(course, paths, chosen, plan.profile, plan.store, records, paths.gradebook_url)
     print_records(records, f"{chosen}, profile {plan.profile.name}")
     example = next((page for page in pages if "misses" in str(page)), pages[0])
     click.echo(f"Report:    {report}\nFeedback:  {example}\nGradebook: {paths.root / 'gradebook.db'}")

@@ -58,8 +58,12 @@ class _Exported:
 @click.command()
 @click.argument("assignment", required=False)
 @click.option(
-    "--format", "form", type=click.Choice(["nbgrader", "canvas", "moodle", "gradescope", "junit"]), required=True, help="What to write."
+    "--format",
+    "form",
+    type=click.Choice(["nbgrader", "canvas", "moodle", "gradescope", "junit", "csv"]),
+    help="What to write (--term: csv).",
 )
+@click.option("--term", is_flag=True, help="The term grades, from all assignments; as csv, canvas or moodle.")
 @click.option("--into", metavar="FILE", help="Where to write (default: exports/<assignment>.<format>.…); a folder for Gradescope.")
 @click.option("--template", metavar="FILE", help="Canvas' exported gradebook, or Moodle's grading worksheet, to be filled in.")
 @click.option("--column", metavar="NAME", help="The template's column for the scores, where its name does not say it.")
@@ -73,7 +77,8 @@ class _Exported:
 def export(
     common: Common,
     assignment: str | None,
-    form: str,
+    form: str | None,
+    term: bool,
     into: str | None,
     template: str | None,
     column: str | None,
@@ -84,16 +89,18 @@ def export(
     students: tuple[str, ...],
     gradebook: str | None,
 ) -> None:
-    """Write the scores of ASSIGNMENT (for nbgrader and JUnit: of all that are graded) for another program.
+    """Write the scores of ASSIGNMENT (for nbgrader and JUnit: of all that are graded), or the term grades, for another program.
 
     Who has no score is named and stays empty, never 0.
     """
     from autograder.batch.plan import store_of
+    from autograder.cli.term import export_term
     from autograder.errors import UsageError
     from autograder.gradebook.location import gradebook_url
     from autograder.gradebook.session import gradebook_is_missing
     from autograder.intake.roster import read_roster
 
+    form = _form(form, term, assignment, partial)
     roster = read_roster(Path(students_file), id_column) if students_file else None
     wanted = _Wanted(form, Path(template) if template else None, column, id_column if not students_file else None, roster, scale)
     if form == "canvas" and template is None:
@@ -104,8 +111,12 @@ def export(
     if gradebook and gradebook_is_missing(gradebook):
         raise UsageError(f"There is no gradebook '{gradebook}'.", "Look at --gradebook, or leave it out.")
     store = store_of(common.course, common.paths, common.store)
-    names = _assignments(common, assignment, form)
     url = gradebook_url(common.paths, gradebook)
+    if term:
+        _check_target(into, wanted)
+        export_term(common, store, form, wanted.template, column, wanted.id_column, roster, scale, into, students, url)
+        return
+    names = _assignments(common, assignment, form)
     graded = [
         found
         for name in names
@@ -117,6 +128,21 @@ def export(
     _check_target(into, wanted)
     paths = _write(common, exported, Path(into) if into else None, names[0] if len(names) == 1 else "grades", form, len(students) == 1)
     _finish(common, graded, exported, paths, form)
+
+
+def _form(form: str | None, term: bool, assignment: str | None, partial: bool) -> str:
+    """The format; for term grades CSV where none is named."""
+    from autograder.errors import UsageError
+
+    if term and (assignment or partial):
+        raise UsageError("--term is about whole assignments, and all of them.", "Leave ASSIGNMENT and --partial out.")
+    if term and form not in (None, "csv", "canvas", "moodle"):
+        raise UsageError(f"Term grades are not written as '{form}'.", "Write --format csv, canvas or moodle.")
+    if not term and form in (None, "csv"):
+        raise UsageError(
+            "Say what to write: --format nbgrader, canvas, moodle, gradescope or junit.", "Or --term, for the term grades as CSV."
+        )
+    return form or "csv"
 
 
 def _assignments(common: Common, assignment: str | None, form: str) -> list[str]:
@@ -169,13 +195,14 @@ def _filled(graded: _Graded, wanted: _Wanted) -> Filled:
 
     if wanted.template is None:
         return grade_import(graded.assignment, graded.scores, wanted.roster)
-    template = _template(wanted.template)
+    template = read_template(wanted.template)
     if wanted.form == "canvas":
         return fill_gradebook(template, graded.assignment, graded.scores, wanted.column, wanted.roster, wanted.scale)
     return fill_worksheet(template, graded.scores, wanted.column, wanted.id_column, wanted.roster, wanted.scale)
 
 
-def _template(path: Path) -> bytes:
+def read_template(path: Path) -> bytes:
+    """What an LMS exported. Raises UsageError when it cannot be read."""
     from autograder.errors import UsageError
 
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -40,8 +41,10 @@ def report(common: Common, assignment: str, gradebook: str | None, admit: tuple[
     if admit or withhold:
         _decide(common, assignment, decision_store(store, profile.name, assignment), records, admit, withhold)
     audits = audit_store(store).of_records(records)
-    page = write_report(common.course, common.paths, assignment, profile, store, records, gradebook_url(common.paths, gradebook), audits)
-    common.write_json(str(page))
+    page, items = write_report(
+        common.course, common.paths, assignment, profile, store, records, gradebook_url(common.paths, gradebook), audits
+    )
+    common.write_json({"page": str(page), "items": [asdict(each) | {"remark": each.remark} for each in items]})
     common.say(f"Report: {page}")
 
 

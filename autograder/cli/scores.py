@@ -13,7 +13,7 @@ from autograder.cli.options import Common, common_options
 
 if TYPE_CHECKING:
     from autograder.batch.store import Store
-    from autograder.term.score import Final
+    from autograder.term.score import Final, Line
 
 _NUMBERS = ("automatic", "by hand", "late", "extra", "score")
 
@@ -21,12 +21,13 @@ _NUMBERS = ("automatic", "by hand", "late", "extra", "score")
 @click.command()
 @click.argument("assignment", required=False)
 @click.option("--student", "students", metavar="ID", multiple=True, help="Only this student; may be given several times.")
+@click.option("--term", is_flag=True, help="The term grades, from all assignments.")
 @click.option("--explain", is_flag=True, help="Every line of the sum, with its reason.")
 @click.option("--pseudonyms", is_flag=True, help="Without names and ids, to be shown to others.")
 @click.option("--gradebook", metavar="URL", help="Gradebook with the manual grades (default: the course's).")
 @common_options
 def scores(
-    common: Common, assignment: str | None, students: tuple[str, ...], explain: bool, pseudonyms: bool, gradebook: str | None
+    common: Common, assignment: str | None, students: tuple[str, ...], term: bool, explain: bool, pseudonyms: bool, gradebook: str | None
 ) -> None:
     """Show final scores of ASSIGNMENT (default: of all): automatic + by hand − late + extra.
 
@@ -34,6 +35,7 @@ def scores(
     """
     from autograder.batch.plan import store_of
     from autograder.cli.roster import pseudonym_of
+    from autograder.cli.term import show_term
     from autograder.course.profile import find_assignment
     from autograder.errors import UsageError
     from autograder.gradebook.late import refresh_scores
@@ -44,7 +46,12 @@ def scores(
 
     if pseudonyms and explain:
         raise UsageError("--pseudonyms and --explain do not go together: reasons of decisions tell who somebody is.", "Leave one out.")
+    if term and (assignment or pseudonyms):
+        raise UsageError("--term is about all assignments and shows who is who.", "Leave ASSIGNMENT and --pseudonyms out.")
     store = store_of(common.course, common.paths, common.store)
+    if term:
+        show_term(common, store, students, explain, partial(called, read_names(store.root)), gradebook_url(common.paths, gradebook))
+        return
     chosen = [find_assignment(common.course, assignment).id] if assignment else [each.id for each in common.course.assignments]
     require_students(students, known_students(common.course, common.paths, store))
     url, warn = gradebook_url(common.paths, gradebook), partial(click.echo, err=True)
@@ -108,8 +115,13 @@ def _explain(common: Common, finals: Sequence[Final], name: Callable[[str], str]
     for each in finals:
         score = each.state if each.score is None else f"{each.score:g} of {each.max_score:g}"
         click.echo(f"{name(each.student)}, {each.assignment}: {score}")
-        for line in each.lines:
-            click.echo(f"  {line.what:<11}{_points(line.points):>8}  {line.why}")
+        print_lines(each.lines, indent=2)
+
+
+def print_lines(lines: Sequence[Line], indent: int) -> None:
+    """A sum line by line: what, points, why."""
+    for line in lines:
+        click.echo(f"{'':{indent}}{line.what:<11}{_points(line.points):>8}  {line.why}")
 
 
 def _points(value: float | None) -> str:

@@ -76,6 +76,7 @@ def _default(each: Any) -> Any:
 BACKENDS = ("tensorflow", "jax", "torch")
 AUDIT_TRANSFORMS = ("transpose", "quarter_turn", "half_turn", "three_quarter_turn")
 COUNTING = ("last", "best")
+FEEDBACK_WHEN = ("graded", "marked", "all_marked")
 _UNITS = {"s": 1, "min": 60, "h": 3600, "day": 86400, "days": 86400}
 
 
@@ -281,13 +282,30 @@ class Hub(Setting):
 
 
 @setting
+class Term(Setting):
+    """How the assignments make the term grade: the weighted mean of their shares of points, times `points`.
+
+    `weights`: by assignment, relative to each other, 0 for one that does not count (None: all alike). Of those that count for a student the
+    `drop_lowest` ones are left out, none of `never_drop`. Extra credit lifts the grade by `extra_at_most` of the `points` at most (None: by
+    as much as there is). The grade is rounded once, to `decimals`, halves up.
+    """
+
+    weights: dict[str, float] | None = None
+    drop_lowest: int = 0
+    never_drop: list[str] = field(default_factory=list)
+    extra_at_most: float | None = None
+    points: float = 100
+    decimals: int = 2
+
+
+@setting
 class Assignment(Setting):
     """One assignment, which is one notebook: `source_assignments/<id>/<id>.ipynb`. `files`: what else students may hand in.
 
     `backend`: of Keras, instead of the course's. `audit_transforms`: what an audit may do to all images alike without doing harm here.
     `contest`: the metric, the higher the better, by which those who hand in a `pseudonym` stand on a leaderboard.
-    `late`, `counting` ("last" or "best" attempt) and `hub` stand in place of the course's. `version_points`: what cells count for
-    submissions of an older release version, by its number and grade id, where that is not what they count in the newest.
+    `late`, `counting` ("last" or "best" attempt), `hub` and `feedback_when` stand in place of the course's. `version_points`: what cells
+    count for submissions of an older release version, by its number and grade id, where that is not what they count in the newest.
     """
 
     id: str
@@ -304,6 +322,7 @@ class Assignment(Setting):
     counting: str | None = None
     hub: Hub | None = None
     version_points: dict[int, dict[str, float]] = field(default_factory=dict)
+    feedback_when: str | None = None
 
     def problems(self) -> list[Problem]:
         single = [*_bad_id(self), *_bad_due(self), *_bad_patterns(self), *_bad_backend(self), *_bad_transforms(self), *_bad_counting(self)]
@@ -317,7 +336,9 @@ class Course(Setting):
     `backend`: of Keras, in which notebooks run and models are opened. `attempts`: how often a submission may end the processes at
     work on it, with nothing else running, before it is not executed any more. `late`: what late submissions cost (None: nothing),
     and `counting`: which attempt counts, "last" or "best", where an assignment says nothing else. `starts` and `ends`: days between
-    which decisions may set dates. `hub`: how the hub service grades, where an assignment says nothing else.
+    which decisions may set dates. `hub`: how the hub service grades, where an assignment says nothing else. `feedback_when`: pages
+    are written once a submission is "graded", once a person has "marked" all its parts, or once the whole class is marked ("all_marked").
+    `term`: how the assignments make the term grade.
     """
 
     id: str
@@ -335,10 +356,14 @@ class Course(Setting):
     starts: str | None = None
     ends: str | None = None
     hub: Hub | None = None
+    feedback_when: str = "graded"
+    term: Term | None = None
 
     def problems(self) -> list[Problem]:
+        from autograder.course.term import term_problems
+
         single = [*_bad_id(self), *_bad_attempts(self), *_bad_timezone(self), *_bad_backend(self), *_bad_counting(self), *_bad_term(self)]
-        return [*single, *_duplicates(self), *_bad_references(self)]
+        return [*single, *_duplicates(self), *_bad_references(self), *term_problems(self)]
 
 
 def _bad_id(owner: Course | Assignment) -> list[Problem]:
@@ -370,9 +395,13 @@ def _bad_due(assignment: Assignment) -> list[Problem]:
 
 
 def _bad_counting(owner: Course | Assignment) -> list[Problem]:
-    if owner.counting is None or owner.counting in COUNTING:
-        return []
-    return [Problem(owner.place, f"counting {owner.counting!r} is not known", "Write 'last' or 'best': the attempt that counts.")]
+    wrong = []
+    if owner.counting not in (None, *COUNTING):
+        wrong.append(Problem(owner.place, f"counting {owner.counting!r} is not known", "Write 'last' or 'best': the attempt that counts."))
+    if owner.feedback_when not in (None, *FEEDBACK_WHEN):
+        cure = f"Write one of {', '.join(FEEDBACK_WHEN)}."
+        wrong.append(Problem(owner.place, f"feedback_when {owner.feedback_when!r} is not known", cure))
+    return wrong
 
 
 def _bad_term(course: Course) -> list[Problem]:

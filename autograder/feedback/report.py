@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import quote
@@ -16,6 +16,7 @@ from autograder.feedback.audits import audit_view
 from autograder.feedback.charts import histogram
 from autograder.feedback.clean import line
 from autograder.feedback.difficulty import difficulties, metric_views
+from autograder.feedback.items import Item, item_analysis
 from autograder.feedback.leaderboard import Leaderboard, leaderboard, leaderboard_address
 from autograder.feedback.pages import percent, render_page
 from autograder.feedback.student import ManualGrade
@@ -32,7 +33,8 @@ class ReportPage:
     Of several records of a student the newest is shown; `manual` by student, then grade id; `curves` by metric, of the
     profile; `due` with its time zone; who has `pass_fraction` of the automatic points has passed; `similar` pairs are listed;
     `audits` of these records; `contest` is the metric of the leaderboard, if there is one, and `entries` are its students; `names` by
-    student, from the roster; `extended` has the due date of those for whom it is another one.
+    student, from the roster; `extended` has the due date of those for whom it is another one; `reached` has the grade cells up to each
+    student's last answer.
     """
 
     course_title: str
@@ -50,6 +52,12 @@ class ReportPage:
     entries: Sequence[Entry] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     extended: Mapping[str, datetime] = field(default_factory=dict)
+    reached: Mapping[str, Collection[str]] = field(default_factory=dict)
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """The item analysis."""
+        return item_analysis(summary.newest(self.records), self.manual, self.reached)
 
     @property
     def board(self) -> Leaderboard | None:
@@ -91,6 +99,7 @@ def render_report(page: ReportPage) -> str:
         machine_errors=summary.machine_errors(records),
         scores=Markup(histogram([100 * found for found in shares], 0, 100, marks=(100 * page.pass_fraction,))) if shares else "",
         tests=difficulties(records),
+        items=page.items,
         metrics=metric_views(records, page.curves),
         outcomes=summary.outcomes(records),
         without_gpu=sum(record.usage.fell_back for record in records),

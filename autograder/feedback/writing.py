@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from autograder.batch.contest import Entry, contest_entries, decision_store
@@ -17,6 +18,7 @@ from autograder.course.settings import Course
 from autograder.data.sealed import SealedSplit
 from autograder.errors import UsageError
 from autograder.execution.rundir import RunFolder
+from autograder.feedback.items import Item, reached_by
 from autograder.feedback.leaderboard import leaderboard_address, render_leaderboard
 from autograder.feedback.mistakes import Images, read_images
 from autograder.feedback.report import ReportPage, render_report, render_similar, similar_address
@@ -83,8 +85,11 @@ def write_report(
     records: Sequence[Record],
     gradebook_url: str,
     audits: Sequence[Audit] = (),
-) -> Path:
-    """Writes the page for instructors and returns its path; beside it similar submissions and the leaderboard, if there are any."""
+) -> tuple[Path, tuple[Item, ...]]:
+    """Writes the page for instructors and returns its path, with the item analysis; beside it similar submissions and the leaderboard, if
+    there are any.
+    """
+    notebooks, release = executed_notebooks(store, records), _release(paths, assignment)
     page = ReportPage(
         course_title=course.title,
         assignment=assignment,
@@ -94,12 +99,13 @@ def write_report(
         curves=profile.curves,
         manual=manual_grades(gradebook_url, assignment),
         due=due_of(course, assignment),
-        similar=_similarity(paths, assignment, store, records),
+        similar=compare_notebooks(notebooks, release) if release else Similarity(),
         audits=audits,
         contest=find_assignment(course, assignment).contest,
         entries=_entries(course, assignment, profile, store, records, audits),
         names=read_names(store.root),
         extended=extended_dues(course, assignment, [record.student for record in records], ledger(store.root).read()),
+        reached=reached_by(notebooks, release),
     )
     path = paths.report(assignment)
     similar = path.with_name(similar_address(assignment))
@@ -109,7 +115,7 @@ def write_report(
         similar.unlink(missing_ok=True)  # of an earlier report
     _write_leaderboard(page, path.with_name(leaderboard_address(assignment)))
     write_atomic(path, render_report(page))
-    return path
+    return path, page.items
 
 
 def _entries(
@@ -130,14 +136,16 @@ def _write_leaderboard(page: ReportPage, path: Path) -> None:
         write_atomic(path, render_leaderboard(board, title, page.course_title, page.generated_at, metric))
 
 
-def _similarity(paths: CoursePaths, assignment: str, store: Store, records: Sequence[Record]) -> Similarity:
-    """The executed notebooks compared with each other; nothing without a release version, since what it gave is not the students'."""
-    release = paths.release_notebook(assignment)
-    if not release.is_file():
-        return Similarity()
+def executed_notebooks(store: Store, records: Iterable[Record]) -> dict[str, dict[str, Any]]:
+    """The notebooks of the counted runs by student; who has none is left out."""
     counted = {record.student: run.run_key for record in records for run in record.runs if run.counted}
-    notebooks = {student: notebook for student, key in counted.items() if (notebook := store.run(key).notebook()) is not None}
-    return compare_notebooks(notebooks, read_notebook(release))
+    return {student: notebook for student, key in counted.items() if (notebook := store.run(key).notebook()) is not None}
+
+
+def _release(paths: CoursePaths, assignment: str) -> dict[str, Any] | None:
+    """The release version: what it gave is not the students'. None where there is none."""
+    release = paths.release_notebook(assignment)
+    return read_notebook(release) if release.is_file() else None
 
 
 def manual_grades(gradebook_url: str, assignment: str) -> dict[str, dict[str, ManualGrade]]:

@@ -20,6 +20,7 @@ from autograder.course.paths import CoursePaths
 from autograder.gradebook.location import VARIABLE, is_only_read
 
 CONSENT = "AUTOGRADER_TRUST_SUBMISSIONS"
+MARK_SCHEMES = "autograder.gradebook.formgrader.MarkSchemes"
 
 _stock: dict[type[Any], Callable[[Any], None]] = {}
 
@@ -32,8 +33,15 @@ def configure(config: Any) -> None:
 
     config.Autograde.sanitize_preprocessors = []
     config.Autograde.autograde_preprocessors = []  # so that an nbgrader that no longer calls `start` executes nothing
+    _show_mark_schemes(config)
     _replace(Autograde, _autograde)
     _replace(GenerateAssignment, _generate_assignment)
+
+
+def _show_mark_schemes(config: Any) -> None:
+    known = config.HTMLExporter.preprocessors
+    known = known if isinstance(known, list) else known.get_value([])  # what other lines of the configuration appended
+    config.HTMLExporter.preprocessors = [*(each for each in known if each != MARK_SCHEMES), MARK_SCHEMES]
 
 
 def runner_command(assignment: str, students: Sequence[str], root: Path) -> list[str]:

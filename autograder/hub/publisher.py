@@ -17,6 +17,7 @@ from autograder.course.profile import find_assignment, resolve_profile
 from autograder.course.settings import Course
 from autograder.feedback.writing import write_feedback
 from autograder.gradebook.exchange import feedback_folder, release_page, withdraw_page
+from autograder.gradebook.holding import held_back
 from autograder.gradebook.late import refresh_scores
 from autograder.gradebook.location import gradebook_url, parse_url
 from autograder.gradebook.names import write_names
@@ -50,7 +51,7 @@ class Publisher:
         if active:
             write_names(url, active)
         finals = {each.student: each for each in refresh_scores(self.course, self.store, assignment, url)}
-        withheld = set(withheld_from(self.store, assignment, students))
+        withheld = self._without_page(assignment, students)
         for student in withheld:
             self.paths.feedback(student, assignment).unlink(missing_ok=True)
         records = self.store.latest(profile.name, assignment, [each for each in students if each not in withheld])
@@ -61,7 +62,7 @@ class Publisher:
         """Makes the exchange hold the pages that are there, under every submission of the graded work, and none that is withheld."""
         folder = feedback_folder(self.exchange, self.course.id)
         receipts = [each for each in self.desk.receipts(assignment) if not each.refused and self.desk.kept(each) is not None]
-        withheld = set(withheld_from(self.store, assignment, sorted({each.student for each in receipts})))
+        withheld = self._without_page(assignment, sorted({each.student for each in receipts}))
         graded = {student: self._graded(assignment, student) for student in {each.student for each in receipts} - withheld}
         work = {(each.student, each.digest) for each in receipts if each.submission_id == graded.get(each.student)}
         for receipt in receipts:
@@ -75,7 +76,7 @@ class Publisher:
         """Students whose record is newer than their page, or who have none though they might."""
         profile = self.course.default_profile
         students = self.store.students(profile, assignment)
-        withheld = set(withheld_from(self.store, assignment, students))
+        withheld = self._without_page(assignment, students)
         return [each for each in students if each not in withheld and self._is_behind(profile, assignment, each)]
 
     def is_stale(self, assignment: str) -> bool:
@@ -86,6 +87,11 @@ class Publisher:
             return True
         files = (Path(parts.database), ledger(self.store.root).file, roster_journal(self.store.root).file)
         return any(each.is_file() and each.stat().st_mtime_ns > kept.stat().st_mtime_ns for each in files)
+
+    def _without_page(self, assignment: str, students: Sequence[str]) -> set[str]:
+        """Whose score is withheld, and whose parts nobody has marked yet where the course waits for that."""
+        waiting = held_back(self.course, self.store, assignment, gradebook_url(self.paths))
+        return {*withheld_from(self.store, assignment, students), *(waiting.keys() & set(students))}
 
     def _is_behind(self, profile: str, assignment: str, student: str) -> bool:
         folder = self.store.root / "records" / profile / assignment / student

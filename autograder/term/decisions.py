@@ -20,10 +20,11 @@ Kind = Literal["extend", "excuse", "reopen", "waive_late", "withhold", "override
 
 @dataclass(frozen=True)
 class Frozen:
-    """What a finalised assignment rests on, by student."""
+    """What a finalised assignment rests on, by student. `points`: what it had then; None in entries that did not keep it."""
 
     policy: Policy
     facts: dict[str, Facts] = field(default_factory=dict)
+    points: float | None = None
 
 
 @dataclass(frozen=True)
@@ -93,3 +94,9 @@ def standing(entries: Sequence[Decision], student: str, assignment: str) -> Stan
             holds.append(each)
             final = None if each.kind == "reopen" else final  # what was handed in and graded since then counts again
     return Standing(tuple(holds), final)
+
+
+def final_students(store: Path, assignment: str, students: Iterable[str]) -> frozenset[str]:
+    """Those of them whose score of the assignment is final: only decisions change it."""
+    entries = ledger(store).read()
+    return frozenset(student for student in students if standing(entries, student, assignment).final is not None)

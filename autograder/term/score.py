@@ -92,7 +92,8 @@ def final_score(student: str, assignment: str, facts: Facts, policy: Policy, sta
     frozen = standing.final.frozen if standing.final else None
     if standing.final is None or frozen is None:
         return _computed(student, assignment, facts, policy, standing, max_score)
-    kept = _computed(student, assignment, frozen.facts[student], frozen.policy, standing, max_score)
+    points = max_score if frozen.points is None else frozen.points
+    kept = _computed(student, assignment, frozen.facts[student], frozen.policy, standing, points)
     present = _computed(student, assignment, facts, policy, standing, max_score)
     if kept.state == "missing":
         kept = replace(kept, state="scored", score=0.0)

@@ -90,4 +90,5 @@ def to_freeze(course: Course, store: Store, assignment: str, hand: HandGrades, s
         cure = f"See `autograder scores {assignment} --explain`; or finalise those who are ready, with --student."
         raise UsageError(f"{len(open_ones)} of {len(chosen)} have no score yet that could be final: {some}.", cure)
     facts = facts_by_student(course, store, assignment, hand)
-    return Frozen(policy_of(course, assignment), {name: facts.get(name, Facts()) for name in chosen})
+    points = find_assignment(course, assignment).points
+    return Frozen(policy_of(course, assignment), {name: facts.get(name, Facts()) for name in chosen}, points)

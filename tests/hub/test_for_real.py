@@ -117,6 +117,31 @@ def test_from_the_exchange_to_the_feedback_and_back_when_it_is_withheld(here: Pl
     assert (view.feedback, view.score and view.score.score, view.newest and view.newest.score) == (None, None, None)
 
 
+def test_a_page_that_waits_for_marks_is_released_when_they_are_given(corpus: Path, tmp_path: Path, no_autograder_variables: None) -> None:
+    root = Path(shutil.copytree(corpus, tmp_path / "course"))
+    config = root / "grading_config.py"
+    config.write_text(config.read_text().replace("timezone=", 'feedback_when="marked", timezone=', 1))
+    here = Place(root)
+    publisher = here.service._publisher
+    try:
+        here.submit("source", "2026-02-01 12:00:00.000000 UTC", SECRET)
+        here.service.dispatch()
+        here.service.publish()
+        assert here.service.instructors_view().problems == ()
+        assert not here.paths.feedback("ada", "basics").exists()
+        assert not here.released(SECRET).exists()
+        assert publisher.behind("basics") == []  # so the service does not try again and again
+        with open_gradebook(here.paths.gradebook_url) as gradebook:
+            grade = gradebook.find_grade("explain", "basics", "basics", "ada")
+            grade.manual_score, grade.needs_manual_grade = 15.0, False
+            gradebook.db.commit()
+        assert publisher.behind("basics") == ["ada"]
+        publisher.publish("basics", publisher.behind("basics"))
+        assert here.released(SECRET).read_bytes() == here.paths.feedback("ada", "basics").read_bytes()
+    finally:
+        here.service.stop()
+
+
 def test_a_service_that_ends_while_it_grades_grades_it_next_time(here: Place) -> None:
     receipt = here.submit("source", "2026-02-01 12:00:00.000000 UTC", SECRET)
     heard = here.service.heard_began
