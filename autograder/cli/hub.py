@@ -79,6 +79,7 @@ def serve(
     from autograder.batch.plan import store_of
     from autograder.gradebook.exchange import exchange_root
     from autograder.hub.checking import check_environment
+    from autograder.hub.doorbell import answering
     from autograder.hub.graders import Plans
     from autograder.hub.service import Service
     from autograder.hub.state import Settings
@@ -93,7 +94,8 @@ def serve(
     service.start()
     common.say(f"Submissions from '{root}' are graded on {service.instructors_view().grading_on}. Ctrl-C ends it.")
     try:
-        _serve(service, settings, pages=not no_pages, common=common)
+        with answering(service, "" if no_pages or not settings.api_token else prefix):
+            _serve(service, settings, pages=not no_pages, common=common)
     except KeyboardInterrupt:
         common.say("The service has ended. What it did not get to waits for its next start.")
     finally:

@@ -373,6 +373,13 @@ class Service:
             raise UsageError(f"'{receipt}' is {fate.phase} already.", "Wait until it is graded.")
         self._ordered("rerun", fate, who, why)
 
+    def start_one(self, receipt: str, who: str) -> None:
+        """Puts one that waits for an instructor into the queue. Raises UsageError for what does not."""
+        fate = self._books.fate(self._desk.find(receipt))
+        if fate.phase != "held":
+            raise UsageError(f"'{receipt}' does not wait for an instructor: it is {fate.phase}.")
+        self._ordered("start", fate, who, "")
+
     def start_held(self, assignment: str, who: str) -> int:
         """Puts everything that waits for an instructor into the queue; returns how many."""
         held = [each for each in self._books.all(find_assignment(self.course, assignment).id) if each.phase == "held"]
