@@ -1,0 +1,73 @@
+"""Lets a student see which checks of a cell hold: one table below the cell. Imported by `autograder.checks`.
+
+Where grades are made, and in plain Python, a check says nothing unless it fails.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec
+
+from autograder import showing
+from autograder._check_failed import CheckFailed, show
+from autograder.showing import Row, Table
+
+P = ParamSpec("P")
+
+_rows: list[Row] = []
+_listening: list[Any] = []  # the IPython that tells when a cell has ended
+
+
+def shown(check: Callable[P, None]) -> Callable[P, None]:
+    """The check itself; in a notebook it is a row of the cell's table as well."""
+
+    @wraps(check)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> None:
+        if not showing.in_notebook():
+            check(*args, **kwargs)
+            return
+        _listen()
+        what, expected = _described(check, args, kwargs)
+        try:
+            check(*args, **kwargs)
+        except CheckFailed as failure:
+            _rows.append(Row("✗", what, str(failure)))
+            _show()
+            raise
+        _rows.append(Row("✓", what, expected))
+
+    return checked
+
+
+def _described(check: Callable[..., None], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, str]:
+    """(what is looked at, what is asked of it) in words. The value itself is not touched: it is the student's."""
+    name = check.__name__.removeprefix("expect_").replace("_", " ")
+    try:
+        given = inspect.signature(check).bind(*args, **kwargs).arguments
+    except TypeError:
+        return name, ""  # the call says what is wrong with it
+    rest = list(given.items())[1:]
+    named = given.get("what", "")
+    what = named.rstrip(" ,") if isinstance(named, str) else ""
+    asked = [f"{key.replace('_', ' ')} {show(value)}" for key, value in rest if key != "what" and value is not None]
+    return (what or name, f"{name}: {', '.join(asked)}" if asked and what else ", ".join(asked) or name)
+
+
+def _listen() -> None:
+    shell = showing.shell()
+    if shell not in _listening:
+        shell.events.register("post_run_cell", _cell_ended)
+        _listening.append(shell)
+
+
+def _cell_ended(_: Any = None) -> None:
+    if _rows:
+        _show()
+
+
+def _show() -> None:
+    table = Table(tuple(dict.fromkeys(_rows)))  # a loop may say the same of several things
+    _rows.clear()
+    showing.show(table)
