@@ -11,7 +11,7 @@ from functools import wraps
 from typing import Any, ParamSpec
 
 from autograder import showing
-from autograder._check_failed import CheckFailed, show
+from autograder._check_failed import CheckFailed, show, show_shape
 from autograder.showing import Row, Table
 
 P = ParamSpec("P")
@@ -45,14 +45,19 @@ def _described(check: Callable[..., None], args: tuple[Any, ...], kwargs: dict[s
     """(what is looked at, what is asked of it) in words. The value itself is not touched: it is the student's."""
     name = check.__name__.removeprefix("expect_").replace("_", " ")
     try:
-        given = inspect.signature(check).bind(*args, **kwargs).arguments
+        given = dict(inspect.signature(check).bind(*args, **kwargs).arguments)
     except TypeError:
         return name, ""  # the call says what is wrong with it
-    rest = list(given.items())[1:]
-    named = given.get("what", "")
-    what = named.rstrip(" ,") if isinstance(named, str) else ""
-    asked = [f"{key.replace('_', ' ')} {show(value)}" for key, value in rest if key != "what" and value is not None]
-    return (what or name, f"{name}: {', '.join(asked)}" if asked and what else ", ".join(asked) or name)
+    what = given.pop("what", "")
+    asked = ", ".join(_asked(key.replace("_", " "), value, name) for key, value in list(given.items())[1:] if value is not None)
+    if isinstance(what, str) and what:
+        return what.rstrip(" ,"), f"{name} {asked}"
+    return name, asked
+
+
+def _asked(key: str, value: Any, name: str) -> str:
+    said = show_shape(value) if key == "shape" and isinstance(value, tuple) and value else show(value)
+    return said if key in (name, "expected", "shape") else f"{key} {said}"
 
 
 def _listen() -> None:
