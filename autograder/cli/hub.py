@@ -39,7 +39,7 @@ def check(common: Common, exchange: str | None, trust_submissions: bool) -> None
 
     store = store_of(common.course, common.paths, common.store)
     root = exchange_root(common.paths, exchange)
-    found = check_environment(common.course, common.paths, store, root, consent(trust_submissions))
+    found = check_environment(common.course, common.paths, store, root, consent(trust_submissions), common.data)
     _tell(common, found)
     common.write_json([asdict(each) for each in found])
     if any(each.wrong for each in found):
@@ -87,7 +87,7 @@ def serve(
     trust = consent(trust_submissions)
     _require_default_profile(common)
     store, root = store_of(common.course, common.paths, common.store), exchange_root(common.paths, exchange)
-    _tell(common, [each for each in check_environment(common.course, common.paths, store, root, trust) if each.wrong])
+    _tell(common, [each for each in check_environment(common.course, common.paths, store, root, trust, common.data) if each.wrong])
     plans = Plans(common.course, common.paths, store, common.data, trust, common.say)
     settings = Settings(root, host, port, prefix, *_hub(), instructors or f"formgrade-{common.course.id}")
     service = Service(common.course, common.paths, store, root, _grader(plans, jobs, dask, tls, plain), say=common.say)

@@ -335,7 +335,7 @@ for name, value in {
     "STUDENTS": repr(set(PLAN["students"])),
     "COURSE_FOLDER": f"Path({str(ROOT / 'course')!r})",
     "EXCHANGE": f"Path({str(ROOT / 'exchange')!r})",
-    "DATA_CACHE": f"Path({str(ROOT / 'keras')!r})",
+    "DATA_CACHE": f"Path({str(ROOT / 'keras/datasets')!r})",
     "SETTINGS": f"Path({str(ROOT / 'jupyter')!r})",
     "TOKEN_FILE": f"Path({str(ROOT / 'token')!r})",
     "SERVICE": repr(f"http://127.0.0.1:{SERVICE}"),
