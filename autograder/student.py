@@ -39,6 +39,9 @@ def doctor(notebook: str | os.PathLike[str] | None = None, release: str | os.Pat
     `notebook`: its file, where the name of the open one cannot be found out. `release`: the notebook as it was handed out, to compare
     with. Never raises for what is in the notebook; while grading it does nothing.
     """
+    if "AUTOGRADER_RUN" in os.environ:
+        print("`doctor` looks at notebooks before they are submitted.")
+        return
     from autograder.doctor.notebook import show_findings
 
     show_findings(notebook, release)

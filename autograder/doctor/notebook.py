@@ -21,9 +21,6 @@ _NOT_COMPARED = (
 
 def show_findings(notebook: Named = None, release: Named = None) -> None:
     """A table for the file that is named, else for the one that is open; what is in it, or missing, never raises."""
-    if "AUTOGRADER_RUN" in os.environ:
-        print("`doctor` looks at notebooks before they are submitted.")
-        return
     try:
         file = Path(notebook).expanduser() if notebook is not None else open_notebook()
         table = table_of(file, examine_file(file, Path(release).expanduser() if release is not None else None))
