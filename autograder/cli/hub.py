@@ -104,7 +104,7 @@ def serve(
     try:
         service.start()
         say(f"Submissions from '{root}' are graded on {service.instructors_view().grading_on}. Ctrl-C ends it.")
-        with answering(service, "" if no_pages or not settings.api_token else prefix):
+        with answering(service, "" if no_pages or not settings.api_token else prefix, say):
             _serve(service, settings, not no_pages, say)
     except KeyboardInterrupt:
         say("The service has ended. What it did not get to waits for its next start.")

@@ -9,8 +9,8 @@ import socket
 import stat
 import struct
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from socketserver import StreamRequestHandler, UnixStreamServer
 from typing import Any
@@ -27,12 +27,19 @@ _LOOKS_S = 0.5  # until it notices that it is to end
 
 
 @contextmanager
-def answering(service: Service, pages: str = "") -> Iterator[None]:
-    """Answers until the block ends. `pages`: path of the service's pages, empty where there are none."""
+def answering(service: Service, pages: str = "", say: Callable[[str], None] = lambda _: None) -> Iterator[None]:
+    """Answers until the block ends. `pages`: path of the service's pages, empty where there are none.
+
+    Where no socket can be made, as on some file systems of a network, that is said, and everything else works.
+    """
     file = socket_file(service.store.root)
-    file.unlink(missing_ok=True)  # of a service that was killed: this one works with the store alone
-    with reachable(file) as address, _Doorbell(address, service, pages) as bell:
-        file.chmod(_mode(file.parent))
+    with ExitStack() as stack:
+        try:
+            bell = stack.enter_context(_listening(file, service, pages))
+        except OSError as error:
+            say(f"formgrader's buttons will not reach this service: no socket can be made at '{file}' ({error.strerror or error}).")
+            yield
+            return
         thread = threading.Thread(target=bell.serve_forever, args=(_LOOKS_S,), name="hub doorbell", daemon=True)
         thread.start()
         try:
@@ -40,6 +47,16 @@ def answering(service: Service, pages: str = "") -> Iterator[None]:
         finally:
             bell.shutdown()
             thread.join()
+
+
+@contextmanager
+def _listening(file: Path, service: Service, pages: str) -> Iterator[_Doorbell]:
+    file.unlink(missing_ok=True)  # of a service that was killed: this one works with the store alone
+    with reachable(file) as address, _Doorbell(address, service, pages) as bell:
+        file.chmod(_mode(file.parent))
+        try:
+            yield bell
+        finally:
             file.unlink(missing_ok=True)
 
 

@@ -20,6 +20,7 @@ from tornado.testing import bind_unused_port
 
 from autograder.errors import UsageError
 from autograder.gradebook.queueing import enqueue, reachable, socket_file
+from autograder.hub import doorbell
 from autograder.hub.doorbell import answering, put_into_queue
 from autograder.hub.processes import Processes
 from tests.hub.world import ASSIGNMENT, World
@@ -170,6 +171,21 @@ def test_only_who_may_write_into_the_store_may_ask(tmp_path: Path) -> None:
         folder.chmod(mode)
         with answering(world.service):
             assert stat.S_IMODE(socket_file(world.store.root).stat().st_mode) == expected
+
+
+def test_a_service_without_a_socket_says_so_and_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world, said = World(tmp_path), list[str]()
+    monkeypatch.setattr(doorbell, "_Doorbell", _refused)
+    (world.store.root / "hub").mkdir(parents=True, exist_ok=True)
+    with answering(world.service, PAGES, said.append):
+        world.submit("ana")
+    assert len(said) == 1
+    assert "no socket can be made" in said[0]
+    assert world.phases("ana") == ["queued"]
+
+
+def _refused(*_: Any) -> Any:
+    raise OSError(95, "Operation not supported")
 
 
 # --- formgrader itself, in a Jupyter server ---------------------------------------------------------------------------
