@@ -74,8 +74,8 @@ def in_notebook() -> bool:
 
 def shell() -> Any:
     """The running IPython; None elsewhere. It is not imported for that."""
-    ipython = sys.modules.get("IPython")
-    return ipython.get_ipython() if ipython is not None else None
+    get = getattr(sys.modules.get("IPython"), "get_ipython", None)  # it may be half imported
+    return get() if get is not None else None
 
 
 def rows_of(lines: Iterable[str]) -> tuple[Row, ...]:
