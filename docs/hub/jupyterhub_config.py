@@ -20,7 +20,6 @@ c.JupyterHub.bind_url = "http://127.0.0.1:8000"
 c.JupyterHub.hub_bind_url = "http://127.0.0.1:8081"
 c.JupyterHub.authenticator_class = "pam"
 c.JupyterHub.spawner_class = "jupyterhub.spawner.LocalProcessSpawner"  # each user's server is a process of their own account
-c.Spawner.default_url = "/lab"
 c.Spawner.environment = {"TF_CPP_MIN_LOG_LEVEL": "3"}
 
 # --- who is who: nbgrader's own names of groups ------------------------------------------------------------------------
@@ -77,6 +76,9 @@ def before_server(spawner):
     """Students do without the instructors' menus. What they may do is decided elsewhere: by files and by groups."""
     teaches = any(group.name == TEACH for group in spawner.user.groups)
     spawner.environment = {**spawner.environment, "JUPYTER_CONFIG_PATH": str(SETTINGS / (TEACH if teaches else LEARN))}
+    # formgrader refuses a course that does not lie below the server's own root.
+    spawner.notebook_dir = "/" if teaches else ""
+    spawner.default_url = f"/lab/tree{COURSE_FOLDER}" if teaches else "/lab"
 
 
 write_settings()

@@ -211,7 +211,7 @@ def test_the_instructor_opens_formgrader(people: dict[str, Any], hub: Hub) -> No
     page = people["garcia"]
     page.goto(hub.page("teach"))
     page.get_by_role("link", name="Formgrader", exact=True).click()
-    page.wait_for_url(re.compile("/user/garcia-demo/formgrader"), timeout=_LONG_MS)
+    page.wait_for_url(re.compile("/user/garcia-demo/formgrader/manage_assignments"), timeout=_LONG_MS)
     page.get_by_text("Manage Assignments").first.wait_for(timeout=_LONG_MS)
 
 
