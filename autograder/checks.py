@@ -9,30 +9,12 @@ in. Where a model is asked for, a `ModelDescription` (in graders) or a Keras mod
 asked for, also a tensor or a sample of a large hand-in. Importing this module imports neither Keras nor TensorFlow.
 """
 
+from autograder import _check_evaluation, _check_experiments, _check_layers, _check_models, _check_values, _check_weights
 from autograder._check_classifiers import accuracy, confusion_matrix
-from autograder._check_evaluation import cross_entropies, expect_loss, expect_number
-from autograder._check_experiments import expect_experiment, expect_table
+from autograder._check_evaluation import cross_entropies
 from autograder._check_failed import CheckFailed
-from autograder._check_layers import expect_convolutions, expect_dropout, expect_pooling
-from autograder._check_models import (
-    expect_activations,
-    expect_compiled,
-    expect_history,
-    expect_layers,
-    expect_output_shape,
-    expect_parameters,
-    expect_units,
-)
 from autograder._check_regression import mean_absolute_error
-from autograder._check_values import (
-    expect_close,
-    expect_dtype,
-    expect_equal,
-    expect_one_hot,
-    expect_range,
-    expect_shape,
-)
-from autograder._check_weights import expect_initializers, expect_regularizers
+from autograder._check_shown import shown
 
 __all__ = [
     "CheckFailed",
@@ -63,3 +45,26 @@ __all__ = [
     "expect_units",
     "mean_absolute_error",
 ]
+
+expect_loss = shown(_check_evaluation.expect_loss)
+expect_number = shown(_check_evaluation.expect_number)
+expect_experiment = shown(_check_experiments.expect_experiment)
+expect_table = shown(_check_experiments.expect_table)
+expect_convolutions = shown(_check_layers.expect_convolutions)
+expect_dropout = shown(_check_layers.expect_dropout)
+expect_pooling = shown(_check_layers.expect_pooling)
+expect_activations = shown(_check_models.expect_activations)
+expect_compiled = shown(_check_models.expect_compiled)
+expect_history = shown(_check_models.expect_history)
+expect_layers = shown(_check_models.expect_layers)
+expect_output_shape = shown(_check_models.expect_output_shape)
+expect_parameters = shown(_check_models.expect_parameters)
+expect_units = shown(_check_models.expect_units)
+expect_close = shown(_check_values.expect_close)
+expect_dtype = shown(_check_values.expect_dtype)
+expect_equal = shown(_check_values.expect_equal)
+expect_one_hot = shown(_check_values.expect_one_hot)
+expect_range = shown(_check_values.expect_range)
+expect_shape = shown(_check_values.expect_shape)
+expect_initializers = shown(_check_weights.expect_initializers)
+expect_regularizers = shown(_check_weights.expect_regularizers)

@@ -1,4 +1,4 @@
-"""What students' notebooks import: `hand_in`, `graded_later`, `load_data` and `Input`.
+"""What students' notebooks import: `hand_in`, `graded_later`, `load_data`, `Input` and `doctor`.
 
 In a student's own Jupyter nothing is written: `hand_in` tries everything, prints what it would take and warns. While
 grading, the engine names a folder in AUTOGRADER_HANDIN, and what is handed in lies there as plain files.
@@ -14,11 +14,11 @@ from typing import Any
 
 from autograder.inputs import Input
 
-__all__ = ["Input", "graded_later", "hand_in", "load_data"]
+__all__ = ["Input", "doctor", "graded_later", "hand_in", "load_data"]
 
 
 def hand_in(*names: str, functions: Sequence[str] = (), inputs: dict[str, Input] | None = None, weights: bool = True) -> None:
-    """Hands the named values of the notebook to the graders and prints what it took.
+    """Hands the named values of the notebook to the graders and shows what it took.
 
     `functions` are names of functions that will be called with other arguments after the notebook has ended; `inputs`
     says what a handed-in model must accept. `weights=False`: of models their layers only, which takes hardly any room and
@@ -26,10 +26,26 @@ def hand_in(*names: str, functions: Sequence[str] = (), inputs: dict[str, Input]
     the reason is printed and recorded.
     """
     from autograder.handin import hand_in_names
+    from autograder.showing import Table, rows_of, show
 
     namespace = sys._getframe(1).f_globals
-    for line in hand_in_names(namespace, names, functions, inputs or {}, weights):
-        print(line)
+    lines = hand_in_names(namespace, names, functions, inputs or {}, weights)
+    if lines:
+        show(Table(rows_of(lines)))
+
+
+def doctor(notebook: str | os.PathLike[str] | None = None, release: str | os.PathLike[str] | None = None) -> None:
+    """Shows what would cost points in the open notebook as it was last saved, without running it: what `autograder doctor` says.
+
+    `notebook`: its file, where the name of the open one cannot be found out. `release`: the notebook as it was handed out, to compare
+    with. Never raises for what is in the notebook; while grading it does nothing.
+    """
+    if "AUTOGRADER_RUN" in os.environ:
+        print("`doctor` looks at notebooks before they are submitted.")
+        return
+    from autograder.doctor.notebook import show_findings
+
+    show_findings(notebook, release)
 
 
 def graded_later(grade_id: str, about: str = "") -> None:

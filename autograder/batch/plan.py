@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.batch.editions import Edition, newest_edition, older_editions
-from autograder.batch.store import Store
+from autograder.batch.store import Store, store_root
 from autograder.course.calibration import Calibration, read_calibration
 from autograder.course.notebook import GradeCellSpec
 from autograder.course.paths import CoursePaths
@@ -94,8 +94,7 @@ class Plan:
 
 def store_of(course: Course, paths: CoursePaths, named: Path | None) -> Store:
     """The store: `--store`, else AUTOGRADER_STORE, else the course's, else `.autograder/`. What killed commands left in it is removed."""
-    chosen = named or os.environ.get("AUTOGRADER_STORE") or course.store
-    store = Store((paths.root / chosen).absolute() if chosen else paths.state)
+    store = Store(store_root(course, paths, named))
     for root in dict.fromkeys((store.root, paths.state)):
         remove_abandoned(root, f"*/{PARTIAL}*", f"*/runs/{PARTIAL}*", f"runs/*/models/{PARTIAL}*", f"*/runs/*/models/{PARTIAL}*")
     return store

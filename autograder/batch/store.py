@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -11,12 +12,20 @@ from pathlib import Path
 
 from autograder.batch.locks import locked, locked_at_once
 from autograder.batch.starts import Starts
+from autograder.course.paths import CoursePaths
+from autograder.course.settings import Course
 from autograder.errors import StoreError, UsageError
 from autograder.execution.rundir import RunFolder
 from autograder.files import write_atomic
 from autograder.records import Record, Submission, from_json, to_json
 
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
+
+
+def store_root(course: Course, paths: CoursePaths, named: Path | None = None) -> Path:
+    """The store's folder: `named`, else AUTOGRADER_STORE, else the course's, else `.autograder/`."""
+    chosen = named or os.environ.get("AUTOGRADER_STORE") or course.store
+    return (paths.root / chosen).absolute() if chosen else paths.state
 
 
 @dataclass(frozen=True)

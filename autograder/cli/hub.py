@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +13,7 @@ from autograder.cli.options import Common, common_options, consent
 if TYPE_CHECKING:
     from autograder.batch.network import Tls
     from autograder.hub.checking import Finding
+    from autograder.hub.events import Tell
     from autograder.hub.graders import Grader, Plans
     from autograder.hub.service import Service
     from autograder.hub.state import Settings
@@ -39,7 +41,7 @@ def check(common: Common, exchange: str | None, trust_submissions: bool) -> None
 
     store = store_of(common.course, common.paths, common.store)
     root = exchange_root(common.paths, exchange)
-    found = check_environment(common.course, common.paths, store, root, consent(trust_submissions))
+    found = check_environment(common.course, common.paths, store, root, consent(trust_submissions), common.data)
     _tell(common, found)
     common.write_json([asdict(each) for each in found])
     if any(each.wrong for each in found):
@@ -56,6 +58,9 @@ def check(common: Common, exchange: str | None, trust_submissions: bool) -> None
 @click.option("--prefix", envvar="JUPYTERHUB_SERVICE_PREFIX", default="/services/autograder/", show_default=True, help="Path of the pages.")
 @click.option("--instructors", metavar="GROUP", help="Hub group of the instructors (default: formgrade-<course>).")
 @click.option("--no-pages", is_flag=True, help="Receive, grade and publish only.")
+@click.option(
+    "--log", "log_format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How it tells of its work."
+)
 @cluster_options
 @common_options
 def serve(
@@ -69,6 +74,7 @@ def serve(
     prefix: str,
     instructors: str | None,
     no_pages: bool,
+    log_format: str,
     tls: Tls,
     plain: bool,
 ) -> None:
@@ -79,23 +85,29 @@ def serve(
     from autograder.batch.plan import store_of
     from autograder.gradebook.exchange import exchange_root
     from autograder.hub.checking import check_environment
+    from autograder.hub.doorbell import answering
+    from autograder.hub.events import Event
     from autograder.hub.graders import Plans
     from autograder.hub.service import Service
     from autograder.hub.state import Settings
 
     trust = consent(trust_submissions)
+    say, tell = _telling(common, log_format)
     _require_default_profile(common)
     store, root = store_of(common.course, common.paths, common.store), exchange_root(common.paths, exchange)
-    _tell(common, [each for each in check_environment(common.course, common.paths, store, root, trust) if each.wrong])
-    plans = Plans(common.course, common.paths, store, common.data, trust, common.say)
+    for each in check_environment(common.course, common.paths, store, root, trust, common.data):
+        if each.wrong:
+            tell(Event("problem", _line(each), {"about": each.what}))
+    plans = Plans(common.course, common.paths, store, common.data, trust, say)
     settings = Settings(root, host, port, prefix, *_hub(), instructors or f"formgrade-{common.course.id}")
-    service = Service(common.course, common.paths, store, root, _grader(plans, jobs, dask, tls, plain), say=common.say)
-    service.start()
-    common.say(f"Submissions from '{root}' are graded on {service.instructors_view().grading_on}. Ctrl-C ends it.")
+    service = Service(common.course, common.paths, store, root, _grader(plans, jobs, dask, tls, plain), say=say, tell=tell)
     try:
-        _serve(service, settings, pages=not no_pages, common=common)
+        service.start()
+        say(f"Submissions from '{root}' are graded on {service.instructors_view().grading_on}. Ctrl-C ends it.")
+        with answering(service, "" if no_pages or not settings.api_token else prefix, say):
+            _serve(service, settings, not no_pages, say)
     except KeyboardInterrupt:
-        common.say("The service has ended. What it did not get to waits for its next start.")
+        say("The service has ended. What it did not get to waits for its next start.")
     finally:
         service.stop()
 
@@ -128,7 +140,17 @@ def _hub() -> tuple[str | None, str | None]:
     return os.environ.get("JUPYTERHUB_API_URL"), os.environ.get("JUPYTERHUB_API_TOKEN")
 
 
-def _serve(service: Service, settings: Settings, pages: bool, common: Common) -> None:
+def _telling(common: Common, log_format: str) -> tuple[Callable[[str], None], Tell]:
+    """How sentences and events are told: as lines for people, or all as JSON."""
+    from autograder.hub.events import Event, as_text, log, log_as_json
+
+    if log_format == "text":
+        return common.say, as_text(common.say)
+    log_as_json()
+    return lambda text: log(Event("said", text)), log
+
+
+def _serve(service: Service, settings: Settings, pages: bool, say: Callable[[str], None]) -> None:
     """Until it is interrupted: the pages, where they are wanted and the hub is known, else nothing but waiting."""
     from importlib.util import find_spec
 
@@ -140,13 +162,13 @@ def _serve(service: Service, settings: Settings, pages: bool, common: Common) ->
 
         async def answer() -> None:
             make_app(service, settings).listen(settings.port, settings.host)
-            common.say(f"Pages: http://{settings.host}:{settings.port}{settings.prefix}")
+            say(f"Pages: http://{settings.host}:{settings.port}{settings.prefix}")
             await asyncio.Event().wait()
 
         asyncio.run(answer())
         return
     if pages:
-        common.say("There are no pages: JUPYTERHUB_API_TOKEN is not set, or jupyterhub is not installed. Submissions are graded.")
+        say("There are no pages: JUPYTERHUB_API_TOKEN is not set, or jupyterhub is not installed. Submissions are graded.")
     version = service.version()
     while True:
         version = service.wait_for_change(version, 3600)
@@ -154,9 +176,12 @@ def _serve(service: Service, settings: Settings, pages: bool, common: Common) ->
 
 def _tell(common: Common, found: list[Finding]) -> None:
     for each in found:
-        mark = "✗" if each.wrong else "•" if each.cure else "✓"
-        line = f"{mark} {each.what}: {each.said}" + (f"\n  → {each.cure}" if each.cure else "")
         if each.wrong:
-            click.echo(line, err=True)
+            click.echo(_line(each), err=True)
         else:
-            common.say(line)
+            common.say(_line(each))
+
+
+def _line(finding: Finding) -> str:
+    mark = "✗" if finding.wrong else "•" if finding.cure else "✓"
+    return f"{mark} {finding.what}: {finding.said}" + (f"\n  → {finding.cure}" if finding.cure else "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -44,3 +44,13 @@ class Finding:
 def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """What costs points first, then in the order of the notebook."""
     return tuple(sorted(findings, key=lambda each: (not each.costly, each.place.cell or 0, each.place.line or 0)))
+
+
+def summed(findings: Sequence[Finding]) -> str:
+    """All of them in one sentence, with the marks that stand before them."""
+    costly = sum(each.costly for each in findings)
+    others = len(findings) - costly
+    if not findings:
+        return "nothing was found that would cost points."
+    cost = "1 thing would cost points" if costly == 1 else f"{costly or 'nothing'} {'things ' if costly else ''}would cost points"
+    return f"{cost} (✗), {others} worth knowing (•)." if others else f"{cost} (✗)."

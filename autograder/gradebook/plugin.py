@@ -4,6 +4,9 @@
 `nbgrader generate_assignment` the assignment to `autograder release` with its checks. nbgrader's own converters would execute
 what students wrote without a sandbox, abort a class for one broken submission, and remove what a failed one left; so they
 are replaced at the one method that both its commands and formgrader call, `start`, and no preprocessor of theirs runs.
+
+In a terminal that waits for the grades. A Jupyter server answers nobody while one of its pages waits, so there formgrader's button
+puts the submission into the queue of the hub service.
 """
 
 from __future__ import annotations
@@ -17,7 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from autograder.course.paths import CoursePaths
+from autograder.errors import AutograderError
 from autograder.gradebook.location import VARIABLE, is_only_read
+from autograder.gradebook.queueing import enqueue
 
 CONSENT = "AUTOGRADER_TRUST_SUBMISSIONS"
 MARK_SCHEMES = "autograder.gradebook.formgrader.MarkSchemes"
@@ -77,8 +82,32 @@ def _autograde(converter: Any) -> None:
     students = _students(course)
     if not students:
         raise _stopped(converter, f"No submissions of '{course.assignment_id}' in '{Path(course.root, course.submitted_directory)}'.")
+    if _in_jupyter_server(converter):
+        _enqueue(converter, students)
+        return
     converter.log.info("Handing %d submissions over to `autograder grade`", len(students))
     _hand_over(converter, runner_command(course.assignment_id, students, Path(course.root)))
+
+
+def _in_jupyter_server(converter: Any) -> bool:
+    """Whether formgrader asked, in the process that answers for all of the instructor's pages and notebooks."""
+    server = sys.modules.get("jupyter_server.serverapp")
+    above = converter.parent
+    while above is not None:
+        if server is not None and isinstance(above, server.ServerApp):
+            return True
+        above = getattr(above, "parent", None)
+    return False
+
+
+def _enqueue(converter: Any, students: Sequence[str]) -> None:
+    """What the service says is logged as a warning: formgrader's window shows the log below "Successfully autograded", come what may."""
+    course = converter.coursedir
+    for student in students:
+        try:
+            converter.log.warning("%s: %s", student, enqueue(Path(course.root), course.assignment_id, student))
+        except AutograderError as error:
+            raise _stopped(converter, str(error)) from None
 
 
 def _students(course: Any) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pwd
 import shutil
@@ -22,6 +23,7 @@ from autograder.isolation.choice import candidates, cures, examine
 
 _NEEDED = {"nbgrader": (0, 9, 5), "keras": (3, 13, 2), "papermill": (2, 6)}
 _FREE_BYTES = 2 * 2**30
+_KERAS_FILES = {"mnist.npz": "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"}  # SHA-256 of what Keras downloads
 _NBGRADERS_INBOUND = 0o733  # students may put things in, and see nobody's
 
 
@@ -35,8 +37,10 @@ class Finding:
     wrong: bool = False
 
 
-def check_environment(course: Course, paths: CoursePaths, store: Store, exchange: Path, trust: bool = False) -> list[Finding]:
-    """Everything in turn; never raises for what is wrong."""
+def check_environment(
+    course: Course, paths: CoursePaths, store: Store, exchange: Path, trust: bool = False, data: Path | None = None
+) -> list[Finding]:
+    """Everything in turn; never raises for what is wrong. `data`: folder with the data files, else AUTOGRADER_DATA."""
     return [
         *_guarded("versions", _versions),
         *_guarded("account", _account),
@@ -45,6 +49,7 @@ def check_environment(course: Course, paths: CoursePaths, store: Store, exchange
         *_guarded("store", lambda: _store(store)),
         *_guarded("gradebook", lambda: _gradebook(paths)),
         *_guarded("course", lambda: _course(course, paths)),
+        *_guarded("data cache", lambda: check_cache(course, data or _named_data())),
         *_guarded("isolation", lambda: _isolation(course, trust)),
     ]
 
@@ -197,6 +202,44 @@ def _course(course: Course, paths: CoursePaths) -> Iterator[Finding]:
     else:
         cure = "`autograder grade ASSIGNMENT --dry-run` prepares them, with --data DIR where they lie in files."
         yield Finding("course", "No data are prepared yet: the first submission would have to wait for them.", cure)
+
+
+def _named_data() -> Path | None:
+    named = os.environ.get("AUTOGRADER_DATA")
+    return Path(named) if named else None
+
+
+def check_cache(course: Course, folder: Path | None) -> Iterator[Finding]:
+    """The files that students' notebooks load through Keras: there for everybody, and writable by nobody who could change others' data."""
+    names = sorted({each.answers.rpartition(".")[2] for each in course.datasets if each.answers})
+    if names and folder is None:
+        cure = "Share one folder with all servers and name it with --data DIR or AUTOGRADER_DATA (docs/hub.md)."
+        yield Finding("data cache", f"No data folder is named: each student's first use downloads {' and '.join(names)}.", cure)
+        return
+    for name in names:
+        assert folder is not None  # as looked at above
+        yield from _cached(folder.absolute() / f"{name}.npz")
+
+
+def _cached(file: Path) -> Iterator[Finding]:
+    if not file.is_file():
+        yield Finding("data cache", f"'{file}' is not there: each student's first use downloads it.", "Fill the folder once (docs/hub.md).")
+        return
+    open_to_all = [each for each in (file, *file.parents[:2]) if each.stat().st_mode & stat.S_IWOTH]
+    closed = [each for each in (file, *file.parents) if not each.stat().st_mode & (stat.S_IROTH if each == file else stat.S_IXOTH)]
+    known = _KERAS_FILES.get(file.name)
+    if open_to_all:
+        said = f"Everybody may write '{open_to_all[0]}', and so change what others train with."
+        yield Finding("data cache", said, f"chmod o-w '{open_to_all[0]}'", wrong=True)
+    elif known is not None and hashlib.sha256(file.read_bytes()).hexdigest() != known:
+        yield Finding(
+            "data cache", f"'{file}' is not the file that Keras expects, and would be downloaded again.", "Fetch it anew.", wrong=True
+        )
+    elif closed:
+        cure = f"chmod a+rX '{closed[0]}', unless this folder is the service's alone and students have another one."
+        yield Finding("data cache", f"Students cannot read '{file}', because of '{closed[0]}'.", cure)
+    else:
+        yield Finding("data cache", f"Everybody can read '{file}'.")
 
 
 def _isolation(course: Course, trust: bool) -> Iterator[Finding]:

@@ -123,6 +123,7 @@ def prepare(folder: Path, port: int, assignment: str, proxy: Path, one_account: 
     )
     for name in _COURSE:
         _copy(CHECKOUT / name, plan.course_folder / name)
+    (folder / "keras/datasets").mkdir(parents=True)  # for data files that all servers share: there are none to share here
     _grade_on_digits(plan.course_folder / "grading_config.py")
     shutil.copy(CHECKOUT / "docs/hub/jupyterhub_config.py", folder / "site_config.py")
     write_atomic(plan.token_file, secrets.token_hex(32), 0o600)
@@ -335,7 +336,7 @@ for name, value in {
     "STUDENTS": repr(set(PLAN["students"])),
     "COURSE_FOLDER": f"Path({str(ROOT / 'course')!r})",
     "EXCHANGE": f"Path({str(ROOT / 'exchange')!r})",
-    "DATA_CACHE": f"Path({str(ROOT / 'keras')!r})",
+    "DATA_CACHE": f"Path({str(ROOT / 'keras/datasets')!r})",
     "SETTINGS": f"Path({str(ROOT / 'jupyter')!r})",
     "TOKEN_FILE": f"Path({str(ROOT / 'token')!r})",
     "SERVICE": repr(f"http://127.0.0.1:{SERVICE}"),

@@ -26,6 +26,7 @@ from autograder.errors import AutograderError, StoreError, UsageError
 from autograder.hub import views
 from autograder.hub.books import Books
 from autograder.hub.desk import Desk
+from autograder.hub.events import Event, Tell, Value, as_text
 from autograder.hub.graders import Grader, Job
 from autograder.hub.inbound import user_of
 from autograder.hub.precheck import check_submission
@@ -83,9 +84,10 @@ class Service:
         owner: Callable[[int], str] = user_of,
         spawn: Callable[[Callable[[], None]], None] | None = None,
         say: Say = lambda _: None,
+        tell: Tell | None = None,
     ) -> None:
         self.course, self.paths, self.store = course, paths, store
-        self._grader, self._clock, self._say = grader, clock, say
+        self._grader, self._clock, self._told = grader, clock, tell or as_text(say)
         self._desk = Desk(store.root / "hub", [each.id for each in course.assignments], say)
         self._results = Results(store, course.default_profile)
         self._watcher = Watcher(course, exchange, self._desk, clock, owner)
@@ -161,7 +163,8 @@ class Service:
             with self._changed:
                 if self._to_check is not None and not receipt.refused:
                     self._to_check.append(receipt)
-            self._say(f"received {receipt.id} from {receipt.student}" + (f", refused: {receipt.refused}" if receipt.refused else ""))
+            refused = f", refused: {receipt.refused}" if receipt.refused else ""
+            self._tell("received", f"received {receipt.id} from {receipt.student}{refused}", receipt, bytes=receipt.size)
             self._touch()
         if self._watcher.problem:
             self._problem("exchange", self._watcher.problem)
@@ -305,11 +308,11 @@ class Service:
             self._paused[receipt.assignment] = paused, now + timedelta(seconds=_PAUSE_S)
         elif failed:
             self._failures += 1
-            self._say(f"{receipt.id} is tried again later: {failed}")
+            self._tell("postponed", f"{receipt.id} is tried again later: {failed}", receipt)
         elif record is not None:
             self._paused.pop(receipt.assignment, None)
             self._to_publish(receipt)
-            self._say(f"graded {receipt.id}: {record.outcome}")
+            self._tell("graded", f"graded {receipt.id}: {record.outcome}", receipt, outcome=record.outcome)
         with self._changed:
             ran = self._running.pop(receipt.id)
             if record is not None and not failed and ran.began_at is not None:
@@ -323,7 +326,7 @@ class Service:
             students = self._unpublished.pop(assignment, set())
         try:
             self._publisher.publish(assignment, sorted(students))
-            self._say(f"published {assignment}: {len(students)} student(s)")
+            self._tell("published", f"published {assignment}: {len(students)} student(s)", assignment=assignment, students=len(students))
             self._touch()
             self._boards[assignment] = self._board(assignment)
             self._solved(f"publish {assignment}")
@@ -373,6 +376,13 @@ class Service:
             raise UsageError(f"'{receipt}' is {fate.phase} already.", "Wait until it is graded.")
         self._ordered("rerun", fate, who, why)
 
+    def start_one(self, receipt: str, who: str) -> None:
+        """Puts one that waits for an instructor into the queue. Raises UsageError for what does not."""
+        fate = self._books.fate(self._desk.find(receipt))
+        if fate.phase != "held":
+            raise UsageError(f"'{receipt}' does not wait for an instructor: it is {fate.phase}.")
+        self._ordered("start", fate, who, "")
+
     def start_held(self, assignment: str, who: str) -> int:
         """Puts everything that waits for an instructor into the queue; returns how many."""
         held = [each for each in self._books.all(find_assignment(self.course, assignment).id) if each.phase == "held"]
@@ -382,6 +392,7 @@ class Service:
 
     def _ordered(self, kind: views.Wish, fate: Fate, who: str, why: str) -> None:
         self._desk.order(Order(kind, fate.receipt.id, who, self._clock(), why[:500]))
+        self._tell("ordered", f"{who} ordered: {kind} {fate.receipt.id}", fate.receipt, order=kind, who=who)
         self._books.changed(fate.receipt)
         self._touch()
 
@@ -495,6 +506,10 @@ class Service:
     def _is_paused(self, assignment: str, now: datetime) -> bool:
         return assignment in self._paused and self._paused[assignment][1] > now
 
+    def _tell(self, kind: str, text: str, receipt: Receipt | None = None, **about: Value) -> None:
+        whose = {"receipt": receipt.id, "student": receipt.student, "assignment": receipt.assignment} if receipt else {}
+        self._told(Event(kind, text, {**whose, **about}))
+
     def _touch(self) -> None:
         with self._changed:
             self._version += 1
@@ -503,11 +518,12 @@ class Service:
     def _problem(self, key: str, text: str) -> None:
         if self._problems.get(key) != text:
             self._problems[key] = text
-            self._say(text)
+            self._tell("problem", text, about=key)
             self._touch()
 
     def _solved(self, key: str) -> None:
         if self._problems.pop(key, None) is not None:
+            self._tell("solved", f"no longer a problem: {key}", about=key)
             self._touch()
 
 

@@ -8,7 +8,7 @@ INSTRUCTORS = {"garcia"}
 STUDENTS = {"ana", "bo"}
 COURSE_FOLDER = Path("/srv/course")  # mode 0700, of the account that runs the service; formgrader works in it
 EXCHANGE = Path("/srv/nbgrader/exchange")  # mode 0777, on a disk that all users' servers see
-DATA_CACHE = Path("/srv/keras")  # MNIST for everybody: KERAS_HOME, readable by all and writable by nobody but root
+DATA_CACHE = Path("/srv/keras/datasets")  # MNIST for everybody: mnist.npz, readable by all and writable by nobody but root
 SETTINGS = Path("/etc/autograder/jupyter")  # made below: which of nbgrader's menus students and instructors have
 TOKEN_FILE = Path("/etc/autograder/token")  # 0600, of the account that runs the service; root reads it here
 SERVICE = "http://127.0.0.1:8123"  # where `autograder hub serve` answers
@@ -20,8 +20,7 @@ c.JupyterHub.bind_url = "http://127.0.0.1:8000"
 c.JupyterHub.hub_bind_url = "http://127.0.0.1:8081"
 c.JupyterHub.authenticator_class = "pam"
 c.JupyterHub.spawner_class = "jupyterhub.spawner.LocalProcessSpawner"  # each user's server is a process of their own account
-c.Spawner.default_url = "/lab"
-c.Spawner.environment = {"KERAS_HOME": str(DATA_CACHE), "TF_CPP_MIN_LOG_LEVEL": "3"}
+c.Spawner.environment = {"TF_CPP_MIN_LOG_LEVEL": "3"}
 
 # --- who is who: nbgrader's own names of groups ------------------------------------------------------------------------
 TEACH, LEARN = f"formgrade-{COURSE}", f"nbgrader-{COURSE}"
@@ -47,6 +46,13 @@ _HIDDEN = {
     LEARN: ["formgrader", "create-assignment", "course-list"],
     TEACH: ["course-list"],
 }
+# Executed by each server as it starts, as its user: links the shared files into ~/.keras. Keras uses no folder that it may not write.
+_LINK_DATA = f"""from pathlib import Path
+
+from autograder.data.shared import link_shared
+
+link_shared(Path({str(DATA_CACHE)!r}))
+"""
 
 
 def write_settings() -> None:
@@ -58,6 +64,7 @@ def write_settings() -> None:
         (folder / "labconfig/page_config.json").write_text(json.dumps({"disabledExtensions": off}))
         servers = {"nbgrader.server_extensions.formgrader": group == TEACH}
         (folder / "jupyter_server_config.json").write_text(json.dumps({"ServerApp": {"jpserver_extensions": servers}}))
+        (folder / "jupyter_server_config.py").write_text(_LINK_DATA)
         (folder / "nbgrader_config.json").write_text(
             json.dumps({"CourseDirectory": {"course_id": COURSE}, "Exchange": {"root": str(EXCHANGE)}})
         )
@@ -69,6 +76,9 @@ def before_server(spawner):
     """Students do without the instructors' menus. What they may do is decided elsewhere: by files and by groups."""
     teaches = any(group.name == TEACH for group in spawner.user.groups)
     spawner.environment = {**spawner.environment, "JUPYTER_CONFIG_PATH": str(SETTINGS / (TEACH if teaches else LEARN))}
+    # formgrader refuses a course that does not lie below the server's own root.
+    spawner.notebook_dir = "/" if teaches else ""
+    spawner.default_url = f"/lab/tree{COURSE_FOLDER}" if teaches else "/lab"
 
 
 write_settings()

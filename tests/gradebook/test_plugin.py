@@ -130,7 +130,7 @@ def test_autograde_in_a_terminal_grades_the_class_a_broken_submission_included(s
     assert autograded(submissions) == ["ana", "cy"]
 
 
-def test_formgraders_button_grades_one_student(submissions: CoursePaths, hands_over: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nbgraders_api_in_a_script_grades_one_student(submissions: CoursePaths, hands_over: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plugin, "runner_command", stub(0))
     assert start(submissions, hands_over, student_id="cy") == []
     assert scores(submissions) == {"cy": 3.25}

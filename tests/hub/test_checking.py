@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -133,3 +134,52 @@ def test_the_exchange_is_where_nbgrader_has_it(tiny: Path, exchange: Path) -> No
     (tiny / "nbgrader_config.py").write_text(f"c = get_config()\nc.Exchange.root = {str(exchange)!r}\n")
     assert exchange_root(CoursePaths(tiny)) == exchange
     assert exchange_root(CoursePaths(tiny), "/elsewhere") == Path("/elsewhere")
+
+
+# --- the data cache ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def cache(tmp_path: Path, exchange: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A shared folder as docs/hub.md makes it, with a small file in place of MNIST's."""
+    folder = tmp_path / "keras/datasets"
+    folder.mkdir(parents=True)
+    (folder / "mnist.npz").write_bytes(b"all digits")
+    monkeypatch.setitem(checking._KERAS_FILES, "mnist.npz", hashlib.sha256(b"all digits").hexdigest())
+    monkeypatch.setenv("AUTOGRADER_DATA", str(folder))
+    for each in (folder, folder.parent, *[each for each in folder.parents if str(each).startswith(str(tmp_path.parents[1]))]):
+        each.chmod(each.stat().st_mode | 0o001)
+    return folder
+
+
+def test_a_shared_data_folder_that_everybody_can_read(tiny: Path, exchange: Path, cache: Path) -> None:
+    (said,) = found(tiny, exchange, "data cache", wrong=None)
+    assert said == Finding("data cache", f"Everybody can read '{cache / 'mnist.npz'}'.")
+
+
+def test_without_a_data_folder_everybody_downloads(tiny: Path, exchange: Path) -> None:
+    (said,) = found(tiny, exchange, "data cache", wrong=None)
+    assert "first use downloads mnist" in said.said
+    assert (said.wrong, "AUTOGRADER_DATA" in said.cure) == (False, True)
+
+
+def test_what_is_amiss_with_a_shared_data_folder(tiny: Path, exchange: Path, cache: Path) -> None:
+    file = cache / "mnist.npz"
+    for path, mode, wrong, part in (
+        (file, 0o666, True, "Everybody may write"),
+        (cache, 0o777, True, "Everybody may write"),
+        (file, 0o640, False, "Students cannot read"),
+        (cache.parent, 0o750, False, "Students cannot read"),
+    ):
+        before = path.stat().st_mode
+        path.chmod(mode)
+        (said,) = found(tiny, exchange, "data cache", wrong=None)
+        assert (said.wrong, part in said.said, f"'{path}'" in said.said) == (wrong, True, True)
+        assert said.cure.startswith("chmod")
+        path.chmod(before)
+    file.write_bytes(b"other digits")
+    (said,) = found(tiny, exchange, "data cache")
+    assert "not the file that Keras expects" in said.said
+    file.unlink()
+    (said,) = found(tiny, exchange, "data cache", wrong=False)
+    assert "is not there" in said.said

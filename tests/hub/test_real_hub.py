@@ -211,8 +211,19 @@ def test_the_instructor_opens_formgrader(people: dict[str, Any], hub: Hub) -> No
     page = people["garcia"]
     page.goto(hub.page("teach"))
     page.get_by_role("link", name="Formgrader", exact=True).click()
-    page.wait_for_url(re.compile("/user/garcia-demo/formgrader"), timeout=_LONG_MS)
+    page.wait_for_url(re.compile("/user/garcia-demo/formgrader/manage_assignments"), timeout=_LONG_MS)
     page.get_by_text("Manage Assignments").first.wait_for(timeout=_LONG_MS)
+
+
+def test_formgraders_autograde_button_asks_the_service(graded: str, people: dict[str, Any], hub: Hub) -> None:
+    page = people["garcia"]
+    page.goto(f"{hub.plan.address}hub/user-redirect/formgrader", timeout=_LONG_MS)
+    page.wait_for_url(re.compile("/user/garcia-demo/formgrader"), timeout=_LONG_MS)
+    address = f"/user/garcia-demo/formgrader/api/submission/{hub.plan.assignment}/ana-demo/autograde"
+    asked = page.evaluate(_SEND, [address, {}])
+    assert asked["success"], asked
+    assert "Not graded yet" in asked["log"]
+    assert f"/{PREFIX}teach/submission/{graded}" in asked["log"]
 
 
 def test_the_hub_and_the_service_know_no_secret_in_their_logs(graded: str, hub: Hub) -> None:

@@ -10,9 +10,10 @@ from jupyterhub.services.auth import HubOAuth
 from tornado.web import Application
 
 from autograder.errors import UsageError
+from autograder.hub.metrics import Metrics
 from autograder.hub.service import Service
 from autograder.hub.state import Settings
-from autograder.hub.web import pages, students, teaching
+from autograder.hub.web import measured, pages, students, teaching
 from autograder.hub.web.source import OfService, Source
 
 _ID = r"([A-Za-z0-9_\-]+)"
@@ -49,10 +50,14 @@ def application(source: Source, settings: Settings, course_title: str, auth: Hub
         ("teach/order", teaching.Order),
         ("oauth_callback", pages.SignedIn),
         ("health", pages.Health),
+        ("metrics", measured.Measured),
         (r"static/([a-z]+\.[a-z]+)", pages.AssetFile),
     ]
+    metrics = Metrics(source.instructors_view)
     return Application(
         [(f"{prefix}{route}", handler) for route, handler in routes],
+        metrics=metrics,
+        log_function=metrics.answered,
         default_handler_class=pages.Missing,
         hub_auth=auth,
         source=source,
