@@ -42,7 +42,7 @@ def shown(check: Callable[P, T]) -> Callable[P, T]:
     return checked
 
 
-def _described(check: Callable[..., None], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, str]:
+def _described(check: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, str]:
     """(what is looked at, what is asked of it) in words. The value itself is not touched: it is the student's."""
     name = check.__name__.removeprefix("expect_").replace("_", " ")
     try:
