@@ -42,6 +42,8 @@ starts it; queued: has a place (and a `not_before` while the cool-down lasts); r
 later and costs no attempt; graded: there is a record.
 """
 
+OrderKind = Literal["start", "cancel", "rerun", "done"]
+
 AssignmentState = Literal["not_released", "not_submitted", "refused", "held", "queued", "running", "retrying", "graded"]
 """Where one student stands in one assignment: the phase of the newest submission that counts (repeated, superseded and cancelled ones
 aside), else of the newest refused one, else whether the assignment can be fetched at all."""
@@ -80,7 +82,7 @@ class Receipt:
 class Order:
     """What an instructor wants with one submission: `start` a held one, `cancel`, `rerun`; `done` ends a rerun (written by the service)."""
 
-    kind: Literal["start", "cancel", "rerun", "done"]
+    kind: OrderKind
     receipt: str
     who: str
     at: datetime

@@ -69,7 +69,7 @@ class Place:
         os.chmod(folder, 0o777)
         self.service.receive()
         self.service.check()
-        return next(each for each in self.service._desk.receipts("basics") if each.source == folder.name)
+        return next(each for each in self.service.office.desk.receipts("basics") if each.source == folder.name)
 
     def released(self, secret: str) -> Path:
         return self.exchange / self.course.id / "feedback" / (page_name(secret, "basics") or "")
@@ -119,13 +119,13 @@ def test_from_the_exchange_to_the_feedback_and_back_when_it_is_withheld(here: Pl
 
 def test_a_service_that_ends_while_it_grades_grades_it_next_time(here: Place) -> None:
     receipt = here.submit("source", "2026-02-01 12:00:00.000000 UTC", SECRET)
-    heard = here.service.heard_began
+    heard = here.service.dispatcher.began
 
     def ended(name: str) -> None:
         heard(name)
         here.grader.stop()  # as `stop` does it, in another thread
 
-    here.service.heard_began = ended  # type: ignore[method-assign]
+    here.service.dispatcher.began = ended  # type: ignore[method-assign]
     here.service.dispatch()
     assert here.store.read("smoke", "basics", "ada", receipt.submission_id) is None
     here.grader = LocalGrader(Plans(here.course, here.paths, here.store, trust=True), jobs=1)
