@@ -46,12 +46,13 @@ class Dispatcher:
         self, office: Office, grader: Grader, place: Callable[[Receipt], None], graded: Callable[[Receipt, datetime], None], spawn: Spawn
     ) -> None:
         self._office, self._grader, self._place, self._graded, self._spawn = office, grader, place, graded, spawn
-        self._lock = threading.Lock()
+        self._lock, self._settling = threading.Lock(), threading.Lock()
         self._running: dict[str, _Running] = {}
         self._paused: dict[str, tuple[str, datetime]] = {}
         self._turns: deque[tuple[datetime, str]] = deque()
         self._taken: deque[float] = deque(self._measured(), maxlen=_MEASURED)
         self._order: tuple[tuple[int, int], list[Fate]] = ((-1, 0), [])
+        self._cancelled: set[str] = set()
         self.failures = 0
 
     # --- begin --------------------------------------------------------------------------------------------------------
@@ -111,6 +112,15 @@ class Dispatcher:
                 self._running[receipt].cell, self._running[receipt].cells = index, count
         self._office.news.touch()
 
+    def cancel(self, receipt: str, order: Callable[[], None]) -> bool:
+        """Ends a job that runs, and writes the order down; False where that is not possible. One that has just ended keeps its record."""
+        with self._settling:  # the order stands before anybody looks at how the job ended
+            if not self._grader.cancel(receipt):
+                return False
+            self._cancelled.add(receipt)
+            order()
+            return True
+
     def running(self, now: datetime) -> tuple[Mapping[str, Live], list[str]]:
         """How far each job is that has its slot, by receipt, and which were handed over and have none yet."""
         with self._lock:
@@ -154,6 +164,12 @@ class Dispatcher:
             failed = f"{type(error).__name__}: {error}"
         if office.stopped.is_set() and (record is None or failed):  # it ended with the service, and waits for the next one
             return
+        with self._settling:
+            was_cancelled = receipt.id in self._cancelled
+            self._cancelled.discard(receipt.id)
+        if was_cancelled and (record is None or failed):
+            record, failed, paused = None, "", ""
+            office.say(f"{receipt.id} was cancelled while it ran")
         self._ended(receipt, record, failed, paused)
 
     def _ended(self, receipt: Receipt, record: Record | None, failed: str, paused: str) -> None:

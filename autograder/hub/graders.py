@@ -19,6 +19,7 @@ from autograder.batch.store import Store
 from autograder.course.paths import CoursePaths
 from autograder.course.settings import Course, Resources
 from autograder.errors import MachineError
+from autograder.isolation.part import Part
 from autograder.isolation.sandbox import Sandbox
 from autograder.records import Record, Submission
 
@@ -50,13 +51,15 @@ class Grader(Protocol):
     """Grades one job at a time in each of the service's threads.
 
     `grade` gives its record, which is in the store then; an `infra_error` is the machine's failure and is tried again. It raises
-    AutograderError when the assignment cannot be graded at all as things are.
+    AutograderError when the assignment cannot be graded at all as things are. `cancel` ends a job, whose `grade` then ends soon, with
+    whatever record or error; False where one job cannot be ended by itself.
     """
 
     def where(self) -> str: ...
     def slots(self) -> int: ...
     def has_room(self, job: Job, running: Sequence[Job]) -> bool: ...
     def grade(self, job: Job, heard: Heard) -> Record: ...
+    def cancel(self, receipt: str) -> bool: ...
     def stop(self) -> None: ...
 
 
@@ -101,7 +104,8 @@ class LocalGrader:
         self._plans, self._jobs, self._open = plans, jobs, sandbox
         self._sandbox: Sandbox | None = None
         self._slots: dict[str, tuple[Plan, Slots]] = {}
-        self._running, self._tired, self._stopped = 0, False, False
+        self._parts: dict[str, Part] = {}
+        self._tired, self._stopped = False, False
         self._lock = threading.Lock()
 
     def where(self) -> str:
@@ -128,41 +132,52 @@ class LocalGrader:
 
     def grade(self, job: Job, heard: Heard) -> Record:
         plan = self._plans.of(job.assignment)
-        sandbox = self._entered()
+        part = self._entered(job)
         try:
             slots, alone = self._slots_of(plan), self._is_suspect(job)
             with slots.take() as slot:
                 heard.began()
                 turn = Turn(slot, job.queued_s, job.force, alone)
-                record = grade_submission(plan, job.submission, sandbox, heard.cell, turn)
+                record = grade_submission(plan, job.submission, part, heard.cell, turn)
         finally:
             with self._lock:
-                self._running -= 1
+                del self._parts[job.receipt]
         with self._lock:
-            self._tired = self._tired or record.outcome == "infra_error"
+            self._tired = self._tired or (record.outcome == "infra_error" and not part.stopped)
         return record
+
+    def cancel(self, receipt: str) -> bool:
+        with self._lock:
+            part = self._parts.get(receipt)
+        if part is None:  # it has not begun, or has just ended
+            return False
+        part.stop()
+        return True
 
     def stop(self) -> None:
         """Ends what runs; its submissions stay in the queue."""
         with self._lock:
             self._stopped = True
             sandbox, self._sandbox = self._sandbox, None
+            parts = list(self._parts.values())
+        for part in parts:
+            part.stop()
         if sandbox is not None:
             sandbox.stop()
             sandbox.close()
 
-    def _entered(self) -> Sandbox:
-        """The sandbox, with one more at work in it."""
+    def _entered(self, job: Job) -> Part:
+        """The job's part of the sandbox."""
         with self._lock:
             if self._stopped:
                 raise MachineError("The service is ending.")
-            if self._sandbox is not None and self._tired and self._running == 0:
+            if self._sandbox is not None and self._tired and not self._parts:
                 self._sandbox.close()
                 self._sandbox, self._tired = None, False
             if self._sandbox is None:
                 self._sandbox = self._open(self._plans.course, self._plans.trust)
-            self._running += 1
-            return self._sandbox
+            self._parts[job.receipt] = Part(self._sandbox)
+            return self._parts[job.receipt]
 
     def _slots_of(self, plan: Plan) -> Slots:
         with self._lock:
@@ -221,6 +236,15 @@ class DaskGrader:
             self._wanted.append(wanted)
             self._changed.notify()
         return wanted.record.result()
+
+    def cancel(self, receipt: str) -> bool:
+        """Only what has not gone to the workers yet: there a batch is ended as a whole."""
+        with self._changed:
+            mine = [each for each in self._wanted if each.job.receipt == receipt]
+            self._wanted = [each for each in self._wanted if each not in mine]
+        for each in mine:
+            each.record.set_exception(MachineError("It was cancelled."))
+        return bool(mine)
 
     def stop(self) -> None:
         with self._changed:

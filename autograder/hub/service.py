@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from autograder.batch.store import Store
@@ -152,11 +153,17 @@ class Service:
     # --- what people want ---------------------------------------------------------------------------------------------
 
     def cancel(self, receipt: str, who: str, why: str = "") -> None:
-        """Takes a submission out of the queue. Raises UsageError for what does not wait."""
+        """Takes a submission out of the queue, or ends it where it runs. Raises UsageError where neither is possible."""
         fate = self.office.books.fate(self.office.desk.find(receipt))
-        if fate.phase not in ("queued", "held", "retrying"):
-            raise UsageError(f"'{receipt}' does not wait: it is {fate.phase}.", "Only what waits can be taken out of the queue.")
-        self._ordered("cancel", fate, who, why)
+        order = partial(self._ordered, "cancel", fate, who, why)
+        if fate.phase == "running":
+            if not self.dispatcher.cancel(receipt, order):
+                text = f"'{receipt}' cannot be ended where it runs: it has just begun or ended, or a worker of the cluster has it."
+                raise UsageError(text, "Look again in a moment; at the latest it ends with its time limit.")
+        elif fate.phase in ("queued", "held", "retrying"):
+            order()
+        else:
+            raise UsageError(f"'{receipt}' neither waits nor runs: it is {fate.phase}.", "Only what waits or runs can be cancelled.")
 
     def rerun(self, receipt: str, who: str, why: str = "") -> None:
         """Grades a submission once more, whatever is recorded of it. Raises UsageError for what cannot be graded, or waits already."""

@@ -80,7 +80,10 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Order:
-    """What an instructor wants with one submission: `start` a held one, `cancel`, `rerun`; `done` ends a rerun (written by the service)."""
+    """What an instructor wants with one submission: `start` a held one, `cancel` one that waits or runs, `rerun`.
+
+    `done` ends a rerun (written by the service).
+    """
 
     kind: OrderKind
     receipt: str

@@ -138,6 +138,28 @@ def test_a_service_that_ends_while_it_grades_grades_it_next_time(here: Place) ->
     assert record.received_at == receipt.arrived_at.isoformat(timespec="microseconds")
 
 
+def test_what_runs_is_ended_and_the_next_one_is_graded(here: Place) -> None:
+    """The notebook's process is killed between two cells; the sandbox and its servers go on."""
+    receipt = here.submit("source", "2026-02-01 12:00:00.000000 UTC", SECRET)
+    reached, cells = here.service.dispatcher.reached, []
+
+    def cancel(name: str, index: int, count: int) -> None:
+        cells.append(index)
+        reached(name, index, count)
+        if len(cells) == 2:
+            here.service.cancel(name, "garcia", "a test")
+
+    here.service.dispatcher.reached = cancel  # type: ignore[method-assign]
+    here.service.dispatch()
+    assert len(cells) < 5
+    assert [each.phase for each in here.service.students_view("ada").assignments[0].submissions] == ["cancelled"]
+    assert here.store.read("smoke", "basics", "ada", receipt.submission_id) is None
+    here.service.dispatcher.reached = reached  # type: ignore[method-assign]
+    here.service.rerun(receipt.id, "garcia")
+    here.service.dispatch()
+    assert here.service.students_view("ada").assignments[0].state == "graded"
+
+
 def test_the_command_serves_until_it_is_ended(corpus: Path, tmp_path: Path) -> None:
     root = Path(shutil.copytree(corpus, tmp_path / "course"))
     user = pwd.getpwuid(os.getuid()).pw_name

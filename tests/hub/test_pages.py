@@ -383,7 +383,7 @@ def test_an_instructor_cancels_and_reads_what_was_done(site: Site) -> None:
     assert answer.code == 303
     assert site.source.orders == [("cancel", "hidden_layers.2", "prof")]
     said = f"autograder-said={_cookies(answer)['autograder-said'].value}"
-    assert "It is out of the queue." in words(site.get("teach/submission/hidden_layers.2", "prof", Cookie=said))
+    assert "It is cancelled." in words(site.get("teach/submission/hidden_layers.2", "prof", Cookie=said))
 
 
 def test_an_order_that_cannot_be_is_said(site: Site) -> None:

@@ -79,6 +79,8 @@ class FakeGrader:
     room: int = 1
     answer: Callable[[Job], Record] = record
     graded: list[str] = field(default_factory=list)
+    cancelled: list[str] = field(default_factory=list)
+    can_cancel: bool = True
 
     def where(self) -> str:
         return "a machine that does not exist"
@@ -94,8 +96,13 @@ class FakeGrader:
         heard.cell(3, 12)
         self.graded.append(job.receipt)
         made = self.answer(job)
-        self.store.write(made)
+        if made.outcome != "infra_error" or job.receipt not in self.cancelled:
+            self.store.write(made)
         return made
+
+    def cancel(self, receipt: str) -> bool:
+        self.cancelled.append(receipt)
+        return self.can_cancel
 
     def stop(self) -> None:
         return

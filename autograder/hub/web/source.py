@@ -54,7 +54,7 @@ class Source(Protocol):
         """The last report about the class, or its page of similar submissions, as HTML."""
 
     def cancel(self, receipt: str, who: str) -> None:
-        """Takes a submission out of the queue."""
+        """Takes a submission out of the queue, or ends it where it runs."""
 
     def rerun(self, receipt: str, who: str) -> None:
         """Grades a submission once more."""

@@ -169,7 +169,7 @@ class Order(Teaching):
         except AutograderError as error:
             said = str(error)
         else:
-            said = "It is out of the queue." if kind == "cancel" else "It is in the queue again."
+            said = "It is cancelled." if kind == "cancel" else "It is in the queue again."
         return f"teach/submission/{one.receipt}", said
 
 
