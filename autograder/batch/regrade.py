@@ -75,6 +75,21 @@ def regrade(
     return [finished[student] for student in students]
 
 
+def regrade_from_store(plan: Plan, students: Sequence[str], write: bool = True) -> list[Regraded]:
+    """What follows from the store alone, as after a changed curve, for these students in their order: no process starts.
+
+    Whoever takes more keeps the score, and `needs_execution` says what. Without `write` nothing changes: what would come of it.
+    """
+    found = [_from_store(plan, student, write) for student in students]
+    return [_left_alone(plan, each) if isinstance(each, _Unscored) else each for each in found]
+
+
+def _left_alone(plan: Plan, unscored: _Unscored) -> Regraded:
+    record = plan.store.present(plan.profile.name, plan.assignment.id, unscored.student)
+    score = record.score if record is not None else None
+    return Regraded(unscored.student, score, score, needs_execution="the graders changed: autograder regrade")
+
+
 def _side_by_side(
     work: Callable[[str], T], students: Sequence[str], jobs: int | None, take: Callable[[T], None], stop: Callable[[], None] | None = None
 ) -> None:
@@ -91,7 +106,7 @@ def _side_by_side(
             raise
 
 
-def _from_store(plan: Plan, student: str) -> Regraded | _Unscored:
+def _from_store(plan: Plan, student: str, write: bool = True) -> Regraded | _Unscored:
     """What follows from the store alone: nothing changed, points from what was measured, or what stands in the way."""
     record = plan.store.present(plan.profile.name, plan.assignment.id, student)
     if record is None:
@@ -99,7 +114,7 @@ def _from_store(plan: Plan, student: str) -> Regraded | _Unscored:
     if not record.runs or is_current(plan, record):
         return Regraded(student, record.score, record.score)
     try:
-        return _written(plan, record, settle(plan, partial(_rejudged, plan, record)))
+        return _written(plan, record, settle(plan, partial(_rejudged, plan, record)), write)
     except NeedsExecution as obstacle:
         return Regraded(student, record.score, record.score, needs_execution=str(obstacle))
     except _NotScored:
@@ -186,8 +201,8 @@ def _as_of(plan: Plan, record: Record, run: Run) -> Record:
     return replace(of_run(known, run), flags=(*flags, *run.flags))
 
 
-def _written(plan: Plan, before: Record, after: Record) -> Regraded:
-    if after != before:
+def _written(plan: Plan, before: Record, after: Record, write: bool = True) -> Regraded:
+    if write and after != before:
         plan.store.write(after)
     changed = (before.score, before.grading) != (after.score, after.grading)
     return Regraded(after.student, before.score, after.score, changed)

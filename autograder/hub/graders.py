@@ -55,6 +55,8 @@ class Grader(Protocol):
     whatever record or error; False where one job cannot be ended by itself.
     """
 
+    plans: Plans
+
     def where(self) -> str: ...
     def slots(self) -> int: ...
     def has_room(self, job: Job, running: Sequence[Job]) -> bool: ...
@@ -86,6 +88,12 @@ class Plans:
                 self._made[assignment] = known
             return known[1]
 
+    def adopt(self, course: Course) -> None:
+        """From now on plans are made by this course."""
+        with self._lock:
+            self.course = course
+            self._made.clear()
+
     def _state(self, assignment: str) -> object:
         """Names, times and sizes of the files that a plan is made of."""
         folders = (self.paths.graders(assignment), self.paths.release_notebook(assignment).parent, self.paths.solutions(assignment))
@@ -101,7 +109,7 @@ class LocalGrader:
     """
 
     def __init__(self, plans: Plans, jobs: int | None = None, sandbox: Callable[[Course, bool], Sandbox] = open_sandbox) -> None:
-        self._plans, self._jobs, self._open = plans, jobs, sandbox
+        self.plans, self._jobs, self._open = plans, jobs, sandbox
         self._sandbox: Sandbox | None = None
         self._slots: dict[str, tuple[Plan, Slots]] = {}
         self._parts: dict[str, Part] = {}
@@ -116,7 +124,7 @@ class LocalGrader:
         """As they are, or as they will probably be before the first submission."""
         if self._slots:
             return max(slots.count for _, slots in self._slots.values())
-        asked = [each.resources for each in self._plans.course.assignments] or [Resources()]
+        asked = [each.resources for each in self.plans.course.assignments] or [Resources()]
         return self._jobs or default_jobs(Machine.here(with_gpus=False), asked[0])
 
     def has_room(self, job: Job, running: Sequence[Job]) -> bool:
@@ -131,7 +139,7 @@ class LocalGrader:
         return sum(1 / self._count(each.assignment) for each in (job, *running)) <= 1 + 1e-9
 
     def grade(self, job: Job, heard: Heard) -> Record:
-        plan = self._plans.of(job.assignment)
+        plan = self.plans.of(job.assignment)
         part = self._entered(job)
         try:
             slots, alone = self._slots_of(plan), self._is_suspect(job)
@@ -175,7 +183,7 @@ class LocalGrader:
                 self._sandbox.close()
                 self._sandbox, self._tired = None, False
             if self._sandbox is None:
-                self._sandbox = self._open(self._plans.course, self._plans.trust)
+                self._sandbox = self._open(self.plans.course, self.plans.trust)
             self._parts[job.receipt] = Part(self._sandbox)
             return self._parts[job.receipt]
 
@@ -191,10 +199,10 @@ class LocalGrader:
         return self._slots[assignment][1].count if assignment in self._slots else 1
 
     def _plans_gpu(self, assignment: str) -> bool:
-        return any(each.id == assignment and each.resources.gpus > 0 for each in self._plans.course.assignments)
+        return any(each.id == assignment and each.resources.gpus > 0 for each in self.plans.course.assignments)
 
     def _is_suspect(self, job: Job) -> bool:
-        return bool(self._plans.store.starts.suspects(self._plans.course.default_profile, [job.submission]))
+        return bool(self.plans.store.starts.suspects(self.plans.course.default_profile, [job.submission]))
 
 
 @dataclass
@@ -213,7 +221,7 @@ class DaskGrader:
     """
 
     def __init__(self, plans: Plans, address: str, tls: Tls, jobs: int | None = None, together: int = 100) -> None:
-        self._plans, self._address, self._tls, self._jobs, self._together = plans, address, tls, jobs, together
+        self.plans, self._address, self._tls, self._jobs, self._together = plans, address, tls, jobs, together
         self._wanted: list[_Wanted] = []
         self._changed = threading.Condition()
         self._stopped = False
@@ -269,9 +277,9 @@ class DaskGrader:
 
         jobs = [each.job for each in batch.values()]
         try:
-            plan = self._plans.of(jobs[0].assignment)
+            plan = self.plans.of(jobs[0].assignment)
             submissions = [each.submission for each in jobs]
-            cluster = Cluster(self._address, self._tls, self._watch, self._jobs, self._plans.trust, self._plans.say)
+            cluster = Cluster(self._address, self._tls, self._watch, self._jobs, self.plans.trust, self.plans.say)
             grade_on_cluster(plan, submissions, cluster, jobs[0].force, _Relay(batch))
         except BaseException as error:
             _fail(batch, error)

@@ -18,7 +18,7 @@ from autograder.hub.watcher import Clock
 
 @dataclass
 class Office:
-    """One per service. `course` is replaced when curves are applied; `stopped` is set when the service ends."""
+    """One per service. `course` is another one after curves were applied; `stopped` is set when the service ends."""
 
     course: Course
     paths: CoursePaths

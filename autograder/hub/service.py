@@ -19,6 +19,8 @@ from autograder.course.paths import CoursePaths
 from autograder.course.profile import find_assignment
 from autograder.course.settings import Course
 from autograder.errors import AutograderError, UsageError
+from autograder.hub.configuration import Configuration
+from autograder.hub.curves import CurveDesk, Effect
 from autograder.hub.desk import Desk
 from autograder.hub.dispatcher import Dispatcher, Spawn
 from autograder.hub.graders import Grader
@@ -59,13 +61,14 @@ class Service:
         say: Say = lambda _: None,
     ) -> None:
         self.office = office = open_office(course, paths, store, clock, say)
-        made = publisher(office.desk) if publisher else Publisher(course, paths, store, exchange, office.desk)
+        made = publisher(office.desk) if publisher else Publisher(office, exchange)
         self.outbound = Outbound(office, made)
         self.reception = Reception(office, Watcher(course, exchange, office.desk, clock, owner), self.outbound.add)
         self.dispatcher = Dispatcher(office, grader, self.reception.place, self._graded, spawn or _in_thread)
         self._grader = grader
+        self._configuration = Configuration(paths)
+        self.curves = CurveDesk(office, grader.plans, self._configuration)
         self._refreshed = clock()
-        self._configured_at = _changed_at(paths.config)
         self._threads: list[threading.Thread] = []
         self._held = ExitStack()
 
@@ -143,12 +146,15 @@ class Service:
         self.outbound.publish()
 
     def _graded(self, receipt: Receipt, begun_at: datetime) -> None:
+        self.curves.bring_up(receipt.assignment, receipt.student, begun_at)
         self.outbound.add(receipt)
 
     def _look_at_configuration(self) -> None:
-        if _changed_at(self.paths.config) != self._configured_at:
-            text = f"'{self.paths.config.name}' was changed: start the service again, which then goes by it."
-            self.office.news.problem("config", text)
+        problem = self._configuration.problem(self.course)
+        if problem:
+            self.office.news.problem("config", problem)
+        else:
+            self.office.news.solved("config")
 
     # --- what people want ---------------------------------------------------------------------------------------------
 
@@ -180,6 +186,14 @@ class Service:
         for fate in held:
             self._ordered("start", fate, who, "")
         return len(held)
+
+    def apply_curves(self, assignment: str, who: str) -> Effect:
+        """The curves that the configuration has now, for all recorded scores too. Raises AutograderError where that is not possible."""
+        done = self.curves.apply(assignment, who)
+        self._look_at_configuration()
+        self.outbound.look_behind()
+        self.office.news.touch()
+        return done
 
     def _ordered(self, kind: OrderKind, fate: Fate, who: str, why: str) -> None:
         self.office.desk.order(Order(kind, fate.receipt.id, who, self.office.clock(), why[:500]))
@@ -257,13 +271,6 @@ class Service:
             unpublished=self.outbound.waiting(),
             boards=self.outbound.boards(),
         )
-
-
-def _changed_at(file: Path) -> int:
-    try:
-        return file.stat().st_mtime_ns
-    except OSError:
-        return 0
 
 
 def _in_thread(work: Callable[[], None]) -> None:

@@ -57,7 +57,7 @@ def test_an_assignment_whose_slots_are_not_known_waits_for_an_empty_machine(tiny
 def test_assignments_with_gpus_do_not_mix(tiny: Path) -> None:
     grader = local(tiny, tiny=4, other=4)
     assert grader.has_room(job("a"), [job("b", "other")])
-    object.__setattr__(grader._plans.course.assignments[0].resources, "gpus", 0.25)
+    object.__setattr__(grader.plans.course.assignments[0].resources, "gpus", 0.25)
     assert not grader.has_room(job("a"), [job("b", "other")])
     assert grader.has_room(job("a"), [job("b")])
 
@@ -65,7 +65,7 @@ def test_assignments_with_gpus_do_not_mix(tiny: Path) -> None:
 def test_a_suspect_runs_alone(tiny: Path) -> None:
     grader = local(tiny, tiny=4)
     start = Start("smoke", "tiny", "bad", "id bad", "key", False, 2)
-    with grader._plans.store.starts.attempt(start) as attempt:
+    with grader.plans.store.starts.attempt(start) as attempt:
         attempt.lost = True
     assert not grader.has_room(job("bad"), [job("a")])
     assert not grader.has_room(job("a"), [job("bad")])
