@@ -37,6 +37,11 @@ class Regraded:
     needs_execution: str = ""
     failed: str = ""
 
+    @property
+    def rises(self) -> bool:
+        """To more points than before; from none at all too."""
+        return self.after is not None and (self.before is None or self.after > self.before)
+
 
 class _NotScored(Exception):
     """The graders have to look at a run again."""

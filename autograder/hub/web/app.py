@@ -12,7 +12,7 @@ from tornado.web import Application
 from autograder.errors import UsageError
 from autograder.hub.service import Service
 from autograder.hub.state import Settings
-from autograder.hub.web import pages, students, teaching
+from autograder.hub.web import pages, students, teaching, tools
 from autograder.hub.web.source import OfService, Source
 
 _ID = r"([A-Za-z0-9_\-]+)"
@@ -47,6 +47,11 @@ def application(source: Source, settings: Settings, course_title: str, auth: Hub
         (f"teach/report/{_ID}", teaching.ClassReport),
         (rf"teach/report/{_ID}\.similar\.html", teaching.ClassSimilar),
         ("teach/order", teaching.Order),
+        (f"teach/curves/{_ID}", tools.Curves),
+        ("teach/curves", tools.ApplyCurves),
+        (f"teach/decisions/{_ID}", tools.Decisions),
+        (f"teach/exports/{_ID}", tools.Exports),
+        (rf"teach/exports/{_ID}/([A-Za-z0-9_\-]+\.[a-z]+\.[a-z]+)", tools.ExportDownload),
         ("oauth_callback", pages.SignedIn),
         ("health", pages.Health),
         (r"static/([a-z]+\.[a-z]+)", pages.AssetFile),
