@@ -54,7 +54,7 @@ class Seen:
 
 
 def arrivals(students: int, minutes: float, seed: int = 7) -> list[float]:
-    """Seconds after the beginning, sorted: two of three come in the second half."""
+    """Seconds after the beginning, sorted: three of four come in the second half."""
     chance = random.Random(seed)
     return sorted(60 * minutes * chance.betavariate(2, 1.2) for _ in range(students))
 

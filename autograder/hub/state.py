@@ -16,6 +16,8 @@ that come from students (names, places in notebooks) are plain text and have to 
     notebook(receipt) -> Path | None                   the executed notebook: untrusted content
     cancel(receipt, who, why), rerun(receipt, who, why), start_held(assignment, who)
                                                        raise UsageError, with the cure, where that is not possible
+    curves                                             `CurveDesk`: what other curves would do
+    apply_curves(assignment, who) -> Effect            the configuration's curves, for all that was graded; raises AutograderError
     version() -> int                                   grows whenever something that is shown changed
     wait_for_change(version, timeout_s) -> int         blocks until `version()` differs or the time is over; gives the present one
 
