@@ -75,8 +75,12 @@ class CurveDesk:
         return self._effect(assignment, {**now, metric: parse_curve(text)}, write=False)
 
     def apply(self, assignment: str, who: str) -> Effect:
-        """The service goes by the curves that the configuration has now, and so do all recorded scores. Raises AutograderError."""
+        """The service goes by the curves that the configuration has now, and so do all recorded scores; again does what is missing.
+
+        Raises AutograderError where configuration, graders or store cannot be used.
+        """
         with self._applying:
+            self._plans.of(assignment)  # graders that cannot be used are said before anything changes
             curves = {**self._in_force(assignment), **self._configured(assignment)}
             office = self._office
             office.course = with_curves(office.course, assignment, office.course.default_profile, curves)

@@ -178,6 +178,17 @@ def test_anything_else_in_the_configuration_waits_for_the_next_start(world: Worl
     assert "start the service again" in world.service.instructors_view().problems[0]
 
 
+def test_graders_that_cannot_be_used_change_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> Any:
+        raise UsageError("The graders cannot be used.")
+
+    configure(world, "Curve({0.50: 0, 0.70: 1})", "Curve({0.60: 0, 0.80: 1})")
+    monkeypatch.setattr(Plans, "of", broken)
+    with pytest.raises(UsageError, match="graders"):
+        world.service.apply_curves(ASSIGNMENT, "garcia")
+    assert world.service.curves.views(ASSIGNMENT)[0].differs
+
+
 def test_a_configuration_that_is_broken_changes_nothing(world: World) -> None:
     configure(world, "Curve({0.50: 0, 0.70: 1})", "Curve({0.60: 0, 0.80: 2})")
     with pytest.raises(Exception, match="leave the range"):
