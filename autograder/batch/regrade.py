@@ -43,6 +43,11 @@ class Regraded:
     failed: str = ""
     kept: bool = False
 
+    @property
+    def rises(self) -> bool:
+        """To more points than before; from none at all too."""
+        return self.after is not None and (self.before is None or self.after > self.before)
+
 
 class _NotScored(Exception):
     """The graders have to look at a run again."""
@@ -90,6 +95,27 @@ def regrade(
             with open_sandbox(min(each.level for each in unscored)) as sandbox:
                 _side_by_side(partial(_from_graders, plan, keep, sandbox), [each.student for each in unscored], jobs, take, sandbox.stop)
     return [replace(finished[student], kept=student in final) for student in students]
+
+
+def regrade_from_store(plan: Plan, students: Sequence[str], write: bool = True) -> list[Regraded]:
+    """What follows from the store alone, as after a changed curve, for these students in their order: no process starts.
+
+    Whoever takes more keeps the score, and `needs_execution` says what. Without `write` nothing changes: what would come of it.
+    """
+
+    def keep(record: Record) -> None:
+        if write:
+            plan.store.write(record)
+
+    with plan.store.in_use():
+        found = [_from_store(plan, keep, student) for student in students]
+    return [_left_alone(plan, each) if isinstance(each, _Unscored) else each for each in found]
+
+
+def _left_alone(plan: Plan, unscored: _Unscored) -> Regraded:
+    record = plan.store.present(plan.profile.name, plan.assignment.id, unscored.student)
+    score = record.score if record is not None else None
+    return Regraded(unscored.student, score, score, needs_execution="the graders changed: autograder regrade")
 
 
 def _side_by_side(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,47 +11,9 @@ import click
 from autograder.cli.options import Common, common_options
 
 if TYPE_CHECKING:
-    from autograder.batch.store import Store
-    from autograder.exports.filling import Filled
-    from autograder.exports.scores import Score
-    from autograder.gradebook.writing import ManualGrade
-    from autograder.intake.roster import Roster
-    from autograder.records import Record
+    from autograder.exports.exporting import Books, Exported, Graded
 
-_ENDINGS = {"nbgrader": "csv", "canvas": "csv", "moodle": "csv", "junit": "xml"}
 _FOR_SEVERAL = ("nbgrader", "junit")
-
-
-@dataclass(frozen=True)
-class _Wanted:
-    """What was asked for on the command line."""
-
-    form: str
-    template: Path | None
-    column: str | None
-    id_column: str | None
-    roster: Roster | None
-    scale: bool
-
-
-@dataclass(frozen=True)
-class _Graded:
-    """What is known of one assignment: records, points by student, and what people gave."""
-
-    assignment: str
-    records: Sequence[Record]
-    scores: Sequence[Score]
-    manual: Mapping[str, Mapping[str, ManualGrade]]
-
-
-@dataclass(frozen=True)
-class _Exported:
-    """The files by student (the only one under ''), who is in them with points, who has points and is not, and who has no record."""
-
-    files: Mapping[str, bytes]
-    written: Sequence[str]
-    missing: Mapping[str, str] = field(default_factory=dict)
-    absent: Sequence[str] = ()
 
 
 @click.command()
@@ -96,13 +57,13 @@ def export(
     from autograder.batch.plan import store_of
     from autograder.cli.term import export_term
     from autograder.errors import UsageError
+    from autograder.exports.exporting import Books, Wanted, make_export
     from autograder.gradebook.location import gradebook_url
     from autograder.gradebook.session import gradebook_is_missing
     from autograder.intake.roster import read_roster
 
     form = _form(form, term, assignment, partial)
     roster = read_roster(Path(students_file), id_column) if students_file else None
-    wanted = _Wanted(form, Path(template) if template else None, column, id_column if not students_file else None, roster, scale)
     if form == "canvas" and template is None:
         cure = "Export it in Canvas (Grades → Export) and name it with --template FILE."
         raise UsageError("Canvas imports only into a gradebook that it exported.", cure)
@@ -111,21 +72,19 @@ def export(
     if gradebook and gradebook_is_missing(gradebook):
         raise UsageError(f"There is no gradebook '{gradebook}'.", "Look at --gradebook, or leave it out.")
     store = store_of(common.course, common.paths, common.store)
-    url = gradebook_url(common.paths, gradebook)
+    books = Books(common.course, store, gradebook_url(common.paths, gradebook), common.profile)
     if term:
-        _check_target(into, wanted)
-        export_term(common, store, form, wanted.template, column, wanted.id_column, roster, scale, into, students, url)
+        _check_target(into, template)
+        mine = id_column if not students_file else None
+        export_term(common, store, form, Path(template) if template else None, column, mine, roster, scale, into, students, books.url)
         return
     names = _assignments(common, assignment, form)
-    graded = [
-        found
-        for name in names
-        if (found := _read(common, store, name, students, url, partial or form == "junit", named=assignment is not None))
-    ]
+    graded = [found for name in names if (found := _read(books, name, students, partial or form == "junit", named=assignment is not None))]
     if not graded:
         raise UsageError("Nothing is graded yet.", "Run: autograder grade ASSIGNMENT")
-    exported = _export(common, store, graded, wanted, url)
-    _check_target(into, wanted)
+    read = read_template(Path(template)) if template else None
+    exported = make_export(books, graded, Wanted(form, read, column, id_column if not students_file else None, roster, scale))
+    _check_target(into, template)
     paths = _write(common, exported, Path(into) if into else None, names[0] if len(names) == 1 else "grades", form, len(students) == 1)
     _finish(common, graded, exported, paths, form)
 
@@ -157,48 +116,13 @@ def _assignments(common: Common, assignment: str | None, form: str) -> list[str]
     return known
 
 
-def _read(common: Common, store: Store, assignment: str, students: tuple[str, ...], url: str, partial: bool, named: bool) -> _Graded | None:
+def _read(books: Books, assignment: str, students: tuple[str, ...], partial: bool, named: bool) -> Graded | None:
     """Records and points of an assignment; None for one without any that was not named."""
-    from autograder.batch.store import choose_students
-    from autograder.course.profile import find_assignment, resolve_profile
-    from autograder.exports.scores import final_scores
-    from autograder.gradebook.late import refresh_scores
-    from autograder.gradebook.writing import read_manual_scores
+    from autograder.exports.exporting import read_graded
 
-    profile = resolve_profile(common.course, find_assignment(common.course, assignment), common.profile).name
-    if not named and not store.students(profile, assignment):
+    if not named and not books.store.students(books.profile_of(assignment), assignment):
         return None
-    records = list(store.latest(profile, assignment, choose_students(store, profile, assignment, students)))
-    manual = read_manual_scores(url, assignment)
-    counts = profile == common.course.default_profile  # only there lateness and decisions mean anything
-    finals = {each.student: each for each in refresh_scores(common.course, store, assignment, url)} if counts else {}
-    return _Graded(assignment, records, final_scores(records, manual, finals, partial), manual)
-
-
-def _export(common: Common, store: Store, graded: Sequence[_Graded], wanted: _Wanted, url: str) -> _Exported:
-    if wanted.form == "nbgrader":
-        return _nbgrader(common, graded, url)
-    if wanted.form == "junit":
-        from autograder.exports.junit import to_junit
-
-        records = [record for each in graded for record in each.records]
-        return _Exported({"": to_junit(records)}, [record.student for record in records])
-    if wanted.form == "gradescope":
-        return _gradescope(common, store, graded[0])
-    filled = _filled(graded[0], wanted)
-    return _Exported({"": filled.data}, filled.written, filled.missing)
-
-
-def _filled(graded: _Graded, wanted: _Wanted) -> Filled:
-    from autograder.exports.canvas import fill_gradebook
-    from autograder.exports.moodle import fill_worksheet, grade_import
-
-    if wanted.template is None:
-        return grade_import(graded.assignment, graded.scores, wanted.roster)
-    template = read_template(wanted.template)
-    if wanted.form == "canvas":
-        return fill_gradebook(template, graded.assignment, graded.scores, wanted.column, wanted.roster, wanted.scale)
-    return fill_worksheet(template, graded.scores, wanted.column, wanted.id_column, wanted.roster, wanted.scale)
+    return read_graded(books, assignment, students, partial)
 
 
 def read_template(path: Path) -> bytes:
@@ -211,62 +135,20 @@ def read_template(path: Path) -> bytes:
         raise UsageError(f"The template '{path}' cannot be read: {error.strerror}.", "Name a file with --template.") from None
 
 
-def _nbgrader(common: Common, graded: Sequence[_Graded], url: str) -> _Exported:
-    from autograder.course.profile import due_utc, find_assignment
-    from autograder.exports.nbgrader import read_students, to_nbgrader
-
-    scores = {each.assignment: {score.student: score for score in each.scores} for each in graded}
-    due = {name: due_utc(common.course, find_assignment(common.course, name)) for name in scores}
-    people = read_students(url)
-    absent = [f"{student.id} ({name})" for name, found in scores.items() for student in people if student.id not in found]
-    written = [score.student for each in graded for score in each.scores if score.points is not None]
-    return _Exported({"": to_nbgrader(scores, due, people)}, written, absent=absent)
-
-
-def _gradescope(common: Common, store: Store, graded: _Graded) -> _Exported:
-    from autograder.exports.gradescope import to_gradescope
-
-    board = _leaderboard(common, store, graded)
-    scored = [(record, score) for record, score in zip(graded.records, graded.scores, strict=True) if score.points is not None]
-    files = {
-        record.student: to_gradescope(record, score, graded.manual.get(record.student, {}), board.get(record.student))
-        for record, score in scored
-    }
-    return _Exported(files, list(files))
-
-
-def _leaderboard(common: Common, store: Store, graded: _Graded) -> dict[str, tuple[str, float]]:
-    """Metric and value of those who stand on the contest's leaderboard."""
-    from autograder.batch.audit import audit_store
-    from autograder.batch.contest import contest_entries, decision_store
-    from autograder.course.profile import find_assignment, resolve_profile
-
-    assignment = find_assignment(common.course, graded.assignment)
-    if assignment.contest is None:
-        return {}
-    profile = resolve_profile(common.course, assignment, common.profile).name
-    decisions = decision_store(store, profile, graded.assignment).read()
-    entries = contest_entries(store, graded.records, assignment.contest, audit_store(store).of_records(graded.records), decisions)
-    return {
-        each.student: (assignment.contest, each.value)
-        for each in entries
-        if each.pseudonym and each.value is not None and not each.withheld
-    }
-
-
-def _check_target(into: str | None, wanted: _Wanted) -> None:
+def _check_target(into: str | None, template: str | None) -> None:
     from autograder.errors import UsageError
 
-    if into and wanted.template and Path(into).absolute() == wanted.template.absolute():
+    if into and template and Path(into).absolute() == Path(template).absolute():
         raise UsageError("The template itself would be overwritten.", "Name another file with --into.")
 
 
-def _write(common: Common, exported: _Exported, into: Path | None, name: str, form: str, single: bool) -> list[Path]:
+def _write(common: Common, exported: Exported, into: Path | None, name: str, form: str, single: bool) -> list[Path]:
+    from autograder.exports.exporting import ENDINGS
     from autograder.files import write_atomic
 
     default = common.paths.root / "exports"
     if form != "gradescope":
-        path = into or default / f"{name}.{form}.{_ENDINGS[form]}"
+        path = into or default / f"{name}.{form}.{ENDINGS[form]}"
         write_atomic(path, exported.files[""])
         return [path]
     folder = into or default / f"{name}.gradescope"
@@ -279,7 +161,7 @@ def _write(common: Common, exported: _Exported, into: Path | None, name: str, fo
     return list(targets.values())
 
 
-def _finish(common: Common, graded: Sequence[_Graded], exported: _Exported, paths: Sequence[Path], form: str) -> None:
+def _finish(common: Common, graded: Sequence[Graded], exported: Exported, paths: Sequence[Path], form: str) -> None:
     """Names everybody who has no score, and those who have one and no place; the latter are status 1."""
     unscored = [score for each in graded for score in each.scores if score.points is None]
     for score in unscored:

@@ -19,6 +19,7 @@ from autograder.batch.store import Store
 from autograder.course.paths import CoursePaths
 from autograder.course.settings import Course, Resources
 from autograder.errors import MachineError
+from autograder.isolation.part import Part
 from autograder.isolation.sandbox import Sandbox
 from autograder.records import Record, Submission
 
@@ -50,13 +51,17 @@ class Grader(Protocol):
     """Grades one job at a time in each of the service's threads.
 
     `grade` gives its record, which is in the store then; an `infra_error` is the machine's failure and is tried again. It raises
-    AutograderError when the assignment cannot be graded at all as things are.
+    AutograderError when the assignment cannot be graded at all as things are. `cancel` ends a job, whose `grade` then ends soon, with
+    whatever record or error; False where one job cannot be ended by itself.
     """
+
+    plans: Plans
 
     def where(self) -> str: ...
     def slots(self) -> int: ...
     def has_room(self, job: Job, running: Sequence[Job]) -> bool: ...
     def grade(self, job: Job, heard: Heard) -> Record: ...
+    def cancel(self, receipt: str) -> bool: ...
     def stop(self) -> None: ...
 
 
@@ -83,6 +88,12 @@ class Plans:
                 self._made[assignment] = known
             return known[1]
 
+    def adopt(self, course: Course) -> None:
+        """From now on plans are made by this course."""
+        with self._lock:
+            self.course = course
+            self._made.clear()
+
     def _state(self, assignment: str) -> object:
         """Names, times and sizes of the files that a plan is made of."""
         folders = (self.paths.graders(assignment), self.paths.release_notebook(assignment).parent, self.paths.solutions(assignment))
@@ -98,10 +109,11 @@ class LocalGrader:
     """
 
     def __init__(self, plans: Plans, jobs: int | None = None, sandbox: Callable[[Course, bool], Sandbox] = open_sandbox) -> None:
-        self._plans, self._jobs, self._open = plans, jobs, sandbox
+        self.plans, self._jobs, self._open = plans, jobs, sandbox
         self._sandbox: Sandbox | None = None
         self._slots: dict[str, tuple[Plan, Slots]] = {}
-        self._running, self._tired, self._stopped = 0, False, False
+        self._parts: dict[str, Part] = {}
+        self._tired, self._stopped = False, False
         self._lock = threading.Lock()
 
     def where(self) -> str:
@@ -112,7 +124,7 @@ class LocalGrader:
         """As they are, or as they will probably be before the first submission."""
         if self._slots:
             return max(slots.count for _, slots in self._slots.values())
-        asked = [each.resources for each in self._plans.course.assignments] or [Resources()]
+        asked = [each.resources for each in self.plans.course.assignments] or [Resources()]
         return self._jobs or default_jobs(Machine.here(with_gpus=False), asked[0])
 
     def has_room(self, job: Job, running: Sequence[Job]) -> bool:
@@ -127,42 +139,53 @@ class LocalGrader:
         return sum(1 / self._count(each.assignment) for each in (job, *running)) <= 1 + 1e-9
 
     def grade(self, job: Job, heard: Heard) -> Record:
-        plan = self._plans.of(job.assignment)
-        sandbox = self._entered()
+        plan = self.plans.of(job.assignment)
+        part = self._entered(job)
         try:
             slots, alone = self._slots_of(plan), self._is_suspect(job)
             with slots.take() as slot:
                 heard.began()
                 turn = Turn(slot, job.queued_s, job.force, alone)
-                record = grade_submission(plan, job.submission, sandbox, heard.cell, turn)
+                record = grade_submission(plan, job.submission, part, heard.cell, turn)
         finally:
             with self._lock:
-                self._running -= 1
+                del self._parts[job.receipt]
         with self._lock:
-            self._tired = self._tired or record.outcome == "infra_error"
+            self._tired = self._tired or (record.outcome == "infra_error" and not part.stopped)
         return record
+
+    def cancel(self, receipt: str) -> bool:
+        with self._lock:
+            part = self._parts.get(receipt)
+        if part is None:  # it has not begun, or has just ended
+            return False
+        part.stop()
+        return True
 
     def stop(self) -> None:
         """Ends what runs; its submissions stay in the queue."""
         with self._lock:
             self._stopped = True
             sandbox, self._sandbox = self._sandbox, None
+            parts = list(self._parts.values())
+        for part in parts:
+            part.stop()
         if sandbox is not None:
             sandbox.stop()
             sandbox.close()
 
-    def _entered(self) -> Sandbox:
-        """The sandbox, with one more at work in it."""
+    def _entered(self, job: Job) -> Part:
+        """The job's part of the sandbox."""
         with self._lock:
             if self._stopped:
                 raise MachineError("The service is ending.")
-            if self._sandbox is not None and self._tired and self._running == 0:
+            if self._sandbox is not None and self._tired and not self._parts:
                 self._sandbox.close()
                 self._sandbox, self._tired = None, False
             if self._sandbox is None:
-                self._sandbox = self._open(self._plans.course, self._plans.trust)
-            self._running += 1
-            return self._sandbox
+                self._sandbox = self._open(self.plans.course, self.plans.trust)
+            self._parts[job.receipt] = Part(self._sandbox)
+            return self._parts[job.receipt]
 
     def _slots_of(self, plan: Plan) -> Slots:
         with self._lock:
@@ -176,10 +199,10 @@ class LocalGrader:
         return self._slots[assignment][1].count if assignment in self._slots else 1
 
     def _plans_gpu(self, assignment: str) -> bool:
-        return any(each.id == assignment and each.resources.gpus > 0 for each in self._plans.course.assignments)
+        return any(each.id == assignment and each.resources.gpus > 0 for each in self.plans.course.assignments)
 
     def _is_suspect(self, job: Job) -> bool:
-        return bool(self._plans.store.starts.suspects(self._plans.course.default_profile, [job.submission]))
+        return bool(self.plans.store.starts.suspects(self.plans.course.default_profile, [job.submission]))
 
 
 @dataclass
@@ -198,7 +221,7 @@ class DaskGrader:
     """
 
     def __init__(self, plans: Plans, address: str, tls: Tls, jobs: int | None = None, together: int = 100) -> None:
-        self._plans, self._address, self._tls, self._jobs, self._together = plans, address, tls, jobs, together
+        self.plans, self._address, self._tls, self._jobs, self._together = plans, address, tls, jobs, together
         self._wanted: list[_Wanted] = []
         self._changed = threading.Condition()
         self._stopped = False
@@ -221,6 +244,15 @@ class DaskGrader:
             self._wanted.append(wanted)
             self._changed.notify()
         return wanted.record.result()
+
+    def cancel(self, receipt: str) -> bool:
+        """Only what has not gone to the workers yet: there a batch is ended as a whole."""
+        with self._changed:
+            mine = [each for each in self._wanted if each.job.receipt == receipt]
+            self._wanted = [each for each in self._wanted if each not in mine]
+        for each in mine:
+            each.record.set_exception(MachineError("It was cancelled."))
+        return bool(mine)
 
     def stop(self) -> None:
         with self._changed:
@@ -245,9 +277,9 @@ class DaskGrader:
 
         jobs = [each.job for each in batch.values()]
         try:
-            plan = self._plans.of(jobs[0].assignment)
+            plan = self.plans.of(jobs[0].assignment)
             submissions = [each.submission for each in jobs]
-            cluster = Cluster(self._address, self._tls, self._watch, self._jobs, self._plans.trust, self._plans.say)
+            cluster = Cluster(self._address, self._tls, self._watch, self._jobs, self.plans.trust, self.plans.say)
             grade_on_cluster(plan, submissions, cluster, jobs[0].force, _Relay(batch))
         except BaseException as error:
             _fail(batch, error)

@@ -22,7 +22,7 @@ from autograder.gradebook.late import refresh_scores
 from autograder.gradebook.location import gradebook_url, parse_url
 from autograder.gradebook.names import write_names
 from autograder.gradebook.publishing import publish
-from autograder.hub.desk import Desk
+from autograder.hub.office import Office
 from autograder.hub.state import Receipt
 from autograder.term.decisions import ledger
 from autograder.term.roster import members, roster_journal
@@ -33,11 +33,20 @@ from autograder.term.scores import withheld_from
 class Publisher:
     """`exchange`: root of nbgrader's directory exchange."""
 
-    course: Course
-    paths: CoursePaths
-    store: Store
+    office: Office
     exchange: Path
-    desk: Desk
+
+    @property
+    def course(self) -> Course:
+        return self.office.course
+
+    @property
+    def paths(self) -> CoursePaths:
+        return self.office.paths
+
+    @property
+    def store(self) -> Store:
+        return self.office.store
 
     def publish(self, assignment: str, students: Sequence[str]) -> None:
         """Writes these students' present records everywhere. Raises AutograderError; publishing again does what is missing."""
@@ -61,16 +70,16 @@ class Publisher:
     def release(self, assignment: str) -> None:
         """Makes the exchange hold the pages that are there, under every submission of the graded work, and none that is withheld."""
         folder = feedback_folder(self.exchange, self.course.id)
-        receipts = [each for each in self.desk.receipts(assignment) if not each.refused and self.desk.kept(each) is not None]
+        receipts = [each for each in self.office.desk.receipts(assignment) if not each.refused and self.office.desk.kept(each) is not None]
         withheld = self._without_page(assignment, sorted({each.student for each in receipts}))
         graded = {student: self._graded(assignment, student) for student in {each.student for each in receipts} - withheld}
         work = {(each.student, each.digest) for each in receipts if each.submission_id == graded.get(each.student)}
         for receipt in receipts:
             if receipt.student in withheld:
-                withdraw_page(folder, self.desk.secret(receipt), self._notebooks(receipt))
+                withdraw_page(folder, self.office.desk.secret(receipt), self._notebooks(receipt))
             elif (receipt.student, receipt.digest) in work:
                 page = self.paths.feedback(receipt.student, assignment)
-                release_page(folder, page, self.desk.secret(receipt), self._notebooks(receipt))
+                release_page(folder, page, self.office.desk.secret(receipt), self._notebooks(receipt))
 
     def behind(self, assignment: str) -> list[str]:
         """Students whose record is newer than their page, or who have none though they might."""
@@ -114,5 +123,5 @@ class Publisher:
 
     def _notebooks(self, receipt: Receipt) -> Iterable[str]:
         """Ids of its notebooks, after which nbgrader asks."""
-        folder = self.desk.kept(receipt)
+        folder = self.office.desk.kept(receipt)
         return sorted(each.stem for each in folder.glob("*.ipynb")) if folder is not None else []

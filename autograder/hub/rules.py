@@ -120,7 +120,7 @@ def _first_look(receipt: Receipt, said: Sequence[str], before: Sequence[Fate], r
     if known is not None and known.final and not rerun:
         return Fate(receipt, "graded", "It is graded.")
     if said and said[-1] == "cancel":
-        return Fate(receipt, "cancelled", "An instructor took it out of the queue.")
+        return Fate(receipt, "cancelled", "An instructor cancelled it.")
     if receipt.id in around.lost:
         return Fate(receipt, "refused", "The machine failed before its files were kept, and they are gone. Please submit again.")
     if _repeats(receipt, before) and not rerun:

@@ -16,6 +16,8 @@ that come from students (names, places in notebooks) are plain text and have to 
     notebook(receipt) -> Path | None                   the executed notebook: untrusted content
     cancel(receipt, who, why), rerun(receipt, who, why), start_held(assignment, who)
                                                        raise UsageError, with the cure, where that is not possible
+    curves                                             `CurveDesk`: what other curves would do
+    apply_curves(assignment, who) -> Effect            the configuration's curves, for all that was graded; raises AutograderError
     version() -> int                                   grows whenever something that is shown changed
     wait_for_change(version, timeout_s) -> int         blocks until `version()` differs or the time is over; gives the present one
 
@@ -41,6 +43,8 @@ superseded: a newer one came before its turn; cancelled: by an instructor; held:
 starts it; queued: has a place (and a `not_before` while the cool-down lasts); running; retrying: the machine failed, it is graded again
 later and costs no attempt; graded: there is a record.
 """
+
+OrderKind = Literal["start", "cancel", "rerun", "done"]
 
 AssignmentState = Literal["not_released", "not_submitted", "refused", "held", "queued", "running", "retrying", "graded"]
 """Where one student stands in one assignment: the phase of the newest submission that counts (repeated, superseded and cancelled ones
@@ -78,9 +82,12 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Order:
-    """What an instructor wants with one submission: `start` a held one, `cancel`, `rerun`; `done` ends a rerun (written by the service)."""
+    """What an instructor wants with one submission: `start` a held one, `cancel` one that waits or runs, `rerun`.
 
-    kind: Literal["start", "cancel", "rerun", "done"]
+    `done` ends a rerun (written by the service).
+    """
+
+    kind: OrderKind
     receipt: str
     who: str
     at: datetime

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -68,7 +69,9 @@ def keep_scores(store: Store, assignment: str, scores: Sequence[Final]) -> None:
     content = json.dumps([to_dict(each) for each in scores], ensure_ascii=False, indent=1)
     with suppress(OSError):
         if path.read_text(encoding="utf-8") == content:
-            return  # a store that may only be read is no problem then
+            with suppress(OSError):  # a store that may only be read
+                os.utime(path)  # they are those of now
+            return
     write_atomic(path, content)
 
 

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,11 +17,12 @@ import click
 import pytest
 
 from autograder.batch.plan import Plan, make_plan, open_sandbox
-from autograder.batch.regrade import Regraded, regrade
+from autograder.batch.regrade import Regraded, regrade, regrade_from_store
 from autograder.batch.store import Store
 from autograder.cli.grade import finish
 from autograder.cli.options import Common
 from autograder.course.loading import load_course
+from autograder.course.settings import Curve
 from autograder.execution.rundir import RunFolder
 from autograder.gradebook.session import open_gradebook
 from autograder.gradebook.writing import read_manual_scores
@@ -119,6 +121,19 @@ def test_a_changed_curve_opens_no_sandbox_and_an_interrupted_regrade_goes_on_whe
     assert after["ada"] is not None
     assert 50 <= after["ada"] < 65
     assert after["bob"] == after["ada"] - 15
+
+
+def test_another_curve_is_tried_out_and_then_applied_from_the_store_alone(course: Path) -> None:
+    settings, paths = load_course(course)
+    plan = make_plan(settings, paths, "tiny", None, Store(paths.state), None, True, lambda _: None)
+    harder = replace(plan, profile=replace(plan.profile, curves={"test_accuracy": Curve({0.90: 0, 1.00: 1})}))
+    before = scores(course)
+    tried = regrade_from_store(harder, ["ada", "bob", "eve"], write=False)
+    assert scores(course) == before
+    assert {each.student: each.before for each in tried} == before
+    assert [each.changed for each in tried] == [True, True, False]
+    assert regrade_from_store(harder, ["ada", "bob", "eve"]) == tried
+    assert scores(course) == {each.student: each.after for each in tried}
 
 
 def test_an_interrupt_ends_graders_that_still_run(course: Path) -> None:

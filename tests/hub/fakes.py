@@ -11,10 +11,15 @@ from zoneinfo import ZoneInfo
 
 from jupyterhub.services.auth import HubOAuth
 
+from autograder.batch.regrade import Regraded
 from autograder.doctor.finding import Finding, Place
 from autograder.errors import UsageError
+from autograder.feedback.audits import AuditRow, AuditView
 from autograder.feedback.report import render_report
 from autograder.feedback.student import render_feedback
+from autograder.hub.curves import CurveView, Effect, as_line, parse_curve
+from autograder.hub.deciding import DecisionForm, DecisionView
+from autograder.hub.exports import ExportFile, ExportForm, ExportReport
 from autograder.hub.state import (
     AssignmentView,
     BatchView,
@@ -193,6 +198,63 @@ class FakeSource:
     def start_held(self, assignment: str, who: str) -> int:
         self.orders.append(("start", assignment, who))
         return 1
+
+    def audits(self, assignment: str) -> AuditView | None:
+        row = AuditRow(MARKUP, "fell", "test_accuracy", "0.946", "0.007", "0.896", "")
+        return AuditView(12, 11, (row,)) if assignment == "first_dense_network" else None
+
+    def write_report(self, assignment: str) -> None:
+        self.orders.append(("report", assignment, ""))
+
+    def curves(self, assignment: str) -> Sequence[CurveView]:
+        if assignment == "hidden_layers":
+            raise UsageError("grading_config.py cannot be used.", MARKUP)
+        found = CurveView("test_accuracy", "0.85: 0, 0.9: 1", "0.8: 0, 0.88: 1", '"test_accuracy": Curve({0.85: 0, 0.9: 1})')
+        return (found,) if assignment == "first_dense_network" else ()
+
+    def try_curve(self, assignment: str, metric: str, points: str) -> Effect:
+        if "full" in points:
+            raise UsageError(f"'{points}' is no point of a curve.", "Write metric: fraction pairs.")
+        changes = (
+            Regraded("ada", 72.5, 80.0, changed=True),
+            Regraded(MARKUP, 40.0, 12.25, changed=True),
+            Regraded("bo", 90.0, 90.0),
+            Regraded("eve", 30.0, 30.0, needs_execution=MARKUP),
+        )
+        return Effect((as_line(metric, parse_curve(points)),), 90.0, changes)
+
+    def apply_curves(self, assignment: str, who: str) -> Effect:
+        self.orders.append(("curves", assignment, who))
+        return self.try_curve(assignment, "test_accuracy", "0.8: 0, 0.88: 1")
+
+    def decisions(self, assignment: str) -> Sequence[DecisionView]:
+        return (
+            DecisionView("d2", "2027-02-12 10:15", "garcia", "waive late", MARKUP, MARKUP, ""),
+            DecisionView("d1", "2027-02-10 09:00", "garcia", "extend until 2027-02-14 23:59", "", "the hub was down", "d3"),
+        )
+
+    def decide(self, form: DecisionForm, who: str) -> str:
+        if form.students == "nobody":
+            raise UsageError("Nobody of the course is called 'nobody'. Nothing was written.")
+        self.orders.append((form.kind, form.students or "everybody", who))
+        return "d4 is in the ledger."
+
+    def revoke(self, decision: str, who: str, why: str) -> str:
+        self.orders.append(("revoke", f"{decision}: {why}", who))
+        return "d5 is in the ledger."
+
+    def exports(self, assignment: str) -> Sequence[ExportFile]:
+        return (ExportFile("first_dense_network.nbgrader.csv", "nbgrader", NOW, 2_048),)
+
+    def export(self, form: ExportForm) -> ExportReport:
+        if form.form == "canvas" and not form.template:
+            raise UsageError("Canvas imports only into a gradebook that it exported.", "Give it as the template.")
+        self.orders.append(("export", form.form, form.template.decode()))
+        reasons = {MARKUP: "waits for a person to grade why", "bo": MARKUP}
+        return ExportReport(f"{form.assignment}.{form.form}.csv", 12, reasons, {"eve": "no row"}, ("zoe (first_dense_network)",))
+
+    def export_file(self, assignment: str, name: str) -> bytes | None:
+        return b"student_id,score\nada,80\n" if name == "first_dense_network.nbgrader.csv" else None
 
 
 def hostile_record() -> Record:

@@ -72,7 +72,7 @@ def test_an_account_without_a_name_is_refused(tmp_path: Path) -> None:
     def nobody(_: int) -> str:
         raise KeyError
 
-    world.service._watcher._owner = nobody
+    world.service.reception._watcher._owner = nobody
     world.handed_in()
     world.service.receive()
     assert world.receipts()[0].student == f"uid-{os.getuid()}"
@@ -88,7 +88,7 @@ def test_a_time_that_the_student_wrote_is_flagged_and_does_not_count(tmp_path: P
     receipt = world.submit(at=said)
     assert receipt.arrived_at == BEGIN
     assert kind in kinds(receipt)
-    kept = world.service._desk.kept(receipt)
+    kept = world.service.office.desk.kept(receipt)
     assert kept
     assert (kept / "timestamp.txt").read_text() == "2026-02-01 12:00:00.000000 UTC\n"
 
@@ -134,7 +134,7 @@ def test_links_pipes_and_odd_names_are_left_out_and_flagged(tmp_path: Path) -> N
     (folder / "bell\x07").write_text("")
     world.service.receive()
     receipt = world.receipts()[0]
-    kept = world.service._desk.kept(receipt)
+    kept = world.service.office.desk.kept(receipt)
     assert kept
     assert sorted(str(each.relative_to(kept)) for each in kept.rglob("*")) == [
         "notes.txt",
@@ -272,7 +272,7 @@ def test_a_receipt_stands_whatever_happens_to_the_folder_afterwards(tmp_path: Pa
     world.service.receive()
     world.served().receive()
     assert world.receipts() == [receipt]
-    kept = world.service._desk.kept(receipt)
+    kept = world.service.office.desk.kept(receipt)
     assert kept
     assert "something else" not in (kept / "tiny.ipynb").read_text()
 
@@ -332,7 +332,7 @@ def test_a_notebook_that_cannot_be_read_is_said_before_it_is_graded(tmp_path: Pa
 def test_what_would_cost_points_is_found_before_grading(tmp_path: Path) -> None:
     world = World(tmp_path)
     receipt = world.submit(text="\n    return undefined_name\nundefined_name")
-    checked = world.service._desk.checked(receipt.id)
+    checked = world.service.office.desk.checked(receipt.id)
     assert checked
     assert any("undefined_name" in each.reason for each in checked.findings)
     assert ASSIGNMENT in world.seen().id

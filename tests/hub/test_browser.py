@@ -5,6 +5,7 @@ The pages' source is made up, so that every state stands on them at once.
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -65,7 +66,7 @@ def test_pictures_of_every_page(browser: Any, site: tuple[str, FakeSource], sche
         page = pages[user]
         page.goto(site[0] + address)
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        name = address.replace("/", "-") or "mine"
+        name = re.sub(r"[^\w.]+", "-", address) or "mine"
         page.screenshot(path=PICTURES / f"{name}.{screen}.{scheme}.png", full_page=True)
         if wide > 0:
             sticks_out.append(f"{address}: {wide} pixels")

@@ -69,7 +69,7 @@ class Place:
         os.chmod(folder, 0o777)
         self.service.receive()
         self.service.check()
-        return next(each for each in self.service._desk.receipts("basics") if each.source == folder.name)
+        return next(each for each in self.service.office.desk.receipts("basics") if each.source == folder.name)
 
     def released(self, secret: str) -> Path:
         return self.exchange / self.course.id / "feedback" / (page_name(secret, "basics") or "")
@@ -144,13 +144,13 @@ def test_a_page_that_waits_for_marks_is_released_when_they_are_given(corpus: Pat
 
 def test_a_service_that_ends_while_it_grades_grades_it_next_time(here: Place) -> None:
     receipt = here.submit("source", "2026-02-01 12:00:00.000000 UTC", SECRET)
-    heard = here.service.heard_began
+    heard = here.service.dispatcher.began
 
     def ended(name: str) -> None:
         heard(name)
         here.grader.stop()  # as `stop` does it, in another thread
 
-    here.service.heard_began = ended  # type: ignore[method-assign]
+    here.service.dispatcher.began = ended  # type: ignore[method-assign]
     here.service.dispatch()
     assert here.store.read("smoke", "basics", "ada", receipt.submission_id) is None
     here.grader = LocalGrader(Plans(here.course, here.paths, here.store, trust=True), jobs=1)
@@ -161,6 +161,28 @@ def test_a_service_that_ends_while_it_grades_grades_it_next_time(here: Place) ->
     assert record
     assert record.outcome == "completed"
     assert record.received_at == receipt.arrived_at.isoformat(timespec="microseconds")
+
+
+def test_what_runs_is_ended_and_the_next_one_is_graded(here: Place) -> None:
+    """The notebook's process is killed between two cells; the sandbox and its servers go on."""
+    receipt = here.submit("source", "2026-02-01 12:00:00.000000 UTC", SECRET)
+    reached, cells = here.service.dispatcher.reached, []
+
+    def cancel(name: str, index: int, count: int) -> None:
+        cells.append(index)
+        reached(name, index, count)
+        if len(cells) == 2:
+            here.service.cancel(name, "garcia", "a test")
+
+    here.service.dispatcher.reached = cancel  # type: ignore[method-assign]
+    here.service.dispatch()
+    assert len(cells) < 5
+    assert [each.phase for each in here.service.students_view("ada").assignments[0].submissions] == ["cancelled"]
+    assert here.store.read("smoke", "basics", "ada", receipt.submission_id) is None
+    here.service.dispatcher.reached = reached  # type: ignore[method-assign]
+    here.service.rerun(receipt.id, "garcia")
+    here.service.dispatch()
+    assert here.service.students_view("ada").assignments[0].state == "graded"
 
 
 def test_the_command_serves_until_it_is_ended(corpus: Path, tmp_path: Path) -> None:

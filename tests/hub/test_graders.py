@@ -57,7 +57,7 @@ def test_an_assignment_whose_slots_are_not_known_waits_for_an_empty_machine(tiny
 def test_assignments_with_gpus_do_not_mix(tiny: Path) -> None:
     grader = local(tiny, tiny=4, other=4)
     assert grader.has_room(job("a"), [job("b", "other")])
-    object.__setattr__(grader._plans.course.assignments[0].resources, "gpus", 0.25)
+    object.__setattr__(grader.plans.course.assignments[0].resources, "gpus", 0.25)
     assert not grader.has_room(job("a"), [job("b", "other")])
     assert grader.has_room(job("a"), [job("b")])
 
@@ -65,7 +65,7 @@ def test_assignments_with_gpus_do_not_mix(tiny: Path) -> None:
 def test_a_suspect_runs_alone(tiny: Path) -> None:
     grader = local(tiny, tiny=4)
     start = Start("smoke", "tiny", "bad", "id bad", "key", False, 2)
-    with grader._plans.store.starts.attempt(start) as attempt:
+    with grader.plans.store.starts.attempt(start) as attempt:
         attempt.lost = True
     assert not grader.has_room(job("bad"), [job("a")])
     assert not grader.has_room(job("a"), [job("bad")])
@@ -157,15 +157,54 @@ def test_a_sandbox_is_made_anew_after_a_failure_of_the_machine(tiny: Path) -> No
     opened: list[SimpleNamespace] = []
 
     def open_one(*_: object) -> Any:
-        opened.append(SimpleNamespace(closed=False, isolation=SimpleNamespace(level=2)))
+        opened.append(SimpleNamespace(closed=False, stopped=False, isolation=SimpleNamespace(level=2)))
         opened[-1].close = lambda one=opened[-1]: setattr(one, "closed", True)
         return opened[-1]
 
     grader = LocalGrader(plans(tiny), sandbox=open_one)
-    grader._entered()
+    grader._entered(job("a"))
     grader._tired = True
-    grader._entered()
+    grader._entered(job("b"))
     assert len(opened) == 1  # somebody is still at work in it
-    grader._running = 0
-    grader._entered()
+    grader._parts.clear()
+    grader._entered(job("c"))
     assert [each.closed for each in opened] == [True, False]
+
+
+def test_one_job_is_ended_and_the_others_go_on(tiny: Path) -> None:
+    let_go: list[str] = []
+
+    def start(command: str) -> SimpleNamespace:
+        return SimpleNamespace(let_go=lambda: let_go.append(command), kill=lambda: let_go.append(f"killed {command}"))
+
+    whole = SimpleNamespace(isolation=SimpleNamespace(level=2), stopped=False, start=start, stop=lambda: None, close=lambda: None)
+    grader = LocalGrader(plans(tiny), sandbox=lambda *_: whole)  # type: ignore[arg-type,return-value]  # as much of a sandbox as is needed
+    first, second = grader._entered(job("a")), grader._entered(job("b"))
+    first.start("notebook of a")  # type: ignore[arg-type]
+    second.start("notebook of b")  # type: ignore[arg-type]
+    assert grader.cancel("tiny.a")
+    assert not grader.cancel("tiny.c")
+    assert let_go == ["notebook of a"]
+    with pytest.raises(MachineError, match="cancelled"):
+        first.start("scoring of a")  # type: ignore[arg-type]
+    second.start("scoring of b")  # type: ignore[arg-type]
+    grader.stop()
+    assert second.stopped
+    assert let_go[-2:] == ["notebook of b", "scoring of b"]
+
+
+def test_what_waits_for_the_cluster_is_cancelled_what_is_on_it_goes_on(tiny: Path, cluster: Cluster) -> None:
+    grader = DaskGrader(plans(tiny), "tcp://nowhere", Tls())
+    with ThreadPoolExecutor(2) as pool:
+        on_it = pool.submit(grader.grade, job("a"), Heard())
+        cluster.began.wait()
+        waits = pool.submit(grader.grade, job("b"), Heard())
+        with grader._changed:
+            grader._changed.wait_for(lambda: grader._wanted)
+        assert grader.cancel("tiny.b")
+        assert not grader.cancel("tiny.a")
+        with pytest.raises(MachineError, match="cancelled"):
+            waits.result()
+        cluster.go_on.set()
+        assert on_it.result().student == "a"
+    grader.stop()

@@ -90,7 +90,7 @@ def day(world: World) -> None:
 def went_on(world: World) -> None:
     """What is left of the day, with a new service."""
     world.served()
-    world.service._publisher = OnDisk(world.service._desk)
+    world.service.outbound.publisher = OnDisk(world.service.office.desk)
     for _ in range(4):
         world.clock.forward(minutes=6)
         steps(world.service)
@@ -98,7 +98,7 @@ def went_on(world: World) -> None:
 
 def begun(tmp_path: Path) -> World:
     world = World(tmp_path, 'counting="best"')
-    world.service._publisher = OnDisk(world.service._desk)
+    world.service.outbound.publisher = OnDisk(world.service.office.desk)
     return world
 
 

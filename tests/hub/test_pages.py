@@ -41,6 +41,11 @@ TEACHERS_PAGES = [
     "teach/submission/first_dense_network.3",
     "teach/submission/hidden_layers.2",
     "teach/submission/first_dense_network.5",
+    "teach/curves/first_dense_network",
+    "teach/curves/first_dense_network?metric=test_accuracy&points=0.9:+0,+1:+1",
+    "teach/curves/hidden_layers",
+    "teach/decisions/first_dense_network",
+    "teach/exports/first_dense_network",
 ]
 DOCUMENTS = [
     "feedback/first_dense_network",
@@ -383,7 +388,7 @@ def test_an_instructor_cancels_and_reads_what_was_done(site: Site) -> None:
     assert answer.code == 303
     assert site.source.orders == [("cancel", "hidden_layers.2", "prof")]
     said = f"autograder-said={_cookies(answer)['autograder-said'].value}"
-    assert "It is out of the queue." in words(site.get("teach/submission/hidden_layers.2", "prof", Cookie=said))
+    assert "It is cancelled." in words(site.get("teach/submission/hidden_layers.2", "prof", Cookie=said))
 
 
 def test_an_order_that_cannot_be_is_said(site: Site) -> None:
@@ -422,10 +427,58 @@ def test_an_instructor_starts_what_was_held(site: Site) -> None:
     assert unknown.code == 404
 
 
-def test_a_student_gives_no_orders(site: Site) -> None:
-    token, cookie = site.form("", "ada")
-    assert site.post("teach/order", "ada", {**CANCEL, "_xsrf": token}, Cookie=cookie).code == 403
+FORMS = {
+    "teach/order": CANCEL,
+    "teach/curves": {"assignment": "first_dense_network"},
+    "teach/decisions/first_dense_network": {"kind": "waive_late", "students": "ada", "why": "I am ada"},
+    "teach/exports/first_dense_network": {"form": "nbgrader"},
+}
+
+
+@pytest.mark.parametrize("page", FORMS)
+@pytest.mark.parametrize("user", ["ada", "other"])
+def test_a_student_gives_no_orders(site: Site, page: str, user: str) -> None:
+    """With a valid token of their own session: what counts is the group that the hub says."""
+    token, cookie = site.form("", user)
+    assert site.post(page, user, {**FORMS[page], "_xsrf": token}, Cookie=cookie).code == 403
     assert site.source.orders == []
+
+
+@pytest.mark.parametrize("page", FORMS)
+def test_no_form_of_an_instructor_works_without_the_token_of_its_session(site: Site, page: str) -> None:
+    token, cookie = site.form("teach", "prof")
+    eves, eves_cookie = site.form("", "ada")
+    for form, sent in (({}, cookie), ({"_xsrf": token[:-4] + "AAAA"}, cookie), ({"_xsrf": eves}, cookie), ({"_xsrf": eves}, eves_cookie)):
+        answer = site.post(page, "prof", {**FORMS[page], **form}, Cookie=sent)
+        assert answer.code in (401, 403)
+    assert site.source.orders == []
+
+
+@pytest.mark.parametrize("page", ["", "teach/order", "oauth_callback?code=a&state=b", "health", "static/live.js", "nowhere"])
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS"])
+def test_no_request_holds_up_everybody_else(site: Site, page: str, method: str) -> None:
+    """The hub's library waited for itself when a form came with a sign-in and without a token, and no page was answered again."""
+    body = "kind=cancel" if method in ("POST", "PUT") else None
+    for headers in ({}, {"Sec-Fetch-Mode": "unspecified"}, {"Cookie": "_xsrf=old"}, {"Authorization": "token ada-token"}):
+        for user in ("ada", ""):
+            sent = site.browser(user, **headers)
+            if headers.get("Sec-Fetch-Mode"):
+                del sent["Sec-Fetch-Mode"]
+            site.send(HTTPRequest(f"{site.address}{PREFIX}{page}", method, sent, body, follow_redirects=False))
+    assert site.get("", "ada").code == 200
+    assert site.source.orders == []
+
+
+@pytest.mark.parametrize("user", ["ada", "other"])
+def test_a_file_of_scores_is_for_instructors(site: Site, user: str) -> None:
+    page = "teach/exports/first_dense_network/first_dense_network.nbgrader.csv"
+    assert site.get(page, user).code == 403
+    assert site.get(page).code == 302
+    answer = site.get(page, "prof")
+    assert (answer.code, text(answer)) == (200, "student_id,score\nada,80\n")
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="first_dense_network.nbgrader.csv"'
+    for other in ("first_dense_network.secret.csv", "..%2F..%2Fgradebook.db", "../grading_config.py"):
+        assert site.get(f"teach/exports/first_dense_network/{other}", "prof").code == 404
 
 
 def test_orders_are_checked(site: Site) -> None:
@@ -441,6 +494,99 @@ def test_a_script_of_another_site_reads_nothing(site: Site) -> None:
     assert (
         site.get("teach/record/first_dense_network.3", "prof", **{"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Site": "cross-site"}).code == 401
     )
+
+
+# --- curves, decisions, exports ---------------------------------------------------------------------------------------
+
+
+def test_a_curve_shows_what_it_would_do(site: Site) -> None:
+    seen = words(site.get("teach/curves/first_dense_network?metric=test_accuracy&points=0.9:+0,+1:+1", "prof"))
+    assert "2 of 4 scores change 1 rise 1 fall" in seen
+    assert "Ada Núñez 72.5 80 of 90" in seen
+    assert '"test_accuracy": Curve({0.9: 0, 1: 1})' in seen
+    assert "grading_config.py has another one now: 0.8: 0, 0.88: 1" in seen
+    assert site.source.orders == []
+
+
+def test_what_is_no_curve_is_said_on_the_page(site: Site) -> None:
+    seen = words(site.get("teach/curves/first_dense_network?metric=test_accuracy&points=full", "prof"))
+    assert "'full' is no point of a curve." in seen
+    assert "cannot be used" in words(site.get("teach/curves/hidden_layers", "prof"))
+    assert site.get("teach/curves/nothing", "prof").code == 404
+
+
+def _said_after(site: Site, answer: HTTPResponse) -> str:
+    said = f"autograder-said={_cookies(answer)['autograder-said'].value}"
+    return words(site.get(answer.headers["Location"].removeprefix(PREFIX), "prof", Cookie=said))
+
+
+def test_an_instructor_applies_the_configurations_curves(site: Site) -> None:
+    token, cookie = site.form("teach/curves/first_dense_network", "prof")
+    answer = site.post("teach/curves", "prof", {"assignment": "first_dense_network", "_xsrf": token}, Cookie=cookie)
+    assert answer.code == 303
+    assert site.source.orders == [("curves", "first_dense_network", "prof")]
+    seen = _said_after(site, answer)
+    assert "2 of 4 scores changed." in seen
+    assert "1 could not be computed" in seen
+    assert site.post("teach/curves", "prof", {"assignment": "nothing", "_xsrf": token}, Cookie=cookie).code == 404
+
+
+def test_an_instructor_decides_and_takes_back(site: Site) -> None:
+    page = "teach/decisions/first_dense_network"
+    assert 'value="ada"' in text(site.get(f"{page}?student=ada", "prof"))
+    token, cookie = site.form(page, "prof")
+    form = {"kind": "waive_late", "students": "ada, bo", "why": "in hospital", "_xsrf": token}
+    assert "d4 is in the ledger." in _said_after(site, site.post(page, "prof", form, Cookie=cookie))
+    taken_back = {"revoke": "d2", "why": "a mistake", "_xsrf": token}
+    assert "d5 is in the ledger." in _said_after(site, site.post(page, "prof", taken_back, Cookie=cookie))
+    assert site.source.orders == [("waive_late", "ada, bo", "prof"), ("revoke", "d2: a mistake", "prof")]
+
+
+def test_a_decision_that_cannot_be_keeps_what_was_typed(site: Site) -> None:
+    page = "teach/decisions/first_dense_network"
+    token, cookie = site.form(page, "prof")
+    form = {"kind": "excuse", "students": "nobody", "why": "typed with care", "_xsrf": token}
+    answer = site.post(page, "prof", form, Cookie=cookie)
+    assert "Nobody of the course is called 'nobody'." in words(answer)
+    assert 'value="typed with care"' in text(answer)
+    assert '<option value="excuse" selected>' in text(answer)
+
+
+def test_an_export_names_everybody_who_is_not_in_it(site: Site) -> None:
+    page = "teach/exports/first_dense_network"
+    token, cookie = site.form(page, "prof")
+    answer = site.post(page, "prof", {"form": "moodle", "_xsrf": token}, Cookie=cookie)
+    seen = words(answer)
+    assert "12 students are in it." in seen
+    assert "waits for a person to grade why" in seen
+    assert "eve: no row" in seen
+    assert "zoe" in seen
+    assert MARKUP not in text(answer)
+    assert f'href="{PREFIX}teach/exports/first_dense_network/first_dense_network.moodle.csv"' in text(answer)
+    problem = site.post(page, "prof", {"form": "canvas", "_xsrf": token}, Cookie=cookie)
+    assert "Canvas imports only into a gradebook that it exported." in words(problem)
+
+
+def test_a_template_is_uploaded(site: Site) -> None:
+    page = "teach/exports/first_dense_network"
+    token, cookie = site.form(page, "prof")
+    parts = {"_xsrf": token, "form": "canvas", 'template"; filename="gradebook.csv': "Student,ID"}
+    body = "".join(f'--frontier\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in parts.items())
+    headers = {"Sec-Fetch-Site": "same-origin", "Content-Type": "multipart/form-data; boundary=frontier", "Cookie": cookie}
+    address = f"{site.address}{PREFIX}{page}"
+    answer = site.send(HTTPRequest(address, "POST", site.browser("prof", **headers), f"{body}--frontier--\r\n", follow_redirects=False))
+    assert answer.code == 200
+    assert site.source.orders == [("export", "canvas", "Student,ID")]
+
+
+def test_an_audit_and_the_report_stand_on_the_assignments_page(site: Site) -> None:
+    answer = site.get("teach/assignment/first_dense_network", "prof")
+    assert "12 audited; 11 kept their accuracy" in words(answer)
+    assert f"{MARKUP} fell test_accuracy 0.946 0.007" in words(answer)
+    token, cookie = site.form("teach", "prof")
+    done = site.post("teach/order", "prof", {"kind": "report", "assignment": "first_dense_network", "_xsrf": token}, Cookie=cookie)
+    assert "The report is written." in _said_after(site, done)
+    assert site.source.orders == [("report", "first_dense_network", "")]
 
 
 # --- markup -----------------------------------------------------------------------------------------------------------

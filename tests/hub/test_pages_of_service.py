@@ -66,6 +66,50 @@ def test_feedback_is_read_by_its_student_and_by_instructors(tmp_path: Path) -> N
         assert site.get(f"feedback/{ASSIGNMENT}", "bo").code == 404
 
 
+def test_a_submission_in_anothers_name_and_with_another_time_shows_only_to_instructors(tmp_path: Path) -> None:
+    """Mallory names a folder after Ada and an hour long gone; Ada's page knows nothing of it, and the instructor reads who it was."""
+    world = World(tmp_path)
+    own = world.submit("ada")
+    world.owner = "mallory"
+    world.handed_in("ada", text="<script>alert(1)</script>", at="2020-01-01 00:00:00.000000 UTC")
+    world.service.receive()
+    world.service.check()
+    [forged] = [each for each in world.receipts() if each.id != own.id]
+    app = application(OfService(world.service), fakes.settings(tmp_path), world.course.title, fakes.hub())
+    with served(app) as (address, loop):
+        site = Site(loop, address, fakes.FakeSource(tmp_path), fakes.hub(), app.settings["cookie_secret"])
+        for page in ("", f"assignment/{ASSIGNMENT}"):
+            assert forged.id not in text(site.get(page, "ada"))
+        assert site.get(f"submission/{forged.id}", "ada").code == 404
+        assert own.digest in words(site.get(f"submission/{own.id}", "ada"))
+        shown = site.get("teach", "prof")
+        assert "mallory" in words(shown)
+        assert "<script>alert" not in text(shown)
+        assert "Refused" in words(site.get(f"teach/submission/{forged.id}", "prof"))
+    world.service.dispatch()
+    assert world.grader.graded == [own.id]
+    assert not (world.paths.submitted / "mallory").exists()
+
+
+def test_from_the_decision_form_to_the_students_page(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.submit("ada")
+    world.service.dispatch()
+    app = application(OfService(world.service), fakes.settings(tmp_path), world.course.title, fakes.hub())
+    with served(app) as (address, loop):
+        site = Site(loop, address, fakes.FakeSource(tmp_path), fakes.hub(), app.settings["cookie_secret"])
+        page = f"teach/decisions/{ASSIGNMENT}"
+        token, cookie = site.form(page, "prof")
+        form = {"kind": "extend", "students": "ada", "until": "2027-02-19T23:59", "why": "ill <b>", "_xsrf": token}
+        assert site.post(page, "prof", form, Cookie=cookie).code == 303
+        assert "extend until 2027-02-19 23:59" in words(site.get(page, "prof"))
+        mine = site.get(f"assignment/{ASSIGNMENT}", "ada")
+        assert "19 February 2027, 23:59" in words(mine)
+        assert "ill" not in words(mine).split()  # the reason is between instructors
+        for tool in ("curves", "exports"):
+            assert site.get(f"teach/{tool}/{ASSIGNMENT}", "prof").code == 200
+
+
 def test_what_is_not_there_is_none(tmp_path: Path) -> None:
     source = OfService(World(tmp_path).service)
     assert source.record("tiny.1") is None

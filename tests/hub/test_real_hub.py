@@ -207,6 +207,80 @@ def test_the_instructor_sees_the_class(graded: str, people: dict[str, Any], hub:
     page.get_by_text("It is in the queue again.").wait_for()
 
 
+def test_the_instructor_tries_a_curve_out_and_applies_the_configurations(graded: str, people: dict[str, Any], hub: Hub) -> None:
+    page = people["garcia"]
+    page.goto(hub.page(f"teach/curves/{hub.plan.assignment}"))
+    page.get_by_label("Another curve").fill("0.5: 0, 0.6: 1")
+    page.get_by_role("button", name="Show what it does").click()
+    page.get_by_role("heading", name="What it does").wait_for()
+    assert '"test_accuracy": Curve({0.5: 0, 0.6: 1}),' in page.locator("pre.line").inner_text()
+    config = hub.plan.course_folder / "grading_config.py"
+    text = config.read_text(encoding="utf-8")
+    assert text.count("Curve({0.80: 0, 0.88: 1})") >= 1
+    config.write_text(text.replace("Curve({0.80: 0, 0.88: 1})", "Curve({0.5: 0, 0.6: 1})", 1), encoding="utf-8")
+    page.goto(hub.page(f"teach/curves/{hub.plan.assignment}"))
+    page.get_by_role("button", name="Apply the curves").click()
+    page.get_by_text("The curves are in force").wait_for()
+    assert page.get_by_role("button", name="Apply the curves").count() == 0
+
+
+def test_the_instructor_decides_and_the_student_sees_it(graded: str, people: dict[str, Any], hub: Hub) -> None:
+    page = people["garcia"]
+    page.goto(hub.page(f"teach/submission/{graded}"))
+    page.get_by_role("link", name="Decide").click()
+    page.locator("input[name=until]").fill("2027-02-20T23:59")
+    page.locator(".fields input[name=why]").fill("in hospital")
+    page.get_by_role("button", name="Write it into the ledger").click()
+    page.get_by_text("d1 is in the ledger").wait_for()
+    people["ana"].goto(hub.page(f"assignment/{hub.plan.assignment}"))
+    assert "20 February 2027, 23:59" in people["ana"].locator("#live").inner_text()
+    assert "hospital" not in people["ana"].content()
+
+
+def test_the_instructor_exports(graded: str, people: dict[str, Any], hub: Hub) -> None:
+    page = people["garcia"]
+    page.goto(hub.page(f"teach/exports/{hub.plan.assignment}"))
+    page.locator("select[name=form]").select_option("junit")
+    page.get_by_role("button", name="Make the file").click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download").click()
+    assert "ana-demo" in Path(download.value.path()).read_text(encoding="utf-8")
+
+
+def test_a_form_of_another_site_does_nothing_and_holds_up_nobody(graded: str, people: dict[str, Any], hub: Hub) -> None:
+    page = people["garcia"].context.new_page()
+    order = f"<form method=post action={hub.page('teach/order')}><input name=kind value=rerun><input name=receipt value={graded}></form>"
+    page.set_content(order)
+    with page.expect_navigation() as there:
+        page.evaluate("document.forms[0].submit()")
+    assert there.value.status in (401, 403)
+    page.close()
+    assert people["bo"].goto(hub.page()).status == 200
+
+
+def test_a_forged_sign_in_is_none(browser: Any, hub: Hub) -> None:
+    page = browser.new_context().new_page()
+    assert page.goto(hub.page("oauth_callback?code=made-up&state=made-up")).status == 403
+    page.context.close()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs accounts of its own: run as root")
+def test_a_submission_in_anothers_name_is_flagged_and_never_theirs(graded: str, people: dict[str, Any], hub: Hub) -> None:
+    inbound = hub.plan.root / "exchange" / hub.plan.course / "inbound"
+    folder = inbound / f"ana-demo+{hub.plan.assignment}+2020-01-01 00:00:00.000000 UTC"
+    script = (
+        'umask 0; mkdir "$1" && echo {} >"$1/notebook.ipynb" && echo "2020-01-01 00:00:00.000000 UTC" >"$1/timestamp.txt" && chmod 777 "$1"'
+    )
+    subprocess.run(["sh", "-c", script, "sh", str(folder)], check=True, user="bo-demo", cwd="/")
+    page = people["garcia"]
+    page.goto(hub.page("teach"))
+    page.get_by_text("Other name").wait_for(timeout=_LONG_MS)
+    for user in ("ana", "bo"):
+        people[user].goto(hub.page(f"assignment/{hub.plan.assignment}"))
+    assert "under another user's name" in people["bo"].locator("#live").inner_text()
+    assert "another user" not in people["ana"].locator("#live").inner_text()
+
+
 def test_the_instructor_opens_formgrader(people: dict[str, Any], hub: Hub) -> None:
     page = people["garcia"]
     page.goto(hub.page("teach"))

@@ -186,6 +186,76 @@ def test_an_instructor_takes_a_submission_out_and_grades_another_again(tmp_path:
     assert [each.kind for each in Desk(world.store.root / "hub", [ASSIGNMENT]).orders(ASSIGNMENT)] == ["cancel", "rerun", "done"]
 
 
+def test_an_instructor_ends_what_runs(tmp_path: Path) -> None:
+    world = World(tmp_path, "hub=Hub(attempts=1)")
+    receipt = world.submit()
+
+    def ended(job: Job) -> Record:
+        world.service.cancel(job.receipt, "garcia", "runs for ever")
+        return record(job, "infra_error")  # as a sandbox says of a process that was ended
+
+    world.grader.answer = ended
+    world.service.dispatch()
+    assert world.grader.cancelled == [receipt.id]
+    assert (world.phases(), world.seen().attempts_left) == (["cancelled"], 1)
+    assert world.service.instructors_view().failures == 0
+    world.clock.forward(hours=1)
+    world.service.dispatch()
+    assert world.grader.graded == [receipt.id]
+    world.grader.answer = record
+    world.service.rerun(receipt.id, "garcia")
+    world.service.dispatch()
+    assert world.phases() == ["graded"]
+
+
+def test_a_cancelled_rerun_leaves_the_record_that_there_was(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    receipt = world.submit()
+    world.service.dispatch()
+
+    def ended(job: Job) -> Record:
+        world.service.cancel(job.receipt, "garcia")
+        raise MachineError("The submission was cancelled.")
+
+    world.grader.answer = ended
+    world.service.rerun(receipt.id, "garcia")
+    world.service.dispatch()
+    newest = world.seen().newest
+    assert newest
+    assert (newest.phase, newest.score) == ("graded", 50.0)
+    assert world.service.instructors_view().batches[0].paused == ""
+
+
+def test_what_ends_by_itself_as_it_is_cancelled_keeps_its_record(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.submit()
+
+    def done(job: Job) -> Record:
+        world.service.cancel(job.receipt, "garcia")
+        return record(job)
+
+    world.grader.answer = done
+    world.service.dispatch()
+    assert world.phases() == ["graded"]
+
+
+def test_what_cannot_be_ended_goes_on(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.grader.can_cancel = False
+    receipt = world.submit()
+
+    def on_a_cluster(job: Job) -> Record:
+        with pytest.raises(UsageError, match="time limit"):
+            world.service.cancel(job.receipt, "garcia")
+        return record(job, "infra_error")
+
+    world.grader.answer = on_a_cluster
+    world.service.dispatch()
+    assert world.phases() == ["retrying"]
+    assert Desk(world.store.root / "hub", [ASSIGNMENT]).orders(ASSIGNMENT) == ()
+    assert world.grader.graded == [receipt.id]
+
+
 def test_orders_about_unknown_receipts_are_refused(tmp_path: Path) -> None:
     world = World(tmp_path)
     for wrong in ("tiny.7", "nothing", "../tiny.1", "other.1"):

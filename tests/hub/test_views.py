@@ -12,7 +12,7 @@ import pytest
 from autograder.feedback.leaderboard import Leaderboard
 from autograder.feedback.leaderboard import Place as Ranked
 from autograder.hub.graders import Job
-from autograder.hub.views import Board, board_of
+from autograder.hub.views.moment import Board, board_of
 from autograder.records import Flag, Record
 from autograder.term.decisions import Decision, ledger
 from autograder.term.score import Final, Line
@@ -125,14 +125,14 @@ def test_what_came_too_late_is_graded_after_a_reopening(tmp_path: Path) -> None:
 def test_a_leaderboard_is_shown_to_those_on_it(tmp_path: Path) -> None:
     world = World(tmp_path)
     places = (Ranked(1, "Zorro", "0.9900", "ana", "passed its audit"), Ranked(2, "Nobody", "0.9800", "ben", "not audited"))
-    world.service._boards[ASSIGNMENT] = board_of(Leaderboard(places, (), 3))
+    world.service.outbound._boards[ASSIGNMENT] = board_of(Leaderboard(places, (), 3))
     board = world.seen("ben").leaderboard
     assert board
     assert [(each.rank, each.name, each.own) for each in board] == [(1, "Zorro", False), (2, "Nobody", True)]
     assert "ana" not in str(board)
     assert "audit" not in str(board)
     assert world.seen("eve").leaderboard is None
-    world.service._boards[ASSIGNMENT] = Board()
+    world.service.outbound._boards[ASSIGNMENT] = Board()
     assert world.seen("ben").leaderboard is None
 
 
@@ -171,7 +171,8 @@ def test_instructors_see_the_whole_batch(tmp_path: Path) -> None:
 def test_a_changed_configuration_is_said(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.service.receive()
-    (world.root / "grading_config.py").touch()
+    config = world.root / "grading_config.py"
+    config.write_text(config.read_text().replace('"60 s"', '"90 s"'))
     world.clock.forward(minutes=2)
     world.service.dispatch()
     assert "start the service again" in world.service.instructors_view().problems[0]

@@ -16,7 +16,7 @@ from typing import Any
 from autograder.batch.store import Store
 from autograder.course.loading import load_course
 from autograder.hub.desk import Desk
-from autograder.hub.graders import Heard, Job
+from autograder.hub.graders import Heard, Job, Plans
 from autograder.hub.inbound import SECRET, TIMESTAMP
 from autograder.hub.service import Service
 from autograder.hub.state import AssignmentView, Receipt
@@ -76,9 +76,12 @@ class FakeGrader:
     """Has room for `room` jobs; `answer` makes a job's record or raises; `graded` are the receipts it was given, in order."""
 
     store: Store
+    plans: Plans
     room: int = 1
     answer: Callable[[Job], Record] = record
     graded: list[str] = field(default_factory=list)
+    cancelled: list[str] = field(default_factory=list)
+    can_cancel: bool = True
 
     def where(self) -> str:
         return "a machine that does not exist"
@@ -94,8 +97,13 @@ class FakeGrader:
         heard.cell(3, 12)
         self.graded.append(job.receipt)
         made = self.answer(job)
-        self.store.write(made)
+        if made.outcome != "infra_error" or job.receipt not in self.cancelled:
+            self.store.write(made)
         return made
+
+    def cancel(self, receipt: str) -> bool:
+        self.cancelled.append(receipt)
+        return self.can_cancel
 
     def stop(self) -> None:
         return
@@ -137,7 +145,7 @@ class World:
         self.inbound = self.exchange / "tiny" / "inbound"
         self.inbound.mkdir(parents=True)
         self.clock, self.store = Clock(), Store(self.paths.state)
-        self.grader = FakeGrader(self.store)
+        self.grader = FakeGrader(self.store, Plans(self.course, self.paths, self.store, trust=True))
         self.owner, self.later = "ana", later
         self.jobs: list[Callable[[], None]] = []
         self.said: list[str] = []

@@ -13,7 +13,7 @@ from autograder.errors import UsageError
 from autograder.hub.metrics import Metrics
 from autograder.hub.service import Service
 from autograder.hub.state import Settings
-from autograder.hub.web import measured, pages, students, teaching
+from autograder.hub.web import measured, pages, students, teaching, tools
 from autograder.hub.web.source import OfService, Source
 
 _ID = r"([A-Za-z0-9_\-]+)"
@@ -48,6 +48,11 @@ def application(source: Source, settings: Settings, course_title: str, auth: Hub
         (f"teach/report/{_ID}", teaching.ClassReport),
         (rf"teach/report/{_ID}\.similar\.html", teaching.ClassSimilar),
         ("teach/order", teaching.Order),
+        (f"teach/curves/{_ID}", tools.Curves),
+        ("teach/curves", tools.ApplyCurves),
+        (f"teach/decisions/{_ID}", tools.Decisions),
+        (f"teach/exports/{_ID}", tools.Exports),
+        (rf"teach/exports/{_ID}/([A-Za-z0-9_\-]+\.[a-z]+\.[a-z]+)", tools.ExportDownload),
         ("oauth_callback", pages.SignedIn),
         ("health", pages.Health),
         ("metrics", measured.Measured),

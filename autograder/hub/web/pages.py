@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -48,7 +49,18 @@ class Site:
     formgrader: str
 
 
-class Page(HubOAuthenticated, RequestHandler):
+class _NeverWaits:
+    """Keeps the hub's library from asking the hub while everybody else waits for the answer.
+
+    It asks for the current user where it refuses a form without a valid token, and waits there for a thread that waits for it: one such
+    form would end all pages. Who asks is found out once, in `prepare`.
+    """
+
+    def get_current_user(self) -> None:
+        return None
+
+
+class Page(_NeverWaits, HubOAuthenticated, RequestHandler):
     """A page for whoever signed in with the hub. `user` is the name that the hub says, never anything in a request."""
 
     instructors_only = False
@@ -93,7 +105,7 @@ class Page(HubOAuthenticated, RequestHandler):
             raise HTTPError(403) from None
         if model.get("kind") != "user":
             raise HTTPError(403)
-        self.user = model["name"]
+        self.user, self.current_user = model["name"], model
         self.teaches = bool(self.settings["instructors"]) and self.settings["instructors"] in model.get("groups", ())
         if self.instructors_only and not self.teaches:
             raise HTTPError(403)
@@ -150,11 +162,16 @@ class Page(HubOAuthenticated, RequestHandler):
         self.finish(self._rendered("error.html", "", said="", heading=heading, sentence=sentence))
 
 
-class SignedIn(HubOAuthCallbackHandler):
+class SignedIn(_NeverWaits, HubOAuthCallbackHandler):
     """Where the hub sends a browser back to after sign-in. State and code are checked by the hub's own library."""
 
     def initialize(self) -> None:
         self.hub_auth = self.settings["hub_auth"]
+
+    async def prepare(self) -> None:
+        """Whoever is signed in already and comes with an old sign-in goes on to their page."""
+        with suppress(HTTPError):
+            self.current_user = await self.hub_auth.get_user(self, sync=False)
 
     def write_error(self, status_code: int, **_: Any) -> None:
         self.set_header("Content-Type", "text/plain; charset=utf-8")

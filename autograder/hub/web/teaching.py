@@ -15,6 +15,7 @@ from autograder.feedback.summary import flags, outcomes, share, summary
 from autograder.hub.state import InstructorsView
 from autograder.hub.web.pages import Page
 from autograder.hub.web.phases import pace, spoken, spoken_batch
+from autograder.hub.web.spread import Spread, spread_of
 from autograder.records import Record, to_json
 
 _SHOWN = 100
@@ -63,7 +64,9 @@ class ClassAssignment(Teaching):
             outcomes=outcomes(records),
             tests=difficulties(records),
             flags=flags(records),
+            audit=await self.ask(self.source.audits, assignment),
             report=await self.ask(self.source.report, assignment) is not None,
+            similar=await self.ask(self.source.report, assignment, True) is not None,
             every=pace(one.phase for one in (*batch.running, *batch.queue)),
             spoken=spoken_batch(batch),
         )
@@ -139,12 +142,15 @@ class ClassSimilar(Teaching):
 
 
 class Order(Teaching):
-    """Cancel, grade again, or start what was held. Only forms of these pages come through: each carries the signed token of its session."""
+    """Cancel, grade again, start what was held, or write the report.
+
+    Only forms of these pages come through: each carries the signed token of its session.
+    """
 
     async def post(self) -> None:
         kind = self.get_body_argument("kind", "")
-        if kind == "start":
-            address, said = await self._start(self.get_body_argument("assignment", ""))
+        if kind in ("start", "report"):
+            address, said = await self._all(kind, self.get_body_argument("assignment", ""))
         elif kind in ("cancel", "rerun"):
             address, said = await self._one(kind, self.get_body_argument("receipt", ""))
         else:
@@ -152,10 +158,13 @@ class Order(Teaching):
         self.say(said)
         self.redirect(f"{self.prefix}{address}", status=303)
 
-    async def _start(self, assignment: str) -> tuple[str, str]:
+    async def _all(self, kind: str, assignment: str) -> tuple[str, str]:
         if assignment not in {batch.assignment for batch in (await self.view()).batches}:
             raise HTTPError(404)
         try:
+            if kind == "report":
+                await self.ask(self.source.write_report, assignment)
+                return f"teach/assignment/{assignment}", "The report is written."
             count = await self.ask(self.source.start_held, assignment, self.user)
         except AutograderError as error:
             return "teach", str(error)
@@ -169,17 +178,10 @@ class Order(Teaching):
         except AutograderError as error:
             said = str(error)
         else:
-            said = "It is out of the queue." if kind == "cancel" else "It is in the queue again."
+            said = "It is cancelled." if kind == "cancel" else "It is in the queue again."
         return f"teach/submission/{one.receipt}", said
 
 
-def distribution(records: Sequence[Record]) -> list[tuple[str, int]]:
+def distribution(records: Sequence[Record]) -> Spread:
     """Scored records by tenths of the automatic points; full points stand alone."""
-    shares = [found for record in records if (found := share(record)) is not None]
-    if not shares:
-        return []
-    counts = [0] * 11
-    for each in shares:
-        counts[min(10, max(0, int(each * 10 + 1e-9)))] += 1
-    labels = [f"{ten * 10}–{ten * 10 + 9}" for ten in range(10)]
-    return list(zip([*labels, "100"], counts, strict=True))
+    return spread_of([found for record in records if (found := share(record)) is not None])
