@@ -23,7 +23,10 @@ _SERVICE = "autograder.hub"
 
 @dataclass(frozen=True)
 class Event:
-    """`kind`: received, graded, postponed, cancelled, published, ordered, curves, problem, solved, request or said; `about`: its fields, by name."""
+    """`kind`: received, graded, postponed, cancelled, published, ordered, curves, problem, solved, request or said.
+
+    `about`: its fields, by name.
+    """
 
     kind: str
     text: str

@@ -201,7 +201,7 @@ def test_a_configuration_that_is_broken_changes_nothing(world: World) -> None:
 
 def test_whom_the_graders_have_to_look_at_again_keeps_the_score(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(curves, "regrade_from_store", regrade.regrade_from_store)
-    monkeypatch.setattr(regrade, "_from_store", lambda plan, student, write: regrade._Unscored(student, 2))
+    monkeypatch.setattr(regrade, "_from_store", lambda plan, keep, student: regrade._Unscored(student, 2))
     plan = world.grader.plans.of(ASSIGNMENT)
     plan.assignment = SimpleNamespace(id=ASSIGNMENT)
     [ana] = regrade.regrade_from_store(plan, ["ana"])

@@ -122,7 +122,7 @@ def test_a_page_that_waits_for_marks_is_released_when_they_are_given(corpus: Pat
     config = root / "grading_config.py"
     config.write_text(config.read_text().replace("timezone=", 'feedback_when="marked", timezone=', 1))
     here = Place(root)
-    publisher = here.service._publisher
+    publisher = here.service.outbound.publisher
     try:
         here.submit("source", "2026-02-01 12:00:00.000000 UTC", SECRET)
         here.service.dispatch()
