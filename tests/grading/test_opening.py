@@ -98,7 +98,7 @@ def test_layers_are_described_without_weights_and_nothing_is_predicted_with_them
 
 def test_layers_that_need_too_large_weights_are_refused_without_allocating_them(tmp_path: Path) -> None:
     folder = without_weights(dense(), tmp_path)
-    change_text(folder, '"units": 3', '"units": 200000000')
+    change_text(folder, '"units": 2', '"units": 200000000')
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(Refused, match="its layers need weights of"):
         _open("model", folder, LIMIT)
