@@ -226,7 +226,7 @@ def test_a_lost_process_is_noted_once_by_whoever_has_the_store(plan: Any, shared
         assert outcomes(grade(engine, "a")) == {"a": "infra_error"}
     assert [student for student, _ in engine.asked] == ["a", "a"]  # in company, then alone
     lost = plan.store.starts.all_lost()
-    assert [each.alone for each in lost] == ([] if shared else [False, True])  # what a shared worker loses it has noted itself
+    assert sorted(each.alone for each in lost) == ([] if shared else [False, True])  # what a shared worker loses it has noted itself
     assert all(each.level == 3 for each in lost)
 
 

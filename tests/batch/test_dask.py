@@ -238,7 +238,9 @@ def test_a_killed_command_leaves_nothing_at_work_and_the_next_one_goes_on(course
     shutil.rmtree(course / "submitted" / "zz_endless")
     done = grade(course, "--dask", cluster.address)
     assert done.returncode == 0, done.stderr
-    assert verdicts(course) == verdicts(course, "local")
+    graded = verdicts(course)
+    graded.pop("zz_endless", None)  # its own time limit may have ended it before
+    assert graded == verdicts(course, "local")
     assert list((course / ".autograder/starts").iterdir()) == list((course / ".autograder/batches").iterdir()) == []
 
 
