@@ -27,8 +27,7 @@ from autograder.term.deciding import known_students, require_students
 from autograder.term.decisions import Decision, ledger
 from autograder.term.journal import Journal
 from autograder.term.names import full_name, pseudonym
-from autograder.term.roster import RosterChange, members, roster_journal
-from autograder.term.students_csv import Student
+from autograder.term.roster import RosterChange, roster_journal
 
 _ERASED = "(erased)"
 _KNOWN = ("decisions.jsonl", "roster.jsonl", "forgotten.jsonl", "archives.jsonl")  # which have steps of their own, or nobody in them
@@ -113,8 +112,7 @@ def _begun(entries: Any, entry: Forgotten) -> Forgotten | None:
 
 def _steps(course: Course, paths: CoursePaths, store: Store, gradebook: str, student: str, called: str) -> tuple[Step, ...]:
     """Runs before records, which name them; the gradebook and the texts before the roster, which has the name."""
-    person = members(roster_journal(store.root).read()).get(student)
-    about = _About.of(student, called, person.student if person else None)
+    about = _About.of(store, student, called)
     root, kept = store.root, [store.root / "hub" / each.id for each in course.assignments]
     folders = {
         "submissions": [paths.submitted / student, *paths.submitted.glob(f".replaced/*/{_literal(student)}")],
@@ -155,12 +153,15 @@ class _About:
     words: tuple[str, ...]
 
     @classmethod
-    def of(cls, student: str, called: str, known: Student | None) -> _About:
+    def of(cls, store: Store, student: str, called: str) -> _About:
+        """With every name, e-mail address and LMS id that the roster ever had."""
         words = {student} if len(student) >= _SHORTEST else set()
-        if known is not None:
-            names = {full_name(known)} if known.first_name and known.last_name else set()
-            names |= {f"{known.last_name}, {known.first_name}", f"{known.last_name} {known.first_name}"} if names else set()
-            words |= {*names, known.email, known.lms_id if len(known.lms_id) >= _SHORTEST else ""}
+        for known in (
+            each for change in roster_journal(store.root).read() for each in (*change.joined, *change.changed) if each.id == student
+        ):
+            if known.first_name and known.last_name:
+                words |= {full_name(known), f"{known.last_name}, {known.first_name}", f"{known.last_name} {known.first_name}"}
+            words |= {known.email, known.lms_id if len(known.lms_id) >= _SHORTEST else ""}
         return cls(student, called, tuple(sorted((word for word in words if word), key=len, reverse=True)))
 
     def without(self, text: str) -> str:
@@ -320,8 +321,7 @@ def _parsed(path: Path) -> Any:
 
 
 def _remains(paths: CoursePaths, store: Store, student: str, called: str) -> tuple[str, ...]:
-    person = members(roster_journal(store.root).read()).get(student)
-    about = _About.of(student, called, person.student if person else None)
+    about = _About.of(store, student, called)
     files = {each.file for each in archives(store.root).read()} | {str(path) for path in (paths.root / "archives").glob("*.tar.gz")}
     lists = [path.relative_to(paths.root).as_posix() for path in _mentions(paths.root / "exports", about)]
     packed = f"Archives are not touched: {', '.join(sorted(files))}. Delete them, or make them anew." if files else ""

@@ -36,9 +36,12 @@ def graded_course(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for student, total in (("ada", TOTAL), ("bob", "total = 9"), ("cleo", TOTAL)):
         hand_in(root, student, total, DOUBLE)
     assert grade(root).returncode == 0
+    (root / "class.csv").write_text(CLASS.replace("Byrne", "Bolt"))
     done(root, "roster", "import", "class.csv")
+    (root / "class.csv").write_text(CLASS)
+    done(root, "roster", "import", "class.csv")  # Bob has another name now
     done(root, "decide", "waive_late", "standin", "--student", "bob", "--why", "Bob Byrne was ill")
-    done(root, "decide", "extend", "standin", "--everybody", "--until", "2027-02-20 12:00", "--why", "because of bob and the hub")
+    done(root, "decide", "extend", "standin", "--everybody", "--until", "2027-02-20 12:00", "--why", "because of Bob Bolt and the hub")
     done(root, "scores", "standin")
     with open_gradebook(f"sqlite:///{root / 'gradebook.db'}") as gradebook:
         found = gradebook.find_grade("value", "standin", "standin", "bob")
