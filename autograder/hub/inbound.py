@@ -24,6 +24,7 @@ from autograder.records import Flag
 TIMESTAMP, SECRET = "timestamp.txt", "submission_secret.txt"
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _DEEPEST = 20
+_LONGEST_NAME, _LONGEST_PATH = 200, 1000  # bytes; file systems take 255 and 4,096, which names of partial files and our own folders add to
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@\-]{0,63}")
 
 
@@ -51,7 +52,9 @@ class Tree:
 
 
 def parse_name(name: str) -> Name | None:
-    """None for what nbgrader did not name."""
+    """None for what nbgrader did not name; nor for a name that cannot be shown or is no UTF-8, which no receipt could hold."""
+    if not name.isprintable():
+        return None
     parts = name.split("+")
     return Name(*parts[:3]) if 3 <= len(parts) <= 4 and all(parts) else None
 
@@ -138,6 +141,8 @@ class _Walk:
             self._leave_out(path, "it belongs to somebody else" + (", by a hard link" if about.st_nlink > 1 else ""))
         elif not path.isprintable() or path.encode("utf-8", "replace").decode() != path:
             self._leave_out(path, "its name is no readable text")
+        elif _cannot_be_kept(path):
+            self._leave_out(path, "its name cannot be kept")
         elif about.st_size > self._left:
             allowed = (self._limits.submission_bytes + NOTEBOOK_BYTES) / 2**20
             self._stop(f"The submission has more than {allowed:.0f} MiB, which are allowed.")
@@ -155,6 +160,12 @@ class _Walk:
     def _stop(self, problem: str) -> None:
         self.problem = problem
         self.files.clear()
+
+
+def _cannot_be_kept(path: str) -> bool:
+    """Whether a file could not be written anew by this name: it is too long, or its folder has the name of the receipt's own file."""
+    longest = max(len(part.encode()) for part in path.split("/"))
+    return path.startswith(f"{TIMESTAMP}/") or longest > _LONGEST_NAME or len(path.encode()) > _LONGEST_PATH
 
 
 @contextmanager

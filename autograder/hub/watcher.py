@@ -34,16 +34,33 @@ class Watcher:
         self._limits = {each.id: resolve_profile(course, each, None).limits for each in course.assignments}
         self._known = desk.sources()
         self._waiting: dict[str, tuple[float, datetime]] = {}
+        self._failed: dict[str, tuple[int, str]] = {}  # how often it could not be received, and why
         self.problem = ""
 
     def scan(self) -> list[Receipt]:
-        """Receipts for what is new and complete, oldest first; at most 50 at a time, so that others get their turn."""
+        """Receipts for what is new and complete, oldest first; at most 50 at a time, so that others get their turn.
+
+        What could not be received holds up nobody: it is a problem, and is tried again after all others.
+        """
+        complete = list(self._complete())
+        self._failed = {name: self._failed[name] for _, name in complete if name in self._failed}
         received = []
-        for _, name in sorted(self._complete())[:_AT_ONCE]:
-            receipt = self._receive(name)
+        for _, name in sorted(complete, key=lambda each: (self._tries(each[1]), each))[:_AT_ONCE]:
+            try:
+                receipt = self._receive(name)
+            except (AutograderError, OSError, ValueError) as error:
+                self._failed[name] = self._tries(name) + 1, str(error)
+                continue
+            self._failed.pop(name, None)
             if receipt is not None:
                 received.append(receipt)
+        if self._failed:
+            name = min(self._failed)
+            self.problem = f"{len(self._failed)} submission(s) could not be received, first of all {name!a:.120}: {self._failed[name][1]}"
         return received
+
+    def _tries(self, name: str) -> int:
+        return self._failed.get(name, (0, ""))[0]
 
     def recover(self) -> list[Receipt]:
         """Keeps the files of receipts that a kill parted from them; gives those whose files are not there any more."""

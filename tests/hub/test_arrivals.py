@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -31,6 +32,8 @@ def kinds(receipt: Receipt) -> set[str]:
         ("+tiny+now", None),
         ("ana+tiny+now+a+b", None),
         (".DS_Store", None),
+        (os.fsdecode(b"ana+tiny+\xff"), None),
+        ("ana+tiny+now\x07", None),
     ],
 )
 def test_names_of_folders(name: str, said: tuple[str, str, str] | None) -> None:
@@ -147,6 +150,67 @@ def test_links_pipes_and_odd_names_are_left_out_and_flagged(tmp_path: Path) -> N
     assert "a named pipe" in said
     assert "no readable text" in said
     assert "the answers" not in said
+
+
+def _a_folder_called_timestamp(folder: Path) -> None:
+    (folder / "timestamp.txt").unlink()
+    (folder / "timestamp.txt").mkdir()
+    (folder / "timestamp.txt/x").write_text("")
+
+
+def _a_file_with_the_longest_name(folder: Path) -> None:
+    (folder / ("n" * 255)).write_text("")
+
+
+def _a_path_that_is_too_long(folder: Path) -> None:
+    inner = folder.joinpath(*["d" * 190] * 6)
+    inner.mkdir(parents=True)
+    (inner / "x").write_text("")
+
+
+@pytest.mark.parametrize("odd", [_a_folder_called_timestamp, _a_file_with_the_longest_name, _a_path_that_is_too_long])
+def test_files_whose_names_cannot_be_kept_are_left_out_and_stop_nothing(tmp_path: Path, odd: Callable[[Path], None]) -> None:
+    world = World(tmp_path)
+    folder = world.handed_in("ana")
+    odd(folder)
+    os.chmod(folder, 0o777)
+    world.handed_in("ana", "b")
+    world.service.receive()
+    world.clock.forward(minutes=1)
+    world.service.receive()
+    first = next(each for each in world.receipts() if each.source == folder.name)
+    assert len(world.receipts()) == 2
+    assert next(each.detail for each in first.flags if each.kind == "left_out").endswith("its name cannot be kept")
+    assert world.service.instructors_view().problems == ()
+
+
+def test_what_cannot_be_received_holds_up_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even as many as are received at once, and older than the rest."""
+    monkeypatch.setattr(watcher, "_AT_ONCE", 2)
+    world = World(tmp_path)
+    refused = [world.handed_in(text=f"bad {number}").name for number in range(3)]
+    good = [world.handed_in(text=f"good {number}").name for number in range(2)]
+    desk = world.service.office.desk
+    receive = desk.receive
+
+    def broken(assignment: str, student: str, files: Mapping[str, bytes], make: Callable[[str, str], Receipt]) -> Receipt:
+        if b"bad" in files["tiny.ipynb"]:
+            raise OSError(36, "File name too long")
+        return receive(assignment, student, files, make)
+
+    monkeypatch.setattr(desk, "receive", broken)
+    for _ in range(4):
+        world.service.receive()
+    assert {each.source for each in world.receipts()} == set(good)
+    problem = world.service.instructors_view().problems[0]
+    assert "3 submission(s) could not be received" in problem
+    assert refused[0] in problem
+    assert "File name too long" in problem
+    monkeypatch.undo()
+    for _ in range(2):
+        world.service.receive()
+    assert len(world.receipts()) == 5
+    assert world.service.instructors_view().problems == ()
 
 
 def test_a_submission_that_is_a_link_is_refused(tmp_path: Path) -> None:
