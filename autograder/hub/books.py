@@ -8,6 +8,7 @@ from datetime import datetime
 
 from autograder.batch.store import Store
 from autograder.course.settings import Course
+from autograder.errors import UsageError
 from autograder.hub.desk import Desk
 from autograder.hub.results import Results
 from autograder.hub.rules import Fate, Rules, Situation, fates, rules_for
@@ -100,7 +101,11 @@ class Books:
             yield from self.fates(assignment, student)
 
     def fate(self, receipt: Receipt) -> Fate:
-        return next(each for each in self.fates(receipt.assignment, receipt.student) if each.receipt.id == receipt.id)
+        """Raises UsageError for a receipt that was written a moment ago and has not arrived here yet."""
+        for each in self.fates(receipt.assignment, receipt.student):
+            if each.receipt.id == receipt.id:
+                return each
+        raise UsageError(f"'{receipt.id}' is being received.", "Look again in a moment.")
 
     def waiting(self) -> list[Fate]:
         """All that are queued, in no order."""

@@ -68,7 +68,7 @@ class Desk:
     def receive(self, assignment: str, student: str, files: Mapping[str, bytes], make: Callable[[str, str], Receipt]) -> Receipt:
         """Writes the receipt that `make(id, submission_id)` gives, then keeps the files: a kill in between is mended by `keep`.
 
-        A refused receipt keeps none.
+        A refused receipt keeps none. A receipt that is written stands, also when its files could not be kept: see `kept`.
         """
         with scratch_folder(self._folder(assignment), PARTIAL) as scratch:
             receipt = make("", "")
@@ -77,7 +77,8 @@ class Desk:
                 submission_id = _write_tree(scratch, receipt, files)
             written = self._append(assignment, lambda number: make(f"{assignment}.{number}", submission_id))
             if not written.refused:
-                self._keep(scratch, written)
+                with suppress(OSError):
+                    self._keep(scratch, written)
         return written
 
     def keep(self, receipt: Receipt, files: Mapping[str, bytes]) -> bool:

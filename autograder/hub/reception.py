@@ -33,6 +33,8 @@ class Reception:
             self.recovered = True
         for receipt in self._watcher.scan():
             office.books.arrived(receipt)
+            if not receipt.refused and office.desk.kept(receipt) is None:
+                self.recovered = False  # the next call keeps its files
             with self._lock:
                 if self._to_check is not None and not receipt.refused:
                     self._to_check.append(receipt)
@@ -51,7 +53,7 @@ class Reception:
         with self._lock:
             if self._to_check is None:
                 self._to_check = self._unchecked()
-            waiting = list(self._to_check)
+            waiting = [each for each in self._to_check if self._office.desk.kept(each) is not None]
         for receipt in waiting:
             if self._office.stopped.is_set():
                 return

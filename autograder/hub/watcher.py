@@ -76,7 +76,10 @@ class Watcher:
             tree = read_tree(self.inbound / receipt.source, self._limits[receipt.assignment])
         except OSError:
             return False
-        return self._desk.keep(receipt, tree.files)
+        try:
+            return self._desk.keep(receipt, tree.files)
+        except OSError as error:
+            raise MachineError(f"The files of '{receipt.id}' cannot be kept: {error.strerror}.", "Look at the store's disk.") from error
 
     def _complete(self) -> Iterator[tuple[float, str]]:
         """(time of the file system, name) of each folder without receipt that nobody writes to any more."""

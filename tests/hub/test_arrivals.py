@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from autograder.course.profile import RunLimits
+from autograder.errors import UsageError
 from autograder.hub import inbound, watcher
 from autograder.hub.inbound import parse_name, read_tree, user_of
 from autograder.hub.state import Receipt
@@ -211,6 +213,41 @@ def test_what_cannot_be_received_holds_up_nobody(tmp_path: Path, monkeypatch: py
         world.service.receive()
     assert len(world.receipts()) == 5
     assert world.service.instructors_view().problems == ()
+
+
+def test_a_receipt_stands_though_its_files_are_kept_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk was full between the two; another one that was received before goes on as ever."""
+    world = World(tmp_path)
+    world.handed_in(text="a")
+    world.handed_in(text="b")
+    desk = world.service.office.desk
+    keep = desk._keep
+
+    def full(scratch: Path, receipt: Receipt) -> None:
+        if receipt.id.endswith("2"):
+            raise OSError(28, "No space left on device")
+        keep(scratch, receipt)
+
+    monkeypatch.setattr(desk, "_keep", full)
+    world.service.receive()
+    world.service.check()
+    assert [each.id for each in world.receipts()] == ["tiny.1", "tiny.2"]
+    assert world.phases() == ["superseded", "queued"]
+    assert desk.checked("tiny.2") is None
+    monkeypatch.undo()
+    world.service.receive()
+    world.service.check()
+    world.service.dispatch()
+    assert len(world.receipts()) == 2
+    assert desk.checked("tiny.2") is not None
+    assert world.phases() == ["superseded", "graded"]
+
+
+def test_a_receipt_that_is_being_written_is_no_end(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    receipt = world.submit()
+    with pytest.raises(UsageError, match=r"'tiny\.2' is being received"):
+        world.service.office.books.fate(replace(receipt, id="tiny.2"))
 
 
 def test_a_submission_that_is_a_link_is_refused(tmp_path: Path) -> None:
