@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from autograder.course.profile import find_assignment
 from autograder.course.versions import read_versions
-from autograder.errors import AutograderError, UsageError
+from autograder.errors import UsageError
 from autograder.hub.office import Office
 from autograder.hub.precheck import check_submission
 from autograder.hub.state import Checked, Receipt
@@ -62,7 +62,7 @@ class Reception:
                 with self._lock:
                     self._to_check.remove(receipt)
                 self._office.news.solved(f"check {receipt.id}")
-            except (AutograderError, OSError) as error:  # it must not hold up the others
+            except Exception as error:  # whatever it is, it must not hold up the others
                 self._office.news.problem(f"check {receipt.id}", f"{receipt.id} could not be checked: {error}")
             self._office.news.touch()
 

@@ -93,7 +93,7 @@ def _cell(cell: Any) -> SubmittedCell | None:
     return SubmittedCell(
         cell_type=str(cell["cell_type"]),
         source=_printable(source),
-        cell_id=found if isinstance(found, str) else None,
+        cell_id=_printable(found) if isinstance(found, str) else None,
         grade_id=_grade_id(cell.get("metadata")),
         attachments=_attachments(cell.get("attachments")),
     )
@@ -119,10 +119,10 @@ def _printable(source: str) -> str:
 def _grade_id(metadata: Any) -> str | None:
     found = metadata.get("nbgrader") if isinstance(metadata, dict) else None
     grade_id = found.get("grade_id") if isinstance(found, dict) else None
-    return grade_id if isinstance(grade_id, str) and grade_id else None
+    return _printable(grade_id) if isinstance(grade_id, str) and grade_id else None
 
 
 def _kernel(metadata: Any) -> str | None:
     spec = metadata.get("kernelspec") if isinstance(metadata, dict) else None
     name = spec.get("name") if isinstance(spec, dict) else None
-    return name if isinstance(name, str) else None
+    return _printable(name) if isinstance(name, str) else None

@@ -15,7 +15,7 @@ from autograder.course.profile import RunLimits
 from autograder.errors import UsageError
 from autograder.hub import inbound, watcher
 from autograder.hub.inbound import parse_name, read_tree, user_of
-from autograder.hub.state import Receipt
+from autograder.hub.state import Checked, Receipt
 from tests.hub.world import ASSIGNMENT, BEGIN, World
 
 LIMITS = RunLimits(cell_s=1, total_s=1, hand_in_bytes=1, submission_bytes=1000, files=5)
@@ -437,3 +437,25 @@ def test_what_would_cost_points_is_found_before_grading(tmp_path: Path) -> None:
     assert checked
     assert any("undefined_name" in each.reason for each in checked.findings)
     assert ASSIGNMENT in world.seen().id
+
+
+@pytest.mark.parametrize("error", [ValueError("surrogates not allowed"), RuntimeError("a bug"), OSError(28, "No space left on device")])
+def test_what_cannot_be_checked_holds_up_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    world = World(tmp_path)
+    desk = world.service.office.desk
+    write = desk.write_checked
+
+    def broken(checked: Checked) -> None:
+        if checked.receipt == "tiny.1":
+            raise error
+        write(checked)
+
+    monkeypatch.setattr(desk, "write_checked", broken)
+    world.submit(text="a")
+    world.submit(text="b")
+    assert desk.checked("tiny.2") is not None
+    assert "tiny.1 could not be checked" in world.service.instructors_view().problems[0]
+    monkeypatch.undo()
+    world.service.check()
+    assert desk.checked("tiny.1") is not None
+    assert world.service.instructors_view().problems == ()

@@ -142,6 +142,14 @@ def test_malformed_cells_are_left_out_and_counted() -> None:
     assert [flag.detail for flag in parsed.flags] == ["3 cells are malformed and were left out"]
 
 
+def test_names_that_cannot_be_written_as_utf_8_are_replaced() -> None:
+    cell = {"cell_type": "raw", "id": "c\ud800", "source": "", "metadata": {"nbgrader": {"grade_id": "m\ud800"}}}
+    content = {"nbformat": 4, "cells": [cell], "metadata": {"kernelspec": {"name": "k\ud800"}}}
+    parsed = parse_notebook(json.dumps(content).encode())
+    assert [(each.cell_id, each.grade_id) for each in parsed.cells] == [("c?", "m?")]
+    assert parsed.kernel == "k?"
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=9), inner, max_size=4),
