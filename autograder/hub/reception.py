@@ -23,6 +23,7 @@ class Reception:
         self._lock, self._placing = threading.Lock(), threading.Lock()
         self._to_check: list[Receipt] | None = None
         self.recovered = False  # until then files may still be missing that a kill parted from their receipt
+        self.failing = False  # whether something could not be checked, and waits to be tried again
 
     def receive(self) -> None:
         """Receipts for what has arrived in the exchange."""
@@ -54,17 +55,22 @@ class Reception:
             if self._to_check is None:
                 self._to_check = self._unchecked()
             waiting = [each for each in self._to_check if self._office.desk.kept(each) is not None]
+        failing = False
         for receipt in waiting:
             if self._office.stopped.is_set():
                 return
             try:
                 self._check(receipt)
-                with self._lock:
-                    self._to_check.remove(receipt)
-                self._office.news.solved(f"check {receipt.id}")
             except Exception as error:  # whatever it is, it must not hold up the others
-                self._office.news.problem(f"check {receipt.id}", f"{receipt.id} could not be checked: {error}")
+                failing = True
+                said = error.strerror if isinstance(error, OSError) else error  # without the name of a partial file, which is new each time
+                self._office.news.problem(f"check {receipt.id}", f"{receipt.id} could not be checked: {said or type(error).__name__}")
+                continue
+            with self._lock:
+                self._to_check.remove(receipt)
+            self._office.news.solved(f"check {receipt.id}")
             self._office.news.touch()
+        self.failing = failing
 
     def place(self, receipt: Receipt) -> None:
         """Makes it its student's submission in `submitted/`, where `grade` and formgrader look, unless a newer one counts.

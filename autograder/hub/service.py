@@ -116,7 +116,7 @@ class Service:
                 said = str(error) if isinstance(error, AutograderError) else f"{type(error).__name__}: {error}"
                 news.problem(step.__name__, f"The service could not {step.__name__}: {said}")
                 stopped.wait(_POLL_S)
-            if step == self.receive:
+            if step == self.receive or (step == self.check and self.reception.failing):
                 stopped.wait(_POLL_S)
             else:
                 self.wait_for_change(before, _POLL_S)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -459,3 +460,29 @@ def test_what_cannot_be_checked_holds_up_nobody(tmp_path: Path, monkeypatch: pyt
     world.service.check()
     assert desk.checked("tiny.1") is not None
     assert world.service.instructors_view().problems == ()
+
+
+def test_a_check_that_fails_is_tried_again_in_a_while_and_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(tmp_path)
+    office = world.service.office
+    waits, tries = [], []
+
+    class Ended(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            waits.append(timeout)
+            return super().is_set()
+
+    def full(_: Checked) -> None:
+        tries.append(len(tries))
+        if len(tries) == 4:
+            ended.set()
+        raise OSError(28, "No space left on device", f"/store/.partial-{len(tries)}")
+
+    ended = Ended()
+    monkeypatch.setattr(office, "stopped", ended)
+    monkeypatch.setattr(office.desk, "write_checked", full)
+    world.handed_in()
+    world.service.receive()
+    world.service._again_and_again(world.service.check)
+    assert waits == [1.0] * 4
+    assert [each for each in world.said if "could not be checked" in each] == ["tiny.1 could not be checked: No space left on device"]
