@@ -148,7 +148,19 @@ class Service:
 
     def _graded(self, receipt: Receipt, begun_at: datetime) -> None:
         self.curves.bring_up(receipt.assignment, receipt.student, begun_at)
+        self._point_to_newest(receipt.assignment, receipt.student)
         self.outbound.add(receipt)
+
+    def _point_to_newest(self, assignment: str, student: str) -> None:
+        """An older submission that was graded again does not become the student's present one."""
+        office = self.office
+        for fate in reversed(office.books.fates(assignment, student)):
+            each = fate.receipt
+            known = office.results.graded(assignment, student, each.submission_id) if not each.refused else None
+            record = office.results.record(assignment, student, each.submission_id) if known is not None and known.final else None
+            if record is not None:
+                office.store.point_to(record)
+                return
 
     def _look_at_configuration(self) -> None:
         problem = self._configuration.problem(self.course)

@@ -186,6 +186,20 @@ def test_an_instructor_takes_a_submission_out_and_grades_another_again(tmp_path:
     assert [each.kind for each in Desk(world.store.root / "hub", [ASSIGNMENT]).orders(ASSIGNMENT)] == ["cancel", "rerun", "done"]
 
 
+def test_an_older_submission_that_is_graded_again_does_not_become_the_present_one(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    first = world.submit(text="a")
+    world.service.dispatch()
+    second = world.submit(text="b")
+    world.service.dispatch()
+    world.service.rerun(first.id, "garcia")
+    world.service.dispatch()
+    assert world.grader.graded == [first.id, second.id, first.id]
+    present = world.store.present(world.course.default_profile, ASSIGNMENT, "ana")
+    assert present
+    assert present.submission_id == second.submission_id
+
+
 def test_an_instructor_ends_what_runs(tmp_path: Path) -> None:
     world = World(tmp_path, "hub=Hub(attempts=1)")
     receipt = world.submit()
