@@ -124,8 +124,21 @@ def check_exchange(course: Course, paths: CoursePaths, exchange: Path) -> Iterat
     if closed:
         cure = f"chmod o+x '{closed[0]}', or use an exchange elsewhere."
         yield Finding("exchange", f"Students cannot get into '{closed[0]}'.", cure, wrong=True)
+    yield from _movable(exchange, exchange / course.id)
     yield from _inbound(exchange / course.id / "inbound")
     yield from _feedback(exchange / course.id / "feedback")
+
+
+def _movable(exchange: Path, course: Path) -> Iterator[Finding]:
+    """Whether somebody else could put a folder of their own in the place of the course's."""
+    mode = stat.S_IMODE(exchange.stat().st_mode)
+    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        said = f"Everybody may move the course's folder out of '{exchange}', and put another one there (mode {mode:o})."
+        yield Finding("exchange", said, f"chmod 1777 '{exchange}'", wrong=True)
+    for folder in (course, course / "inbound"):
+        if folder.exists() and {folder.lstat().st_uid, folder.stat().st_uid} != {os.geteuid()}:
+            cure = f"Look who made it. Remove it, or let root give it to this account: chown -h {os.geteuid()} '{folder}'"
+            yield Finding("exchange", f"'{folder}' does not belong to this account, and its owner may do anything there.", cure, wrong=True)
 
 
 def _inbound(folder: Path) -> Iterator[Finding]:

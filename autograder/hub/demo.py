@@ -241,7 +241,7 @@ def _make_users(plan: Plan) -> None:
             plan.home(user).mkdir(parents=True, exist_ok=True)
     exchange = plan.root / "exchange"
     exchange.mkdir(exist_ok=True)
-    exchange.chmod(0o777)
+    exchange.chmod(0o1777)
     (plan.root / "keras").mkdir(exist_ok=True)
     plan.course_folder.chmod(0o700)
     if plan.accounts:

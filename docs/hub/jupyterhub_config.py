@@ -7,7 +7,7 @@ COURSE = "keras-digits"  # Course(id=…) in grading_config.py
 INSTRUCTORS = {"garcia"}
 STUDENTS = {"ana", "bo"}
 COURSE_FOLDER = Path("/srv/course")  # mode 0700, of the account that runs the service; formgrader works in it
-EXCHANGE = Path("/srv/nbgrader/exchange")  # mode 0777, on a disk that all users' servers see
+EXCHANGE = Path("/srv/nbgrader/exchange")  # mode 1777, on a disk that all users' servers see
 DATA_CACHE = Path("/srv/keras/datasets")  # MNIST for everybody: mnist.npz, readable by all and writable by nobody but root
 SETTINGS = Path("/etc/autograder/jupyter")  # made below: which of nbgrader's menus students and instructors have
 TOKEN_FILE = Path("/etc/autograder/token")  # 0600, of the account that runs the service; root reads it here

@@ -161,7 +161,7 @@ class FakeSource:
             batch("convolutional_digits", "Convolutional digits"),
         )
         flags = (FlaggedView("first_dense_network.5", MARKUP, "first_dense_network", "receipt", "backdated", MARKUP),)
-        problems = ("The exchange `/srv/nbgrader/exchange` can be read by nobody else: make its mode 0777.",)
+        problems = ("The exchange `/srv/nbgrader/exchange` can be read by nobody else: make its mode 1777.",)
         return InstructorsView(
             "keras-digits", "Deep learning with Keras", NOW, "Europe/Madrid", 1, 2, "this machine", batches, flags, problems, 1, 2
         )

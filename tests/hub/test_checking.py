@@ -56,6 +56,7 @@ def test_a_good_exchange_has_nothing_wrong(tiny: Path, exchange: Path) -> None:
         ("tiny/feedback", 0o700, "cannot fetch"),
         ("tiny", 0o700, "cannot get into"),
         (".", 0o700, "cannot get into"),
+        (".", 0o777, "move the course's folder"),
     ],
 )
 def test_permissions_that_do_not_fit_are_named_with_the_command_that_mends_them(
@@ -66,6 +67,18 @@ def test_permissions_that_do_not_fit_are_named_with_the_command_that_mends_them(
     wrong = found(tiny, exchange, "exchange")
     assert part in wrong[0].said
     assert "chmod" in wrong[0].cure
+
+
+def test_an_exchange_in_which_nobody_moves_anothers_folder_is_good(tiny: Path, exchange: Path) -> None:
+    exchange.chmod(0o1777)
+    assert found(tiny, exchange, "exchange") == []
+
+
+def test_folders_that_are_somebody_elses_are_wrong(tiny: Path, exchange: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checking.os, "geteuid", lambda: exchange.stat().st_uid + 1)
+    said = " ".join(each.said for each in found(tiny, exchange, "exchange"))
+    assert f"'{exchange / 'tiny'}' does not belong to this account" in said
+    assert f"'{exchange / 'tiny/inbound'}' does not belong to this account" in said
 
 
 def test_a_missing_exchange_or_inbound_is_named(tiny: Path, exchange: Path, tmp_path: Path) -> None:
