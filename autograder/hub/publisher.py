@@ -60,7 +60,7 @@ class Publisher:
         if active:
             write_names(url, active)
         finals = {each.student: each for each in refresh_scores(self.course, self.store, assignment, url)}
-        withheld = self._without_page(assignment, students)
+        withheld = self._without_page(assignment, sorted({*students, *self.store.students(profile.name, assignment)}))
         for student in withheld:
             self.paths.feedback(student, assignment).unlink(missing_ok=True)
         records = self.store.latest(profile.name, assignment, [each for each in students if each not in withheld])

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from autograder.errors import MachineError, UsageError
+from autograder.hub import publisher
 from autograder.hub.desk import Desk
 from autograder.hub.graders import Job
+from autograder.hub.publisher import Publisher
 from autograder.intake.collect import find_submissions
 from autograder.records import Record
 from tests.hub.world import ASSIGNMENT, BEGIN, World, record
@@ -354,3 +357,18 @@ def test_flags_are_for_instructors_alone(tmp_path: Path) -> None:
     world.submit(at="2020-01-01 00:00:00.000000 UTC")
     assert [(each.kind, each.where) for each in world.service.instructors_view().flags] == [("backdated", "receipt")]
     assert "backdated" not in str(world.service.students_view("ana"))
+
+
+def test_a_page_that_is_withheld_from_now_on_goes_whoever_is_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(tmp_path)
+    world.submit()
+    world.service.dispatch()
+    page = world.paths.feedback("ana", ASSIGNMENT)
+    page.parent.mkdir(parents=True)
+    page.write_text("50 points")
+    monkeypatch.setattr(publisher, "publish", lambda *_: SimpleNamespace(problem=None))
+    monkeypatch.setattr(publisher, "refresh_scores", lambda *_: [])
+    monkeypatch.setattr(publisher, "write_feedback", lambda *_: None)
+    monkeypatch.setattr(publisher, "held_back", lambda *_: {"ana": "a person still has to mark why"})
+    Publisher(world.service.office, world.exchange).publish(ASSIGNMENT, [])
+    assert not page.exists()
