@@ -72,7 +72,7 @@ class Outbound:
             with self._lock:
                 self._unpublished.setdefault(assignment, set()).update(behind)
         elif mine:
-            self._boards.setdefault(assignment, self._board(assignment))
+            self._renew_board(assignment)
 
     def _publish(self, assignment: str) -> None:
         with self._lock:
@@ -82,7 +82,7 @@ class Outbound:
             self.publisher.publish(assignment, sorted(students))
             news.tell("published", f"published {assignment}: {len(students)} student(s)", assignment=assignment, students=len(students))
             news.touch()
-            self._boards[assignment] = self._board(assignment)
+            self._renew_board(assignment)
             news.solved(f"publish {assignment}")
         except BaseException as error:
             with self._lock:
@@ -90,6 +90,12 @@ class Outbound:
             if not isinstance(error, AutograderError | OSError):
                 raise
             news.problem(f"publish {assignment}", f"Results of '{assignment}' are not published yet: {error}")
+
+    def _renew_board(self, assignment: str) -> None:
+        board = self._board(assignment)
+        if self._boards.get(assignment) != board:
+            self._boards[assignment] = board
+            self._office.news.touch()
 
     def _board(self, assignment: str) -> Board:
         metric = find_assignment(self._office.course, assignment).contest

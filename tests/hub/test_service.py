@@ -12,6 +12,8 @@ from autograder.hub import publisher
 from autograder.hub.desk import Desk
 from autograder.hub.graders import Job
 from autograder.hub.publisher import Publisher
+from autograder.hub.state import Rank
+from autograder.hub.views.moment import Board
 from autograder.intake.collect import find_submissions
 from autograder.records import Record
 from tests.hub.world import ASSIGNMENT, BEGIN, World, record
@@ -308,6 +310,20 @@ def test_what_cannot_be_published_is_published_later(tmp_path: Path) -> None:
     world.service.publish()
     assert world.publisher.published == [(ASSIGNMENT, ("ana",))]
     assert world.service.instructors_view().problems == ()
+
+
+def test_a_leaderboard_that_has_changed_is_shown_without_a_new_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(tmp_path)
+    world.submit()
+    world.service.dispatch()
+    world.service.publish()
+    before = world.service.version()
+    changed = Board((Rank(1, "Ana", "0.9"),))
+    monkeypatch.setattr(world.service.outbound, "_board", lambda _: changed)
+    world.service.outbound.look_behind()
+    world.service.publish()
+    assert world.service.outbound.boards() == {ASSIGNMENT: changed}
+    assert world.service.version() > before
 
 
 def test_a_restart_goes_on_with_the_queue_and_with_what_was_not_published(tmp_path: Path) -> None:
