@@ -184,7 +184,12 @@ class Dispatcher:
             office.news.tell("postponed", f"{receipt.id} is tried again later: {failed}", receipt)
         elif record is not None:
             self._paused.pop(receipt.assignment, None)
-            self._graded(receipt, ran.begun_at)
+            try:
+                self._graded(receipt, ran.begun_at)
+                office.news.solved(f"after {receipt.id}")
+            except Exception as error:  # it has its record all the same, and its slot is needed
+                said = f"{receipt.id} is graded, but what follows from its record could not be done: {error}"
+                office.news.problem(f"after {receipt.id}", said)
             office.news.tell("graded", f"graded {receipt.id}: {record.outcome}", receipt, outcome=record.outcome)
         with self._lock:
             del self._running[receipt.id]

@@ -147,9 +147,11 @@ class Service:
         self.outbound.publish()
 
     def _graded(self, receipt: Receipt, begun_at: datetime) -> None:
-        self.curves.bring_up(receipt.assignment, receipt.student, begun_at)
-        self._point_to_newest(receipt.assignment, receipt.student)
-        self.outbound.add(receipt)
+        try:
+            self.curves.bring_up(receipt.assignment, receipt.student, begun_at)
+            self._point_to_newest(receipt.assignment, receipt.student)
+        finally:
+            self.outbound.add(receipt)
 
     def _point_to_newest(self, assignment: str, student: str) -> None:
         """An older submission that was graded again does not become the student's present one."""

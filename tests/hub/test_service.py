@@ -205,6 +205,26 @@ def test_an_older_submission_that_is_graded_again_does_not_become_the_present_on
     assert present.submission_id == second.submission_id
 
 
+def test_what_fails_after_grading_costs_neither_the_result_nor_a_slot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    world = World(tmp_path, later=True)
+    monkeypatch.setattr(world.service.curves, "bring_up", full)
+    for student in ("ana", "ben"):
+        world.submit(student)
+        world.service.dispatch()
+        world.finish()
+    assert [world.phases(each) for each in ("ana", "ben")] == [["graded"], ["graded"]]
+    assert "tiny.1 is graded, but" in world.service.instructors_view().problems[0]
+    assert world.service.outbound.waiting() == 2
+    monkeypatch.undo()
+    world.service.rerun("tiny.1", "garcia")
+    world.service.dispatch()
+    world.finish()
+    assert not any("tiny.1" in each for each in world.service.instructors_view().problems)
+
+
 def test_an_instructor_ends_what_runs(tmp_path: Path) -> None:
     world = World(tmp_path, "hub=Hub(attempts=1)")
     receipt = world.submit()
