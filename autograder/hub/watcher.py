@@ -35,7 +35,17 @@ class Watcher:
         self._known = desk.sources()
         self._waiting: dict[str, tuple[float, datetime]] = {}
         self._failed: dict[str, tuple[int, str]] = {}  # how often it could not be received, and why
-        self.problem = ""
+        self._flooding: dict[tuple[str, str], str] = {}  # by student and assignment
+        self._unreadable = ""
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with the exchange or with what lies there; empty when nothing is."""
+        failed = ""
+        if self._failed:
+            name = min(self._failed)
+            failed = f"{len(self._failed)} submission(s) could not be received, first of all {name!a:.120}: {self._failed[name][1]}"
+        return " ".join(filter(None, (self._unreadable, failed, *self._flooding.values())))
 
     def scan(self) -> list[Receipt]:
         """Receipts for what is new and complete, oldest first; at most 50 at a time, so that others get their turn.
@@ -54,9 +64,6 @@ class Watcher:
             self._failed.pop(name, None)
             if receipt is not None:
                 received.append(receipt)
-        if self._failed:
-            name = min(self._failed)
-            self.problem = f"{len(self._failed)} submission(s) could not be received, first of all {name!a:.120}: {self._failed[name][1]}"
         return received
 
     def _tries(self, name: str) -> int:
@@ -86,9 +93,9 @@ class Watcher:
         try:
             with os.scandir(self.inbound) as found:
                 names = [each.name for each in found if each.name not in self._known]
-            self.problem = ""
+            self._unreadable = ""
         except OSError as error:
-            self.problem = f"The exchange's folder '{self.inbound}' cannot be read: {error.strerror}. See `autograder hub check`."
+            self._unreadable = f"The exchange's folder '{self.inbound}' cannot be read: {error.strerror}. See `autograder hub check`."
             return
         for name in names:
             said = parse_name(name)
@@ -121,7 +128,8 @@ class Watcher:
         receipt = self._draft(said, source, tree, seen)
         if self._too_many(receipt):
             self._known.add(source)
-            self.problem = f"{receipt.student} has put more than {_MOST} folders into the exchange for '{receipt.assignment}'."
+            problem = f"{receipt.student} has put more than {_MOST} folders into the exchange for '{receipt.assignment}'."
+            self._flooding[receipt.student, receipt.assignment] = problem
             return None
         try:
             written = self._desk.receive(
