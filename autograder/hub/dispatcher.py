@@ -66,16 +66,17 @@ class Dispatcher:
             receipt = fate.receipt
             if self._is_paused(receipt.assignment, now) or office.desk.kept(receipt) is None:
                 continue
-            if office.books.fate(receipt).phase != "queued":  # taken out of the queue a moment ago
-                continue
             queued_s = max(0.0, (now - receipt.arrived_at).total_seconds())
             job = Job(receipt.id, office.desk.submission(receipt), fate.force, queued_s)
-            with self._lock:
-                if not self._grader.has_room(job, [each.job for each in self._running.values()]):
-                    return  # whoever is next waits for room; nobody overtakes
-                self._running[receipt.id] = _Running(job, receipt, now)
+            with self._settling:  # nobody takes it out of the queue as it begins
+                if office.books.fate(receipt).phase != "queued":  # taken out a moment ago
+                    continue
+                with self._lock:
+                    if not self._grader.has_room(job, [each.job for each in self._running.values()]):
+                        return  # whoever is next waits for room; nobody overtakes
+                    self._running[receipt.id] = _Running(job, receipt, now)
+                office.books.began(receipt)
             self._turns.append((now, receipt.student))
-            office.books.began(receipt)
             office.news.touch()
             self._spawn(partial(self._grade, job, receipt, fate))
 
@@ -118,6 +119,14 @@ class Dispatcher:
             if not self._grader.cancel(receipt):
                 return False
             self._cancelled.add(receipt)
+            order()
+            return True
+
+    def take_out(self, receipt: Receipt, order: Callable[[], None]) -> bool:
+        """Writes down an order about one that waits; False when it has just begun."""
+        with self._settling:
+            if self._office.books.fate(receipt).phase == "running":
+                return False
             order()
             return True
 

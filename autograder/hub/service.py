@@ -177,12 +177,13 @@ class Service:
         """Takes a submission out of the queue, or ends it where it runs. Raises UsageError where neither is possible."""
         fate = self.office.books.fate(self.office.desk.find(receipt))
         order = partial(self._ordered, "cancel", fate, who, why)
-        if fate.phase == "running":
+        waits = fate.phase in ("queued", "held", "retrying")
+        if waits and self.dispatcher.take_out(fate.receipt, order):
+            return
+        if waits or fate.phase == "running":
             if not self.dispatcher.cancel(receipt, order):
                 text = f"'{receipt}' cannot be ended where it runs: it has just begun or ended, or a worker of the cluster has it."
                 raise UsageError(text, "Look again in a moment; at the latest it ends with its time limit.")
-        elif fate.phase in ("queued", "held", "retrying"):
-            order()
         else:
             raise UsageError(f"'{receipt}' neither waits nor runs: it is {fate.phase}.", "Only what waits or runs can be cancelled.")
 

@@ -12,7 +12,8 @@ from autograder.hub import publisher
 from autograder.hub.desk import Desk
 from autograder.hub.graders import Job
 from autograder.hub.publisher import Publisher
-from autograder.hub.state import Rank
+from autograder.hub.rules import Fate
+from autograder.hub.state import Rank, Receipt
 from autograder.hub.views.moment import Board
 from autograder.intake.collect import find_submissions
 from autograder.records import Record
@@ -245,6 +246,28 @@ def test_an_instructor_ends_what_runs(tmp_path: Path) -> None:
     world.service.rerun(receipt.id, "garcia")
     world.service.dispatch()
     assert world.phases() == ["graded"]
+
+
+def test_what_begins_as_it_is_cancelled_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(tmp_path, later=True)
+    receipt = world.submit()
+    books = world.service.office.books
+    look = books.fate
+
+    def just_before(looked_at: Receipt) -> Fate:
+        found = look(looked_at)
+        monkeypatch.undo()
+        world.service.dispatch()
+        return found
+
+    monkeypatch.setattr(books, "fate", just_before)
+    world.service.cancel(receipt.id, "garcia")
+    assert world.grader.cancelled == [receipt.id]
+    world.grader.answer = lambda job: record(job, "infra_error")  # as a sandbox says of a process that was ended
+    world.finish()
+    assert world.phases() == ["cancelled"]
+    orders = Desk(world.store.root / "hub", [ASSIGNMENT]).orders(ASSIGNMENT)
+    assert [each.kind for each in orders] == ["cancel"]
 
 
 def test_a_cancelled_rerun_leaves_the_record_that_there_was(tmp_path: Path) -> None:
