@@ -158,10 +158,17 @@ def _serve(service: Service, settings: Settings, pages: bool, say: Callable[[str
         import asyncio
         from importlib import import_module
 
+        from autograder.errors import MachineError, sentence
+
         make_app = import_module("autograder.hub.web.app").make_app
 
         async def answer() -> None:
-            make_app(service, settings).listen(settings.port, settings.host)
+            app = make_app(service, settings)
+            try:
+                app.listen(settings.port, settings.host)
+            except OSError as error:
+                text = f"Port {settings.port} of '{settings.host}' cannot be used for the pages: {sentence(error.strerror or str(error))}"
+                raise MachineError(text, "Name another one with --port, and in the hub's configuration, or end what uses it.") from error
             say(f"Pages: http://{settings.host}:{settings.port}{settings.prefix}")
             await asyncio.Event().wait()
 

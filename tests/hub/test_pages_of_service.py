@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
 
-from autograder.errors import UsageError
+from autograder.cli.hub import _serve
+from autograder.errors import MachineError, UsageError
 from autograder.hub.state import Settings
 from autograder.hub.web.app import application, make_app
 from autograder.hub.web.source import OfService
@@ -125,3 +127,15 @@ def test_the_service_has_pages_only_behind_a_hub(tmp_path: Path) -> None:
     assert make_app(world.service, settings).settings["course_title"] == world.course.title
     with pytest.raises(UsageError, match="need a JupyterHub"):
         make_app(world.service, Settings(exchange=world.exchange))
+
+
+def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        settings = Settings(world.exchange, port=port, api_url="http://127.0.0.1:8081/hub/api", api_token="t" * 32)
+        with pytest.raises(
+            MachineError, match=f"Port {port} of '127.0.0.1' cannot be used for the pages: Address already in use"
+        ) as caught:
+            _serve(world.service, settings, True, world.said.append)
+    assert "--port" in caught.value.cure
