@@ -103,8 +103,8 @@ def serve(
     service = Service(common.course, common.paths, store, root, _grader(plans, jobs, dask, tls, plain), say=say, tell=tell)
     try:
         service.start()
-        say(f"Submissions from '{root}' are graded on {service.instructors_view().grading_on}. Ctrl-C ends it.")
         with answering(service, "" if no_pages or not settings.api_token else prefix, say):
+            say(f"Submissions from '{root}' are graded on {service.instructors_view().grading_on}. Ctrl-C ends it.")
             _serve(service, settings, not no_pages, say)
     except KeyboardInterrupt:
         say("The service has ended. What it did not get to waits for its next start.")

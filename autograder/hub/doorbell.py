@@ -41,12 +41,13 @@ def answering(service: Service, pages: str = "", say: Callable[[str], None] = la
             yield
             return
         thread = threading.Thread(target=bell.serve_forever, args=(_LOOKS_S,), name="hub doorbell", daemon=True)
-        thread.start()
         try:
+            thread.start()
             yield
         finally:
-            bell.shutdown()
-            thread.join()
+            if thread.ident is not None:  # an interrupt may come before it has begun
+                bell.shutdown()
+                thread.join()
 
 
 @contextmanager
