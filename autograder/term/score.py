@@ -171,11 +171,16 @@ def _given(hand: Mapping[str, HandGrade], grade_id: str) -> float | None:
 
 
 def _what_is_open(attempt: Attempt, hand: Mapping[str, HandGrade]) -> tuple[State, list[Line]]:
-    """Automatic cells without a result come before those that wait for a person, because grading again may settle them."""
+    """Automatic cells without a result come before those that wait for a person, because grading again may settle them.
+
+    The gradebook has every cell of the newest release: one that the attempt's version lacks waits only where somebody gave points.
+    """
+    there = {each.grade_id for each in attempt.cells}
     open_cells = [each for each in attempt.cells if each.score is None and _given(hand, each.grade_id) is None]
     unscored = [each.grade_id for each in open_cells if not each.manual]
     waiting = [each.grade_id for each in open_cells if each.manual]
-    waiting += sorted(name for name, each in hand.items() if each.waits and name not in (*unscored, *waiting))
+    again = {name for name, each in hand.items() if each.waits and (name in there or each.score is not None)}
+    waiting += sorted(again.difference(unscored, waiting))
     if not attempt.cells or unscored:
         return "unscored", [Line("not scored", None, ", ".join(unscored) or "the submission could not be read")]
     if waiting:

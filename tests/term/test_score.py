@@ -115,6 +115,14 @@ def test_a_cell_that_waits_again_leaves_the_score_open() -> None:
     assert why(found, "waiting") == "for a person to grade why, why_again"
 
 
+def test_a_cell_that_the_submitted_version_lacks_waits_for_nobody() -> None:
+    """An erratum added it, and nbgrader's gradebook has a row of it for everybody."""
+    found = score(facts(attempt(), added=HandGrade(waits=True)))
+    assert (found.state, found.score) == ("scored", 88.0)
+    given = score(facts(attempt(), added=HandGrade(2.0, waits=True)))
+    assert (given.state, why(given, "waiting")) == ("waiting", "for a person to grade added")
+
+
 def test_what_is_not_scored_is_never_0() -> None:
     assert (score(facts(attempt(score=None))).state, score(facts(attempt(score=None))).score) == ("unscored", None)
     unread = replace(attempt(), cells=())
