@@ -36,6 +36,7 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         store=Store(tmp_path / "store"),
         profile=SimpleNamespace(name="smoke", limits=None),
         assignment=SimpleNamespace(id="a"),
+        version=1,
         specs=(),
         grade_key="grade",
         context="context",

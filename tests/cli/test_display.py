@@ -23,7 +23,7 @@ class Clock:
 
 
 def record(student: str, score: float | None = 7.0, outcome: str = "completed", grading: str = "ok") -> Any:
-    return SimpleNamespace(student=student, score=score, max_score=10.0, outcome=outcome, grading=grading)
+    return SimpleNamespace(student=student, score=score, max_score=10.0, outcome=outcome, grading=grading, extra_credit=0.0)
 
 
 def batch(display: TerminalProgress, clock: Clock) -> None:
