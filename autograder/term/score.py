@@ -112,7 +112,8 @@ def _computed(student: str, assignment: str, facts: Facts, policy: Policy, stand
     found = _counting(blank, facts, policy, standing)
     if override:
         was = "" if found.score is None else f" in place of {found.score:g}"
-        found = replace(found, state="scored", score=override[0].score)
+        most = found.max_score if (override[0].score or 0) <= found.max_score else max_score  # it may be of the newest version's points
+        found = replace(found, state="scored", score=override[0].score, max_score=most)
         found = _with(found, Line("override", override[0].score, f"the whole score{was}: {_decided(override[0], policy)}"))
     if withheld:
         found = replace(found, state="withheld", score=None)
@@ -151,8 +152,9 @@ def _of_attempt(blank: Final, attempt: Attempt, facts: Facts, policy: Policy, st
         *open_lines,
     ]
     score = round(base - late + extra, 2) if state == "scored" else None
+    most = round(sum(each.max_score for each in attempt.cells if not each.extra), 2) or blank.max_score  # an older version may have others
     return replace(
-        blank, state=state, score=score, automatic=automatic, manual=manual, late=late, extra=extra,
+        blank, state=state, score=score, max_score=most, automatic=automatic, manual=manual, late=late, extra=extra,
         attempt=attempt.number, submission_id=attempt.submission_id, lines=tuple(lines),
     )  # fmt: skip
 
