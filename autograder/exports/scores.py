@@ -70,6 +70,11 @@ def settled(score: Score, final: Final | None, partial: bool = False) -> Score:
     return replace(score, raw=round(final.score + late, 2), penalty=late, points=final.score, reason="")
 
 
+def decided_score(final: Final) -> Score:
+    """The score of somebody without a graded submission: by an override, or 0 since it was finalised."""
+    return settled(Score(final.student, final.assignment, final.max_score), final)
+
+
 def _so_far(score: Score, final: Final) -> Score:
     raw, late = round(sum(part or 0.0 for part in (final.automatic, final.manual, final.extra)), 2), final.late or 0.0
     return replace(score, raw=raw, penalty=late, points=round(raw - late, 2), reason="")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
+from autograder.exports import exporting
 from autograder.exports.scores import Score, number, own_score, settled
 from autograder.gradebook.writing import ManualGrade
 from autograder.records import GradeCell
@@ -61,6 +63,9 @@ def test_numbers_are_written_for_every_lms() -> None:
     assert [number(value) for value in (0, 100, 85.5, 12345.67, 1 / 3, -1.0)] == ["0", "100", "85.5", "12345.67", "0.33", "-1"]
 
 
+DECIDED = [("bo", "scored", 70.0), ("cy", "scored", 0.0), ("di", "missing", None)]  # by an override, by finalising, by nothing
+
+
 def _final(state: str, score: float | None, late: float | None = None) -> Final:
     lines = (Line("waiting", None, "for a person to grade why"),) if state == "waiting" else ()
     parts = {"automatic": 70.0, "manual": 8.0, "extra": 2.0} if state == "waiting" else {}
@@ -91,3 +96,20 @@ def test_who_waits_has_the_points_so_far_less_lateness_if_asked_for() -> None:
     assert (found.raw, found.penalty, found.points, found.reason) == (80, 7.8, 72.2, "")
     broken = Score("ada", "tiny", 100.0, reason="unscored: the machine failed")
     assert settled(broken, waiting, partial=True) == broken
+
+
+@pytest.mark.parametrize("students", [(), ("ada",)])
+def test_a_score_by_decision_needs_no_submission(students: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    finals = [_final("scored", 80, 0), *(replace(_final(state, score), student=name) for name, state, score in DECIDED)]
+    store = SimpleNamespace(latest=lambda profile, assignment, chosen: [replace(record(), student="ada", assignment="tiny")])
+    monkeypatch.setattr(exporting, "choose_students", lambda *_: ["ada"])
+    monkeypatch.setattr(exporting, "read_manual_scores", lambda *_: {})
+    monkeypatch.setattr(exporting, "refresh_scores", lambda *_: finals)
+    monkeypatch.setattr(exporting.Books, "profile_of", lambda *_: "smoke")
+    monkeypatch.setattr(exporting, "_leaderboard", lambda *_: {})
+    books = exporting.Books(SimpleNamespace(default_profile="smoke"), store, "")  # type: ignore[arg-type]  # as much of them as is read
+    graded = exporting.read_graded(books, "tiny", students)
+    others = [] if students else [("bo", 70), ("cy", 0)]
+    assert [(score.student, score.points) for score in graded.scores] == [("ada", 80), *others]
+    made = exporting.make_export(books, [graded], exporting.Wanted("gradescope"))
+    assert (list(made.files), list(made.missing)) == (["ada"], [name for name, _ in others])
