@@ -105,7 +105,7 @@ def to_freeze(
         for name in missing
         if not facts.get(name, Facts()).attempts and (submitted / name / assignment).is_dir()
     }
-    waiting = {name: scores[name].state for name in chosen if name in scores and scores[name].state in ("waiting", "unscored")}
+    waiting = {name: said for name in chosen if name in scores and (said := _still_open(scores[name]))}
     open_ones = [f"{name} ({why})" for name, why in sorted({**unread, **ungraded, **waiting}.items())]
     if open_ones:
         some = ", ".join(open_ones[:10]) + (f" and {len(open_ones) - 10} more" if len(open_ones) > 10 else "")
@@ -115,6 +115,14 @@ def to_freeze(
         say(f"Nothing that counts was handed in, so 0 is the final score of: {', '.join(missing)}.")
     points = find_assignment(course, assignment).points
     return Frozen(policy_of(course, assignment), {name: facts.get(name, Facts()) for name in chosen}, points)
+
+
+def _still_open(score: Final) -> str:
+    """Why a score cannot become final, or nothing. A withheld one can, where its sum is known or decided."""
+    if score.state != "withheld":
+        return score.state if score.state in ("waiting", "unscored") else ""
+    what = {line.what for line in score.lines}
+    return "withheld, and not marked or scored" if what & {"waiting", "not scored"} and "override" not in what else ""
 
 
 def _is_unread(
