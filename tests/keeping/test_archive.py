@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from autograder.course.settings import Course
+from autograder.keeping.readme import readme
 from tests.conftest import autograder
 from tests.keeping.conftest import done
 from tests.kill.conftest import records, start
@@ -68,6 +70,14 @@ def test_without_the_seed_it_says_so(course: Path) -> None:
     assert "without the secret seed" in done(course, "archive", "--verify", "a.tar.gz")
     with tarfile.open(file) as tar:
         assert b"is not in it" in tar.extractfile("README.md").read()  # type: ignore[union-attr]  # it is a file
+
+
+@pytest.mark.parametrize("database", [True, False])
+def test_the_steps_name_the_gradebook_that_is_in_the_archive(database: bool) -> None:
+    page = readme(Course(id="c", title="C", datasets=[], assignments=[]), seed=True, beside=False, database=database)
+    steps = [line for line in page.splitlines() if line.startswith("       autograder ")]
+    assert len(steps) == 3
+    assert all(("--gradebook sqlite:///gradebook.db" in line) == database for line in steps)
 
 
 def test_unpacked_elsewhere_a_regrade_gives_the_same_scores(course: Path, tmp_path: Path) -> None:
