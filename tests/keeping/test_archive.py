@@ -101,6 +101,23 @@ def test_unpacked_elsewhere_a_regrade_gives_the_same_scores(course: Path, tmp_pa
     assert list((there / ".autograder/runs").glob("*/scores/*.json")), "the graders did not look again"
 
 
+def test_a_submission_is_packed_with_everything_and_what_lies_beside_the_configuration_is_named(course: Path) -> None:
+    for folder in ("submitted/bob/standin", "graders/standin"):
+        (course / folder / "__pycache__").mkdir(exist_ok=True)
+        (course / folder / "__pycache__/mine.pyc").write_bytes(b"1")
+    (course / "points.xlsx").write_bytes(b"1")
+    (course / "data.csv").symlink_to("/data.csv")
+    said = done(course, "archive", "a.tar.gz")
+    found = names(course / "a.tar.gz")
+    assert "course/submitted/bob/standin/__pycache__/mine.pyc" in found
+    assert "course/graders/standin/__pycache__/mine.pyc" not in found
+    assert [name for name in found if "points.xlsx" in name or name == "course/data.csv"] == []
+    with tarfile.open(course / "a.tar.gz") as tar:
+        about = json.loads(tar.extractfile("archive.json").read())  # type: ignore[union-attr]  # it is a file
+    assert about["left_out"] == ["course/data.csv", "course/points.xlsx"]
+    assert "points.xlsx" in said
+
+
 def test_damage_of_every_kind_is_found(course: Path, tmp_path: Path) -> None:
     file = packed(course)
     content = gzip.decompress(file.read_bytes())
