@@ -97,19 +97,21 @@ def regrade(
     return [replace(finished[student], kept=student in final) for student in students]
 
 
-def regrade_from_store(plan: Plan, students: Sequence[str], write: bool = True) -> list[Regraded]:
+def regrade_from_store(plan: Plan, students: Sequence[str], write: bool = True, final: Collection[str] = ()) -> list[Regraded]:
     """What follows from the store alone, as after a changed curve, for these students in their order: no process starts.
 
-    Whoever takes more keeps the score, and `needs_execution` says what. Without `write` nothing changes: what would come of it.
+    Whoever takes more keeps the score, and `needs_execution` says what. Without `write` nothing changes: what would come of it; and
+    nothing of those who are `final` does.
     """
 
     def keep(record: Record) -> None:
-        if write:
+        if write and record.student not in final:
             plan.store.write(record)
 
     with plan.store.in_use():
         found = [_from_store(plan, keep, student) for student in students]
-    return [_left_alone(plan, each) if isinstance(each, _Unscored) else each for each in found]
+    done = [_left_alone(plan, each) if isinstance(each, _Unscored) else each for each in found]
+    return [replace(each, kept=each.student in final) for each in done]
 
 
 def _left_alone(plan: Plan, unscored: _Unscored) -> Regraded:

@@ -47,7 +47,7 @@ def archive(common: Common, file: Path | None, without_seed: bool, with_data: bo
     archives(store.root).append(lambda _: Archived(now, who_am_i(), str(target), done.sha256, done.seed))
     common.say(f"Packed {done.files:,} files into '{done.file}', {done.size / 2**20:,.1f} MiB, SHA-256 {done.sha256}.")
     for name in done.left_out:
-        common.say(f"Left out, since it is neither file nor link: {name!a}")
+        common.say(f"Left out: {name!a}, which is no ordinary file, or of a kind that is not packed from there.")
     common.say("It holds names, submissions, grades and reasons of decisions: only this account can read it (mode 0600).")
     if done.seed:
         common.say("It also holds the secret seed, not encrypted. Keep it where only examiners can read it, or use --without-seed.")

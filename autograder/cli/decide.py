@@ -79,7 +79,7 @@ def _frozen(common: Common, store: Store, wish: Wish, known: frozenset[str], gra
     find_assignment(common.course, wish.assignment)
     require_students(wish.students or (), known)
     hand = hand_grades(gradebook_url(common.paths, gradebook), wish.assignment)
-    return replace(wish, frozen=to_freeze(common.course, store, wish.assignment, hand, wish.students))
+    return replace(wish, frozen=to_freeze(common.course, store, wish.assignment, hand, wish.students, common.paths.submitted, _warn))
 
 
 def _warn(text: str) -> None:

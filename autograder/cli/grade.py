@@ -79,15 +79,35 @@ def grade(
             where = f"at isolation level {sandbox.isolation.level}" if sandbox else f"on the workers of {address}"
             common.say(f"{len(submissions)} submission(s) would be graded {where}.")
             return
+        submissions, kept = _without_final(common, plan, submissions)
         if address:
             records = _run_on_cluster(plan, submissions, address, tls, jobs, force, trust, common)
         else:
             records = run_batch(plan, submissions, sandbox, jobs, force, common.quiet)
+    shown = sorted((*records, *kept), key=lambda record: record.student)
     if not common.quiet:
-        print_records(records, f"{assignment}, profile {plan.profile.name}", read_names(plan.store.root))
-    common.write_json([to_dict(record) for record in records])
-    status = publish(common, plan, [record.student for record in records], url) if url else 0
+        print_records(shown, f"{assignment}, profile {plan.profile.name}", read_names(plan.store.root))
+    common.write_json([to_dict(record) for record in shown])
+    status = publish(common, plan, [record.student for record in records], url) if url and records else 0
     finish(common, records, status=status)
+
+
+def _without_final(common: Common, plan: Plan, submissions: Sequence[Submission]) -> tuple[list[Submission], list[Record]]:
+    """The submissions to be graded, and the present records of those whose score is final: nothing of theirs changes."""
+    from autograder.term.decisions import final_students
+
+    if plan.profile.name != common.course.default_profile:
+        return list(submissions), []
+    final = final_students(plan.store.root, plan.assignment.id, [each.student for each in submissions])
+    if not final:
+        return list(submissions), []
+    for each in submissions:
+        if each.student in final:
+            plan.store.note_arrival(each)  # should it count one day, then from now
+    cure = f"autograder decide reopen {plan.assignment.id} …"
+    common.say(f"{len(final)} final, left as they are; to grade them again: {cure}")
+    kept = plan.store.latest(plan.profile.name, plan.assignment.id, sorted(final))
+    return [each for each in submissions if each.student not in final], list(kept)
 
 
 def _checked(dask: str | None, tls: Tls, plain: bool) -> str:

@@ -89,7 +89,7 @@ def _say(common: Common, found: Erratum) -> None:
             stays = "the new cell counts for everybody" if each.migrates else "who has the older version is graded by its own"
             common.say(f"  {each.grade_id}: {each.what}; {stays if each.what != 'gone' else 'it stays for who has the older version'}")
         if not found.changes[number]:
-            common.say("  No cell with a grade id changed.")
+            common.say("  No cell changed.")
     common.say(f"\nHanded in as version {found.version}: {_names(found.holders[found.version])}.")
     if found.unknown:
         common.say(f"Of no version for certain: {_names(found.unknown)}. Who is graded so gets the flag 'unknown_release'.")

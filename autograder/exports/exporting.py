@@ -17,7 +17,7 @@ from autograder.exports.gradescope import to_gradescope
 from autograder.exports.junit import to_junit
 from autograder.exports.moodle import fill_worksheet, grade_import
 from autograder.exports.nbgrader import read_students, to_nbgrader
-from autograder.exports.scores import Score, final_scores
+from autograder.exports.scores import Score, decided_score, final_scores
 from autograder.gradebook.late import refresh_scores
 from autograder.gradebook.writing import ManualGrade, read_manual_scores
 from autograder.intake.roster import Roster
@@ -55,7 +55,7 @@ class Books:
 
 @dataclass(frozen=True)
 class Graded:
-    """What is known of one assignment: records, points by student, and what people gave."""
+    """What is known of one assignment: records, points by student, and what people gave. Points by a decision need no record."""
 
     assignment: str
     records: Sequence[Record]
@@ -83,7 +83,11 @@ def read_graded(books: Books, assignment: str, students: Sequence[str] = (), par
     manual = read_manual_scores(books.url, assignment)
     counts = profile == course.default_profile  # only there lateness and decisions mean anything
     finals = {each.student: each for each in refresh_scores(course, store, assignment, books.url)} if counts else {}
-    return Graded(assignment, records, final_scores(records, manual, finals, partial), manual)
+    scores = final_scores(records, manual, finals, partial)
+    if not students:
+        graded = {record.student for record in records}
+        scores += [decided_score(each) for each in finals.values() if each.student not in graded and each.score is not None]
+    return Graded(assignment, records, scores, manual)
 
 
 def make_export(books: Books, graded: Sequence[Graded], wanted: Wanted) -> Exported:
@@ -121,12 +125,14 @@ def _nbgrader(books: Books, graded: Sequence[Graded]) -> Exported:
 
 def _gradescope(books: Books, graded: Graded) -> Exported:
     board = _leaderboard(books, graded)
-    scored = [(record, score) for record, score in zip(graded.records, graded.scores, strict=True) if score.points is not None]
+    scored = {score.student: score for score in graded.scores if score.points is not None}
     files = {
-        record.student: to_gradescope(record, score, graded.manual.get(record.student, {}), board.get(record.student))
-        for record, score in scored
+        record.student: to_gradescope(record, scored[record.student], graded.manual.get(record.student, {}), board.get(record.student))
+        for record in graded.records
+        if record.student in scored
     }
-    return Exported(files, list(files))
+    missing = {student: "there is no submission that Gradescope's file could be about" for student in scored if student not in files}
+    return Exported(files, list(files), missing)
 
 
 def _leaderboard(books: Books, graded: Graded) -> dict[str, tuple[str, float]]:

@@ -57,14 +57,31 @@ def own_score(record: Record, manual: Mapping[str, ManualGrade | None], partial:
     )
 
 
-def settled(score: Score, final: Final | None) -> Score:
-    """The score after lateness and decisions, where they say anything about it."""
-    if final is None or final.state in ("waiting", "unscored"):
+def settled(score: Score, final: Final | None, partial: bool = False) -> Score:
+    """The score after lateness and decisions, where they say anything about it. With `partial` who waits has the points so far, less
+    what lateness costs of those."""
+    if final is None or final.state == "unscored" or (final.state == "waiting" and score.points is None):
         return score
+    if final.state == "waiting":
+        return _so_far(score, final) if partial else replace(score, raw=None, points=None, reason=_waits(final))
     if final.score is None:
         return replace(score, raw=None, penalty=0.0, points=None, reason=final.state)
     late = final.late or 0.0
     return replace(score, raw=round(final.score + late, 2), penalty=late, points=final.score, reason="")
+
+
+def decided_score(final: Final) -> Score:
+    """The score of somebody without a graded submission: by an override, or 0 since it was finalised."""
+    return settled(Score(final.student, final.assignment, final.max_score), final)
+
+
+def _so_far(score: Score, final: Final) -> Score:
+    raw, late = round(sum(part or 0.0 for part in (final.automatic, final.manual, final.extra)), 2), final.late or 0.0
+    return replace(score, raw=raw, penalty=late, points=round(raw - late, 2), reason="")
+
+
+def _waits(final: Final) -> str:
+    return next((f"waits {line.why}" for line in final.lines if line.what == "waiting"), "waits for a person")
 
 
 def _of_cell(cell: GradeCell, given: ManualGrade | None) -> float | None:
@@ -83,7 +100,7 @@ def final_scores(
     records: Iterable[Record], manual: Mapping[str, Mapping[str, ManualGrade]], finals: Mapping[str, Final], partial: bool = False
 ) -> list[Score]:
     """The scores of these records; `manual` by student, then grade id, `finals` by student."""
-    return [settled(own_score(record, manual.get(record.student, {}), partial), finals.get(record.student)) for record in records]
+    return [settled(own_score(record, manual.get(record.student, {}), partial), finals.get(record.student), partial) for record in records]
 
 
 def number(points: float) -> str:

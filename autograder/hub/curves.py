@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -17,6 +18,7 @@ from autograder.errors import UsageError
 from autograder.hub.configuration import Configuration, Curves, curves_of, with_curves
 from autograder.hub.graders import Plans
 from autograder.hub.office import Office
+from autograder.term.decisions import final_students
 
 _MOST_POINTS = 20
 
@@ -45,8 +47,9 @@ class Effect:
 
     @property
     def changed(self) -> tuple[Regraded, ...]:
-        """Whose score is another one, the largest loss first."""
-        return tuple(sorted((each for each in self.changes if each.changed), key=lambda each: (each.after or 0.0) - (each.before or 0.0)))
+        """Whose score is another one, the largest loss first; a score that is final stays."""
+        changed = (each for each in self.changes if each.changed and not each.kept)
+        return tuple(sorted(changed, key=lambda each: (each.after or 0.0) - (each.before or 0.0)))
 
     @property
     def left_alone(self) -> tuple[Regraded, ...]:
@@ -96,7 +99,7 @@ class CurveDesk:
         """The same for who was being graded when curves were applied."""
         applied_at = self._applied_at.get(assignment)
         if applied_at is not None and begun_at <= applied_at:
-            regrade_from_store(self._plans.of(assignment), [student])
+            regrade_from_store(self._plans.of(assignment), [student], final=self._final(assignment, [student]))
 
     def _in_force(self, assignment: str) -> Curves:
         course = self._office.course
@@ -112,7 +115,10 @@ class CurveDesk:
         students = plan.store.students(plan.profile.name, assignment)
         maximum = round(sum(spec.points for spec in plan.specs if not spec.manual), 2)
         lines = tuple(as_line(name, curve) for name, curve in curves.items())
-        return Effect(lines, maximum, tuple(regrade_from_store(plan, students, write)))
+        return Effect(lines, maximum, tuple(regrade_from_store(plan, students, write, self._final(assignment, students))))
+
+    def _final(self, assignment: str, students: Sequence[str]) -> frozenset[str]:
+        return final_students(self._office.store.root, assignment, students)
 
 
 def _with(plan: Plan, curves: Curves) -> Plan:

@@ -85,7 +85,7 @@ def _is_readable(name: str) -> bool:
 
 
 def _submission(student: str, assignment: str, folder: Path, limit: int) -> Submission:
-    return Submission(student, assignment, str(folder), _identity(folder, limit), _timestamp(folder))
+    return Submission(student, assignment, str(folder), _identity(folder, limit), timestamp_of(folder))
 
 
 def _identity(folder: Path, limit: int) -> str:
@@ -107,7 +107,7 @@ def _bytes_of(path: Path, size: int) -> bytes:
         return b""  # unreadable: intake says so by name
 
 
-def _timestamp(folder: Path) -> str | None:
+def timestamp_of(folder: Path) -> str | None:
     """`timestamp.txt` as nbgrader writes it, as ISO text in UTC without a zone; None when absent or not a time."""
     try:
         text = read_bounded(folder / "timestamp.txt", 200).decode().strip()

@@ -64,7 +64,10 @@ def _locked(notebook: Notebook) -> dict[str, Cell]:
 
 @dataclass(frozen=True)
 class CellChange:
-    """A cell that an erratum changed, by its grade id. `migrates`: whoever has the older version gets the new one as it is graded."""
+    """A cell that an erratum changed, by its grade id, or as 'cell <id>' where it has none.
+
+    `migrates`: whoever has the older version gets the new one as it is graded.
+    """
 
     grade_id: str
     what: str  # "changed", "new", "gone"
@@ -73,7 +76,11 @@ class CellChange:
 
 def changes(old: Notebook, new: Notebook) -> tuple[CellChange, ...]:
     """What is different for students between two versions, in the order of the newer one; what is gone comes last."""
-    before, after = ({name: cell for cell in each["cells"] if (name := grade_id_of(cell))} for each in (old, new))
+    before, after = ({name: cell for cell in each["cells"] if (name := _name(cell))} for each in (old, new))
+    same = {_form(cell) for cell in old["cells"] if not grade_id_of(cell)} & {_form(cell) for cell in new["cells"] if not grade_id_of(cell)}
+    before, after = (  # an editor that gives cells other ids changes nothing
+        {name: cell for name, cell in each.items() if grade_id_of(cell) or _form(cell) not in same} for each in (before, after)
+    )
     found = []
     for name, cell in after.items():
         if name not in before:
@@ -100,17 +107,18 @@ def migrated(old: Notebook, new: Notebook) -> Notebook:
 def brought_up(submitted: SubmittedNotebook, old: Notebook, new: Notebook) -> Notebook:
     """A student's notebook as the newer version, with everything that they wrote: answers in their cells, the rest beside them.
 
-    A cell that still stands as the older version had it becomes the newer one's; whoever answered a cell keeps every character of it.
+    A cell that still stands as the older version had it, plain text too, becomes the newer one's; whoever answered a cell keeps every
+    character of it, where the newer version locks it in a cell of their own.
     """
-    before = {name: normal(cell["source"]) for cell in old["cells"] if (name := grade_id_of(cell))}
-    after = {name: str(cell["source"]) for cell in new["cells"] if (name := grade_id_of(cell))}
+    before, after = ({name: cell for cell in each["cells"] if (name := _name(cell))} for each in (old, new))
     cells = []
     for cell in submitted.cells:
-        name = cell.grade_id or ""
-        if before.get(name) != normal(cell.source):
-            cells.append(cell)
+        name = cell.grade_id or _plain_name(cell.cell_id)
+        if name not in before or normal(before[name]["source"]) != normal(cell.source):
+            locks = name in before and name in after and is_locked(after[name]) and not is_locked(before[name])
+            cells.append(replace(cell, grade_id=None, cell_id=None) if locks else cell)
         elif name in after:
-            cells.append(replace(cell, source=after[name]))
+            cells.append(replace(cell, source=str(after[name]["source"])))
     return restore(replace(submitted, cells=tuple(cells)), new).notebook
 
 
@@ -118,6 +126,15 @@ def fetched_sources(old: Notebook, now: Notebook) -> dict[str, str]:
     """By grade id, the sources of those locked cells that are others now than when the student got them."""
     before, after = _locked(old), _locked(now)
     return {name: cell["source"] for name, cell in before.items() if name in after and after[name]["source"] != cell["source"]}
+
+
+def _name(cell: Cell) -> str:
+    return grade_id_of(cell) or _plain_name(cell.get("id"))
+
+
+def _plain_name(cell_id: str | None) -> str:
+    """How a cell without grade id is called; nothing for one without any id."""
+    return f"cell {cell_id}" if cell_id else ""
 
 
 def _behind(cells: list[Cell], above: list[Cell]) -> int:

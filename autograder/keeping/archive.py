@@ -44,6 +44,7 @@ SUMS, ABOUT = "SHA256SUMS", "archive.json"
 _FOLDERS = ("source_assignments", "graders", "solutions", "release", "submitted")
 _TEXTS = (".py", ".md", ".toml", ".txt", ".csv", ".json")  # beside the configuration, which may read them
 _MADE_AGAIN = ("data", "declarations", "matplotlib", "unpacked", "validated", "locks", "seed", "archives.jsonl", "index.sqlite")
+_DEPTH = 3  # slashes in course/submitted/<student>/<assignment>
 _PACKED_AT = 0  # every entry's time, in seconds since 1970: when something was copied says nothing
 
 
@@ -61,7 +62,10 @@ class Archived:
 
 @dataclass(frozen=True)
 class Packed:
-    """What came of packing: `left_out` are pipes, sockets and devices, by name; `sha256` is of the file."""
+    """What came of packing; `sha256` is of the file.
+
+    `left_out`: pipes, sockets, devices, and links and files of other kinds beside the configuration, by name.
+    """
 
     file: Path
     sha256: str
@@ -148,8 +152,11 @@ def _entries(
                 found.append(each)
 
     for path in sorted(paths.root.glob("[!.]*")):
-        if path.suffix in _TEXTS and stat.S_ISREG(path.lstat().st_mode):
+        mode = path.lstat().st_mode
+        if path.suffix in _TEXTS and stat.S_ISREG(mode):
             found.append(_file(path, f"course/{path.name}"))
+        elif not stat.S_ISDIR(mode) and not path.name.startswith("gradebook.db"):  # which is copied below, or on a server
+            left_out.append(f"course/{path.name}")
     for folder in dict.fromkeys((*_FOLDERS, *(Path(name).as_posix() for name in also))):
         take(paths.root / folder, f"course/{folder}")
     made_again = tuple(name for name in _MADE_AGAIN if not (with_data and name == "data"))
@@ -166,7 +173,11 @@ def _entries(
 
 
 def _below(folder: Path, name: str, skip: tuple[str, ...]) -> Iterator[_Entry | str]:
-    """Files and links below a folder; of anything else its name. What commands make for a moment begins with a dot."""
+    """Files and links below a folder; of anything else its name. What commands make for a moment begins with a dot.
+
+    Of a submission everything is taken: all of its names belong to its id.
+    """
+    submission = name.startswith("course/submitted/") and name.count("/") >= _DEPTH
     if not folder.is_dir():
         return
     with os.scandir(folder) as there:
@@ -174,7 +185,9 @@ def _below(folder: Path, name: str, skip: tuple[str, ...]) -> Iterator[_Entry | 
     for child in children:
         inside = f"{name}/{child.name}"
         about = child.stat(follow_symlinks=False)
-        if child.name in skip or child.name in ("__pycache__", ".locks") or child.name.startswith((PARTIAL, ".batch-")):
+        if not submission and (
+            child.name in skip or child.name in ("__pycache__", ".locks") or child.name.startswith((PARTIAL, ".batch-"))
+        ):
             continue
         if stat.S_ISDIR(about.st_mode):
             yield from _below(Path(child.path), inside, ())

@@ -39,6 +39,7 @@ Left out, because they follow from the rest: prepared data, autograded notebooks
        autograder regrade ASSIGNMENT{option}      # graders and thresholds again, on what was handed in; runs no student code
        autograder grade ASSIGNMENT --force{option} # everything again, the training too
 
+Both leave the records of final scores as they are; to have those made anew, `autograder decide reopen` in this copy first.
 `regrade` and `grade` need the data: `--data DIR` names a folder with its files. The same seed gives the same split, and `archive.json`
 has the SHA-256 of every part of it to compare with. `regrade` trains nothing: with the versions of then it says that nothing changed.
 Training again gives the same accuracies only as far as versions and machine are the same.
@@ -61,7 +62,7 @@ def readme(course: Course, seed: bool, beside: bool, database: bool) -> str:
         configuration=", and whatever stands in nbgrader_config.py, a database's password perhaps",
         seed=f"{secret} Keep it where only examiners can read it." if seed else absent,
         store="store" if beside else "course/.autograder",
-        option=" --store ../store" if beside else "",
+        option=(" --store ../store" if beside else "") + (" --gradebook sqlite:///gradebook.db" if database else ""),
         python=platform.python_version(),
         database="" if database else f"\n{rows}\n",
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from autograder.batch.store import Store
@@ -19,10 +20,12 @@ from autograder.course.versions import read_versions
 from autograder.errors import SubmissionError
 from autograder.files import read_bounded, write_atomic
 from autograder.intake.choosing import choose_notebook
+from autograder.intake.collect import timestamp_of
 from autograder.intake.entries import list_entries
 from autograder.intake.parsing import SubmittedNotebook
 from autograder.intake.reading import NOTEBOOK_BYTES
 from autograder.intake.versions import CellChange, Notebook, brought_up, changes, recognise
+from autograder.term.dates import parse_moment
 from autograder.term.roster import members, roster_journal
 
 _FEW = 50  # files of one submission that are looked at
@@ -73,12 +76,16 @@ def erratum(course: Course, paths: CoursePaths, store: Store, assignment: str, i
 def migrate(course: Course, paths: CoursePaths, assignment: str, inbound: Path | None, into: Path) -> list[Path]:
     """Writes `<into>/<student>/<assignment>/<assignment>.ipynb` for everybody who handed in an older version: the newest, with their work.
 
+    Their work is what they handed in last, in the exchange or collected; whoever handed in the newest version since then needs nothing.
     What was handed in stays as it is, and what lies in `into` already, too. Raises OSError.
     """
     releases = read_versions(paths, assignment)
     newest = max(releases)
     written = []
+    latest: dict[str, _Found] = {}
     for each in _handed_in(course, paths, assignment, inbound, releases):
+        latest.setdefault(each.student, each)
+    for each in latest.values():
         target = into / each.student / assignment / f"{assignment}.ipynb"
         if each.version is not None and each.version != newest and not target.exists():
             made = brought_up(each.notebook, releases[each.version], releases[newest])
@@ -96,9 +103,10 @@ def _recorded(course: Course, store: Store, assignment: str) -> Iterator[tuple[s
 def _handed_in(
     course: Course, paths: CoursePaths, assignment: str, inbound: Path | None, releases: dict[int, Notebook]
 ) -> Iterator[_Found]:
-    """What lies in `submitted/` first, then the exchange's, the latest of each student first. What cannot be read is nobody's version."""
+    """From the exchange and from `submitted/`, the latest first. What cannot be read is nobody's version."""
     limit = resolve_profile(course, find_assignment(course, assignment), None).limits.submission_bytes
-    for student, folder in (*_submitted(paths, assignment), *_arrived(inbound, assignment)):
+    folders = [*_arrived(inbound, assignment), *_submitted(paths, assignment)]
+    for student, folder in sorted(folders, key=lambda each: _handed_in_at(each[1]), reverse=True):
         try:
             chosen = choose_notebook(_notebooks(folder), assignment, releases[max(releases)], limit)
         except (SubmissionError, OSError, ValueError, IndexError, StopIteration):
@@ -115,6 +123,12 @@ def _arrived(inbound: Path | None, assignment: str) -> list[tuple[str, Path]]:
     """nbgrader names folders `<student>+<assignment>+<time>+…`."""
     found = sorted(inbound.glob(f"[!.]*+{assignment}+*"), reverse=True) if inbound is not None and inbound.is_dir() else []
     return [(folder.name.partition("+")[0], folder) for folder in found if not folder.is_symlink()]
+
+
+def _handed_in_at(folder: Path) -> datetime:
+    """When it was submitted, by its `timestamp.txt`, else by the exchange's name for it; what tells no time comes before all others."""
+    of_exchange = folder.name.split("+")[2] if folder.name.count("+") > 1 else None
+    return parse_moment(timestamp_of(folder)) or parse_moment(of_exchange) or datetime.min.replace(tzinfo=UTC)
 
 
 def _notebooks(folder: Path) -> dict[str, bytes]:

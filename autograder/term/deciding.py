@@ -139,11 +139,20 @@ def _against_everybody(wish: Wish, policy: Policy, entries: Sequence[Decision]) 
     finals = {each.id for each in entries if each.kind == "finalise" and each.assignment == wish.assignment} - revoked(entries)
     until = deadline(policy, held)
     problems = [_already("everybody", each) for each in held.of(wish.kind)] if wish.kind in ("excuse", "waive_late") else []
+    if wish.kind == "excuse":
+        holding = {name: standing(entries, name, wish.assignment).of("override") for name in sorted(_named(entries))}
+        problems += [
+            f"{name} has the score {each.score:g} by {each.id}: revoke that first" for name, held_by in holding.items() for each in held_by
+        ]
     if wish.kind == "extend" and wish.until is not None and until is not None and wish.until <= until:
         problems.append(f"everybody has until {shown(until, policy.timezone)} already")
     if wish.kind == "reopen":
         problems += _reopening("everybody", wish, policy, [each.until for each in held.of("reopen")], bool(finals))
     return problems
+
+
+def _named(entries: Sequence[Decision]) -> set[str]:
+    return {name for each in entries for name in each.students or ()}
 
 
 def _reopening(who: str, wish: Wish, policy: Policy, others: Sequence[datetime | None], final: bool) -> list[str]:

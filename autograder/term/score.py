@@ -112,7 +112,8 @@ def _computed(student: str, assignment: str, facts: Facts, policy: Policy, stand
     found = _counting(blank, facts, policy, standing)
     if override:
         was = "" if found.score is None else f" in place of {found.score:g}"
-        found = replace(found, state="scored", score=override[0].score)
+        most = found.max_score if (override[0].score or 0) <= found.max_score else max_score  # it may be of the newest version's points
+        found = replace(found, state="scored", score=override[0].score, max_score=most)
         found = _with(found, Line("override", override[0].score, f"the whole score{was}: {_decided(override[0], policy)}"))
     if withheld:
         found = replace(found, state="withheld", score=None)
@@ -151,8 +152,9 @@ def _of_attempt(blank: Final, attempt: Attempt, facts: Facts, policy: Policy, st
         *open_lines,
     ]
     score = round(base - late + extra, 2) if state == "scored" else None
+    most = round(sum(each.max_score for each in attempt.cells if not each.extra), 2) or blank.max_score  # an older version may have others
     return replace(
-        blank, state=state, score=score, automatic=automatic, manual=manual, late=late, extra=extra,
+        blank, state=state, score=score, max_score=most, automatic=automatic, manual=manual, late=late, extra=extra,
         attempt=attempt.number, submission_id=attempt.submission_id, lines=tuple(lines),
     )  # fmt: skip
 
@@ -171,11 +173,16 @@ def _given(hand: Mapping[str, HandGrade], grade_id: str) -> float | None:
 
 
 def _what_is_open(attempt: Attempt, hand: Mapping[str, HandGrade]) -> tuple[State, list[Line]]:
-    """Automatic cells without a result come before those that wait for a person, because grading again may settle them."""
+    """Automatic cells without a result come before those that wait for a person, because grading again may settle them.
+
+    The gradebook has every cell of the newest release: one that the attempt's version lacks waits only where somebody gave points.
+    """
+    there = {each.grade_id for each in attempt.cells}
     open_cells = [each for each in attempt.cells if each.score is None and _given(hand, each.grade_id) is None]
     unscored = [each.grade_id for each in open_cells if not each.manual]
     waiting = [each.grade_id for each in open_cells if each.manual]
-    waiting += sorted(name for name, each in hand.items() if each.waits and name not in (*unscored, *waiting))
+    again = {name for name, each in hand.items() if each.waits and (name in there or each.score is not None)}
+    waiting += sorted(again.difference(unscored, waiting))
     if not attempt.cells or unscored:
         return "unscored", [Line("not scored", None, ", ".join(unscored) or "the submission could not be read")]
     if waiting:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from autograder.batch.store import Store
@@ -75,10 +76,19 @@ def keep_scores(store: Store, assignment: str, scores: Sequence[Final]) -> None:
     write_atomic(path, content)
 
 
-def to_freeze(course: Course, store: Store, assignment: str, hand: HandGrades, students: Sequence[str] | None) -> Frozen:
-    """What finalising keeps: of those named, by default of everybody whose score is not final yet.
+def to_freeze(
+    course: Course,
+    store: Store,
+    assignment: str,
+    hand: HandGrades,
+    students: Sequence[str] | None,
+    submitted: Path,
+    say: Callable[[str], None] = lambda _: None,
+) -> Frozen:
+    """What finalising keeps: of those named, by default of everybody whose score is not final yet. `say` is told whose score becomes 0.
 
-    Raises UsageError when a score is final already, or when somebody has none that could be.
+    Raises UsageError when a score is final already, or when somebody has none that could be; who has something in the folder `submitted`
+    that was never graded, or a record that cannot be read, has none.
     """
     entries = ledger(store.root).read()
     scores = {each.student: each for each in compute_scores(course, store, assignment, hand, entries)}
@@ -87,11 +97,39 @@ def to_freeze(course: Course, store: Store, assignment: str, hand: HandGrades, s
     if done or not chosen:
         whose = ", ".join(done[:10]) or "everybody"
         raise UsageError(f"The score of {whose} in '{assignment}' is final already.", "Reopen it first: autograder decide reopen …")
-    open_ones = [f"{name} ({scores[name].state})" for name in chosen if name in scores and scores[name].state in ("waiting", "unscored")]
+    facts = facts_by_student(course, store, assignment, hand)
+    missing = [name for name in chosen if name not in scores or scores[name].state == "missing"]
+    unread = {name: "a record cannot be read" for name in chosen if _is_unread(course, store, assignment, name, facts, entries)}
+    ungraded = {
+        name: "handed in, without a readable record"
+        for name in missing
+        if not facts.get(name, Facts()).attempts and (submitted / name / assignment).is_dir()
+    }
+    waiting = {name: said for name in chosen if name in scores and (said := _still_open(scores[name]))}
+    open_ones = [f"{name} ({why})" for name, why in sorted({**unread, **ungraded, **waiting}.items())]
     if open_ones:
         some = ", ".join(open_ones[:10]) + (f" and {len(open_ones) - 10} more" if len(open_ones) > 10 else "")
         cure = f"See `autograder scores {assignment} --explain`; or finalise those who are ready, with --student."
         raise UsageError(f"{len(open_ones)} of {len(chosen)} have no score yet that could be final: {some}.", cure)
-    facts = facts_by_student(course, store, assignment, hand)
+    if missing:
+        say(f"Nothing that counts was handed in, so 0 is the final score of: {', '.join(missing)}.")
     points = find_assignment(course, assignment).points
     return Frozen(policy_of(course, assignment), {name: facts.get(name, Facts()) for name in chosen}, points)
+
+
+def _still_open(score: Final) -> str:
+    """Why a score cannot become final, or nothing. A withheld one can, where its sum is known or decided."""
+    if score.state != "withheld":
+        return score.state if score.state in ("waiting", "unscored") else ""
+    what = {line.what for line in score.lines}
+    return "withheld, and not marked or scored" if what & {"waiting", "not scored"} and "override" not in what else ""
+
+
+def _is_unread(
+    course: Course, store: Store, assignment: str, student: str, facts: Mapping[str, Facts], entries: Sequence[Decision]
+) -> bool:
+    """Whether somebody has a record that cannot be read, and no decision stands in its place."""
+    held = standing(entries, student, assignment)
+    files = (store.root / "records" / course.default_profile / assignment / student).glob("[!.]*.json")
+    unread = {path.stem for path in files} - {each.submission_id for each in facts.get(student, Facts()).attempts}
+    return bool(unread) and not (held.of("excuse") or held.of("override"))

@@ -62,9 +62,11 @@ def scrubber(own: Student, others: Iterable[Student], pseudonym: Callable[[str],
     names: dict[str, str] = {}
     careful: dict[str, str] = {}
     capitals: set[str] = set()
+    written: set[str] = set()
     for other in others:
         name = pseudonym(other.id)
         for term in _terms(other):
+            written.add(term)
             shared = term.casefold() in mine
             if shared and term != other.id:
                 continue  # a name that both have
@@ -73,8 +75,10 @@ def scrubber(own: Student, others: Iterable[Student], pseudonym: Callable[[str],
             if found is careful and not shared and term[:1].isupper():
                 capitals.add(term)
     # The student's own come along, and stay as they are: 'ana-lee' must not lose the 'lee' of somebody else.
-    words = _alternatives([*names, *(term for term in mine if not _is_weak(term))])
-    edges = rf"(?:(?<=[/\\])|\A)(?i:{_alternatives(careful)})(?=[/\\]|\Z)"
+    own_terms = {*mine, *_folded_away(_terms(own))}
+    folded = _folded_away(written)
+    words = _alternatives([*names, *_of(folded, names), *(term for term in own_terms if not _is_weak(term))])
+    edges = rf"(?:(?<=[/\\])|\A)(?i:{_alternatives([*careful, *_of(folded, careful)])})(?=[/\\]|\Z)"
     named = rf"(?<![^\W_])(?:{_alternatives(capitals)})(?![^\W_])"
     return Scrubber(
         names,
@@ -83,6 +87,15 @@ def scrubber(own: Student, others: Iterable[Student], pseudonym: Callable[[str],
         re.compile(f"{edges}|{named}"),
         frozenset(careful.values()),
     )
+
+
+def _folded_away(terms: Iterable[str]) -> list[str]:
+    """Names that their small letters do not find, whatever capitals are ignored: 'Weiß' is 'weiss' in small letters."""
+    return [term for term in terms if term.lower() != term.casefold() or len(term) != len(term.casefold())]
+
+
+def _of(terms: Iterable[str], found: dict[str, str]) -> list[str]:
+    return [term for term in terms if term.casefold() in found]
 
 
 def _alternatives(terms: Iterable[str]) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
+from autograder.exports import exporting
 from autograder.exports.scores import Score, number, own_score, settled
 from autograder.gradebook.writing import ManualGrade
 from autograder.records import GradeCell
-from autograder.term.score import Final
+from autograder.term.score import Final, Line
 from tests.feedback.samples import grade_cells, record, unscored
 
 DONE = {"explanation": ManualGrade(7.5, None, None)}
@@ -61,8 +63,13 @@ def test_numbers_are_written_for_every_lms() -> None:
     assert [number(value) for value in (0, 100, 85.5, 12345.67, 1 / 3, -1.0)] == ["0", "100", "85.5", "12345.67", "0.33", "-1"]
 
 
+DECIDED = [("bo", "scored", 70.0), ("cy", "scored", 0.0), ("di", "missing", None)]  # by an override, by finalising, by nothing
+
+
 def _final(state: str, score: float | None, late: float | None = None) -> Final:
-    return Final("ada", "tiny", state, score, 100.0, late=late)  # type: ignore[arg-type]  # parametrised
+    lines = (Line("waiting", None, "for a person to grade why"),) if state == "waiting" else ()
+    parts = {"automatic": 70.0, "manual": 8.0, "extra": 2.0} if state == "waiting" else {}
+    return Final("ada", "tiny", state, score, 100.0, late=late, lines=lines, **parts)  # type: ignore[arg-type]  # parametrised
 
 
 @pytest.mark.parametrize(
@@ -73,7 +80,7 @@ def _final(state: str, score: float | None, late: float | None = None) -> Final:
         (_final("scored", 55), 55, 0, 55, ""),  # a decision's score
         (_final("excused", None), None, 0, None, "excused"),
         (_final("withheld", None), None, 0, None, "withheld"),
-        (_final("waiting", None), 80, 0, 80, ""),  # what is exported then, the caller has asked for
+        (_final("waiting", None), None, 0, None, "waits for a person to grade why"),  # an answer that changed since it was marked
     ],
 )
 def test_lateness_and_decisions_are_exported(
@@ -81,3 +88,28 @@ def test_lateness_and_decisions_are_exported(
 ) -> None:
     found = settled(Score("ada", "tiny", 100.0, raw=80.0, points=80.0), final)
     assert (found.raw, found.penalty, found.points, found.reason) == (raw, penalty, points, reason)
+
+
+def test_who_waits_has_the_points_so_far_less_lateness_if_asked_for() -> None:
+    waiting = _final("waiting", None, 7.8)
+    found = settled(Score("ada", "tiny", 100.0, raw=80.0, points=80.0), waiting, partial=True)
+    assert (found.raw, found.penalty, found.points, found.reason) == (80, 7.8, 72.2, "")
+    broken = Score("ada", "tiny", 100.0, reason="unscored: the machine failed")
+    assert settled(broken, waiting, partial=True) == broken
+
+
+@pytest.mark.parametrize("students", [(), ("ada",)])
+def test_a_score_by_decision_needs_no_submission(students: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    finals = [_final("scored", 80, 0), *(replace(_final(state, score), student=name) for name, state, score in DECIDED)]
+    store = SimpleNamespace(latest=lambda profile, assignment, chosen: [replace(record(), student="ada", assignment="tiny")])
+    monkeypatch.setattr(exporting, "choose_students", lambda *_: ["ada"])
+    monkeypatch.setattr(exporting, "read_manual_scores", lambda *_: {})
+    monkeypatch.setattr(exporting, "refresh_scores", lambda *_: finals)
+    monkeypatch.setattr(exporting.Books, "profile_of", lambda *_: "smoke")
+    monkeypatch.setattr(exporting, "_leaderboard", lambda *_: {})
+    books = exporting.Books(SimpleNamespace(default_profile="smoke"), store, "")  # type: ignore[arg-type]  # as much of them as is read
+    graded = exporting.read_graded(books, "tiny", students)
+    others = [] if students else [("bo", 70), ("cy", 0)]
+    assert [(score.student, score.points) for score in graded.scores] == [("ada", 80), *others]
+    made = exporting.make_export(books, [graded], exporting.Wanted("gradescope"))
+    assert (list(made.files), list(made.missing)) == (["ada"], [name for name, _ in others])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +19,10 @@ from autograder.hub import curves
 from autograder.hub.curves import as_line, as_text, parse_curve
 from autograder.hub.graders import Job, Plans
 from autograder.records import GradeCell, Record, TestResult
+from autograder.term.decisions import Frozen, ledger
+from autograder.term.facts import Facts
 from tests.hub.world import ASSIGNMENT, World, record
+from tests.term.samples import decision, policy
 
 IN_FORCE = Curve({0.50: 0, 0.70: 1})
 MEASURED = {"ana": 0.80, "ben": 0.60, "eve": 0.55}
@@ -70,16 +74,16 @@ def _replaceable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(curves, "_with", other)
 
 
-def _regraded(plan: _Plan, students: list[str], write: bool = True) -> list[Regraded]:
+def _regraded(plan: _Plan, students: list[str], write: bool = True, final: Collection[str] = ()) -> list[Regraded]:
     found = []
     for student in students:
         before = plan.store.present(plan.profile.name, plan.assignment, student)
         job: Any = SimpleNamespace(submission=SimpleNamespace(student=student, submission_id=before.submission_id, submitted_at=None))
         job.assignment = plan.assignment
         after = of_student(job, plan.profile.curves["test_accuracy"])
-        if write:
+        if write and student not in final:
             plan.store.write(replace(before, score=after.score, grade_cells=after.grade_cells))
-        found.append(Regraded(student, before.score, after.score, before.score != after.score))
+        found.append(Regraded(student, before.score, after.score, before.score != after.score, kept=student in final))
     return found
 
 
@@ -197,6 +201,23 @@ def test_a_configuration_that_is_broken_changes_nothing(world: World) -> None:
     world.clock.forward(minutes=2)
     world.service.dispatch()
     assert "cannot be used" in world.service.instructors_view().problems[0]
+
+
+def test_applied_curves_leave_the_record_of_a_final_score(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lowered(plan: Any, keep: Callable[[Record], None], student: str) -> Regraded:
+        before = plan.store.present("smoke", ASSIGNMENT, student)
+        keep(replace(before, score=1.0))
+        return Regraded(student, before.score, 1.0, True)
+
+    monkeypatch.setattr(curves, "regrade_from_store", regrade.regrade_from_store)
+    monkeypatch.setattr(regrade, "_from_store", lowered)
+    frozen = Frozen(policy(), {"ben": Facts()})
+    ledger(world.store.root).append(lambda _: replace(decision("finalise", frozen=frozen, students=None), assignment=ASSIGNMENT))
+    effect = world.service.curves.apply(ASSIGNMENT, "garcia")
+    assert scores(world) == {"ana": 1.0, "ben": 40.0, "eve": 1.0}
+    assert {each.student for each in effect.changed} == {"ana", "eve"}
+    world.service.curves.bring_up(ASSIGNMENT, "ben", world.clock())
+    assert scores(world)["ben"] == 40.0
 
 
 def test_whom_the_graders_have_to_look_at_again_keeps_the_score(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

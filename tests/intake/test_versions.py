@@ -120,3 +120,29 @@ def test_an_answer_to_a_task_that_is_gone_stays_in_the_notebook() -> None:
     mine = copy.deepcopy(OLD)
     cell_of(mine, "prepare")["source"] = "images = 7"
     assert "images = 7" in [cell["source"] for cell in brought_up(read(mine), OLD, newer)["cells"]]
+
+
+def test_plain_text_that_a_student_left_alone_becomes_the_newer_one() -> None:
+    newer = copy.deepcopy(NEW)
+    newer["cells"][0]["source"] = "# A tiny assignment, its task corrected"
+    assert {each.grade_id: each.what for each in changes(OLD, newer)}["cell cell-0"] == "changed"
+    assert migrated(OLD, newer) == migrated(OLD, NEW)
+    renamed = copy.deepcopy(OLD)
+    renamed["cells"][0]["id"] = "another"
+    assert changes(OLD, renamed) == ()
+    sources = [cell["source"] for cell in brought_up(read(OLD), OLD, newer)["cells"]]
+    assert sources == [cell["source"] for cell in newer["cells"]]
+    mine = copy.deepcopy(OLD)
+    mine["cells"][0]["source"] += "\n\nMy notes."
+    assert brought_up(read(mine), OLD, newer)["cells"][0]["source"] == mine["cells"][0]["source"]
+
+
+def test_an_answer_to_a_cell_that_is_locked_now_stays_beside_it() -> None:
+    newer = copy.deepcopy(NEW)
+    cell_of(newer, "prepare")["metadata"]["nbgrader"].update(solution=False, locked=True)
+    mine = copy.deepcopy(OLD)
+    cell_of(mine, "prepare")["source"] = "images = 7"
+    cells = brought_up(read(mine), OLD, newer)["cells"]
+    assert cell_of({"cells": cells}, "prepare")["source"] == "images = None  # the task, said better"
+    [kept] = [cell for cell in cells if cell["source"] == "images = 7"]
+    assert "nbgrader" not in kept["metadata"]

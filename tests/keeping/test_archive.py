@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from autograder.course.settings import Course
+from autograder.keeping.readme import readme
 from tests.conftest import autograder
 from tests.keeping.conftest import done
 from tests.kill.conftest import records, start
@@ -70,6 +72,14 @@ def test_without_the_seed_it_says_so(course: Path) -> None:
         assert b"is not in it" in tar.extractfile("README.md").read()  # type: ignore[union-attr]  # it is a file
 
 
+@pytest.mark.parametrize("database", [True, False])
+def test_the_steps_name_the_gradebook_that_is_in_the_archive(database: bool) -> None:
+    page = readme(Course(id="c", title="C", datasets=[], assignments=[]), seed=True, beside=False, database=database)
+    steps = [line for line in page.splitlines() if line.startswith("       autograder ")]
+    assert len(steps) == 3
+    assert all(("--gradebook sqlite:///gradebook.db" in line) == database for line in steps)
+
+
 def test_unpacked_elsewhere_a_regrade_gives_the_same_scores(course: Path, tmp_path: Path) -> None:
     before = {student: found[-1].verdict() for student, found in records(course).items()}
     file = packed(course)
@@ -89,6 +99,23 @@ def test_unpacked_elsewhere_a_regrade_gives_the_same_scores(course: Path, tmp_pa
     assert "needs execution" not in out + err
     assert {student: found[-1].verdict() for student, found in records(there).items()} == before
     assert list((there / ".autograder/runs").glob("*/scores/*.json")), "the graders did not look again"
+
+
+def test_a_submission_is_packed_with_everything_and_what_lies_beside_the_configuration_is_named(course: Path) -> None:
+    for folder in ("submitted/bob/standin", "graders/standin"):
+        (course / folder / "__pycache__").mkdir(exist_ok=True)
+        (course / folder / "__pycache__/mine.pyc").write_bytes(b"1")
+    (course / "points.xlsx").write_bytes(b"1")
+    (course / "data.csv").symlink_to("/data.csv")
+    said = done(course, "archive", "a.tar.gz")
+    found = names(course / "a.tar.gz")
+    assert "course/submitted/bob/standin/__pycache__/mine.pyc" in found
+    assert "course/graders/standin/__pycache__/mine.pyc" not in found
+    assert [name for name in found if "points.xlsx" in name or name == "course/data.csv"] == []
+    with tarfile.open(course / "a.tar.gz") as tar:
+        about = json.loads(tar.extractfile("archive.json").read())  # type: ignore[union-attr]  # it is a file
+    assert about["left_out"] == ["course/data.csv", "course/points.xlsx"]
+    assert "points.xlsx" in said
 
 
 def test_damage_of_every_kind_is_found(course: Path, tmp_path: Path) -> None:

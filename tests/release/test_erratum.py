@@ -183,6 +183,22 @@ def test_the_erratum_says_who_has_the_older_version_and_what_changed(course: Pat
     assert (tmp_path / "out/ada/standin/standin.ipynb").read_text() == "hers now"
 
 
+@pytest.mark.parametrize(
+    ("collected", "newer"), [("2027-01-20 10:00:00 UTC", "the exchange's"), ("2027-03-01 10:00:00 UTC", "hers, collected")]
+)
+def test_a_notebook_is_brought_up_from_what_was_handed_in_last(course: Path, tmp_path: Path, collected: str, newer: str) -> None:
+    hand_in(course, "ada", TOTAL, DOUBLE + "  # hers, collected")
+    inbound = tmp_path / "exchange/standin/inbound/ada+standin+2027-02-01 10:00:00 UTC+x"
+    shutil.copytree(course / "submitted/ada/standin", inbound)
+    (inbound / "timestamp.txt").write_text("2027-02-01 10:00:00 UTC")
+    edit_notebook(inbound / "standin.ipynb", lambda found: cell_of(found, "write_double").update(source=DOUBLE + "  # the exchange's"))
+    (course / "submitted/ada/standin/timestamp.txt").write_text(collected)
+    change_source(course, correct)
+    release(course, "--migrate", str(tmp_path / "out"), "--exchange", str(tmp_path / "exchange"))
+    made = json.loads((tmp_path / "out/ada/standin/standin.ipynb").read_text())
+    assert cell_of(made, "write_double")["source"] == f"{DOUBLE}  # {newer}"
+
+
 def test_the_doctor_compares_with_the_version_that_the_notebook_began_as(course: Path) -> None:
     hand_in(course, "ada", TOTAL, DOUBLE)
     change_source(course, correct)

@@ -175,6 +175,37 @@ def test_who_has_no_score_yet_cannot_be_final(course: Path) -> None:
     assert ana(course)["final"] == "d1"
 
 
+def test_who_is_withheld_and_not_marked_cannot_be_final(course: Path) -> None:
+    store = Store(course / ".autograder")
+    cells = (GradeCell("code", 80.0, 90.0, False), GradeCell("why", None, 10.0, True))
+    store.write(record(80.0, student="bo", grade_cells=cells, assignment="tiny", profile="smoke"))
+    done(course, "decide", "withhold", "tiny", "--student", "bo", "--why", "we talk on Thursday")
+    said = refused(course, "decide", "finalise", "tiny", "--everybody", "--why", "end of term")
+    assert "bo (withheld, and not marked or scored)" in said
+    done(course, "decide", "override", "tiny", "--student", "bo", "--score", "70", "--why", "marked on paper")
+    done(course, "decide", "finalise", "tiny", "--everybody", "--why", "end of term")
+
+
+def test_who_handed_in_and_was_never_graded_does_not_become_a_final_0(course: Path) -> None:
+    done(course, "roster", "import", "class.csv")
+    (course / "submitted/bo/tiny").mkdir(parents=True)
+    said = refused(course, "decide", "finalise", "tiny", "--everybody", "--why", "end of term")
+    assert "1 of 2 have no score yet that could be final: bo (handed in, without a readable record)" in said
+    (course / "submitted/bo/tiny").rmdir()
+    said = done(course, "decide", "finalise", "tiny", "--everybody", "--why", "end of term").stderr
+    assert "Nothing that counts was handed in, so 0 is the final score of: bo." in said
+
+
+def test_a_damaged_record_does_not_become_a_final_0(course: Path) -> None:
+    [file] = (course / ".autograder/records/smoke/tiny/ana").glob("*.json")
+    file.write_text("{")
+    said = refused(course, "decide", "finalise", "tiny", "--everybody", "--why", "end of term")
+    assert "ana (a record cannot be read)" in said
+    done(course, "decide", "override", "tiny", "--student", "ana", "--score", "70", "--why", "marked on paper")
+    done(course, "decide", "finalise", "tiny", "--everybody", "--why", "end of term")
+    assert ana(course)["score"] == 70
+
+
 def test_a_kill_while_a_decision_was_written_is_said_and_not_fatal(course: Path) -> None:
     done(course, "decide", "excuse", "tiny", "--student", "ana", "--why", "ill")
     file = course / ".autograder/decisions.jsonl"

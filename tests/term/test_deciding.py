@@ -82,6 +82,7 @@ def test_entries_get_ids_in_order() -> None:
         ([wish("excuse"), wish("override", score=80)], "ana is excused by d1: revoke that first"),
         ([wish("excuse"), wish("extend", until=LATER)], "ana is excused by d1"),
         ([wish("override", score=70), wish("excuse")], "ana has the score 70 by d1"),
+        ([wish("override", score=70), wish("excuse", None)], "ana has the score 70 by d1: revoke that first"),
         ([wish("reopen", until=LATEST, assignment="open")], "never closes"),
         ([wish("reopen", until=LATEST), wish("reopen", until=LATEST)], "open for ana until 2027-02-25 12:00 already"),
         ([final(), final()], "the score of ana is final already"),
@@ -108,6 +109,7 @@ def test_what_goes_together() -> None:
     write(wish("extend", until=LATER), wish("excuse"))  # fell ill after all
     write(wish("extend", None, LATER), wish("extend", until=LATEST))
     write(wish("excuse"), ("revoke", "d1"), wish("override", score=80))
+    write(wish("override", score=80), ("revoke", "d1"), wish("override", score=80, assignment="open"), wish("excuse", None))
     write(wish("withhold"), wish("override", score=80))
     write(final(("ana",)), wish("reopen", until=LATEST, assignment="tiny"), final(("ana", "bo")))
     write(wish("override", score=0), ("revoke", "d1"), wish("override", score=100))

@@ -115,6 +115,24 @@ def test_a_cell_that_waits_again_leaves_the_score_open() -> None:
     assert why(found, "waiting") == "for a person to grade why, why_again"
 
 
+def test_a_cell_that_the_submitted_version_lacks_waits_for_nobody() -> None:
+    """An erratum added it, and nbgrader's gradebook has a row of it for everybody."""
+    found = score(facts(attempt(), added=HandGrade(waits=True)))
+    assert (found.state, found.score) == ("scored", 88.0)
+    given = score(facts(attempt(), added=HandGrade(2.0, waits=True)))
+    assert (given.state, why(given, "waiting")) == ("waiting", "for a person to grade added")
+
+
+def test_the_maximum_is_that_of_the_version_that_was_handed_in() -> None:
+    """Where an erratum raised the points, who has the older version can still reach all of its own."""
+    older = attempt(score=45.0)
+    cells = (*(replace(each, max_score=each.max_score / 2) for each in older.cells), CellPoints("more", 1.0, 4.0, False, extra=True))
+    found = score(facts(replace(older, cells=cells), why=5.0))
+    assert (found.score, found.max_score) == (51, 50)
+    assert score(facts(replace(older, cells=()))).max_score == 100
+    assert score(facts(replace(older, cells=cells)), None, decision("override", score=90.0)).max_score == 100
+
+
 def test_what_is_not_scored_is_never_0() -> None:
     assert (score(facts(attempt(score=None))).state, score(facts(attempt(score=None))).score) == ("unscored", None)
     unread = replace(attempt(), cells=())

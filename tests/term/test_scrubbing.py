@@ -52,6 +52,15 @@ def test_names_as_they_stand_in_texts(text: str, expected: str) -> None:
     assert scrub().text(text) == expected
 
 
+@pytest.mark.parametrize("written", ["Weiß", "weiß", "WEISS", "Weiss", "Jo Weiß", "WEIẞ", "wei\\u00df"])
+def test_names_with_a_letter_that_capitals_write_as_two_are_found(written: str) -> None:
+    jo = Student("jo77", "Jo", "Weiß")
+    assert scrub(jo).text(f"by {written}.") == "by S-JO77X."
+    assert scrub(jo).text("/home/weißbier/x") == "/home/weißbier/x"
+    own = Student("ana", "Ana", "Weiß")
+    assert scrub(jo, own=own).text("by Ana Weiß") == "by Ana Weiß"
+
+
 def test_json_is_searched_in_keys_and_values_and_pictures_stay() -> None:
     notebook = {
         "metadata": {"authors": [{"name": "Bo Núñez García"}], "bo42": 1},
