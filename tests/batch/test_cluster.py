@@ -332,12 +332,24 @@ def test_a_store_that_cannot_be_written_ends_the_batch_where_it_is_the_commands_
     with pytest.raises(StoreError, match="No space left"):
         grade(engine, *"ab")
     assert [student for student, _ in engine.asked] == ["a"]
-    engine.add("one", shared=False)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(remote, "bundle", lambda plan: parcels.packed({}, 1))
-        records = grade(engine, *"ab")
-    assert outcomes(records) == {"a": "infra_error", "b": "infra_error"}
-    assert records[0].reason == "on host of one: The store '/x' cannot be written: No space left on device."
+
+
+def test_a_worker_whose_own_disk_is_full_gets_nothing_more_and_another_one_does_it(plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full_on_one(engine: Engine, address: str, job: remote.Job) -> remote.JobResult | None:
+        if address == "one":
+            raise StoreError("The store '/x' cannot be written: No space left on device.")
+        return finished(engine, job)
+
+    monkeypatch.setattr(remote, "bundle", lambda plan: parcels.packed({}, 1))
+    monkeypatch.setattr(remote, "put_back", lambda plan, result: None)
+    engine, said = Engine(plan, full_on_one), list[str]()
+    engine.add("one", shared=False, slots=2)
+    engine.add("two", shared=False)
+    assert set(outcomes(grade(engine, *"abcd", say=said.append)).values()) == {"completed"}
+    assert said == ["The worker on host of one gets nothing more of this batch. The store '/x' cannot be written: No space left on device."]
+    del engine.workers["two"]
+    with pytest.raises(MachineError, match=r"No worker can grade this batch\. host of one: The store '/x' cannot be written"):
+        grade(engine, "e")
 
 
 def test_whatever_else_goes_wrong_on_a_worker_costs_one_submission(plan: Any) -> None:
@@ -351,6 +363,59 @@ def test_whatever_else_goes_wrong_on_a_worker_costs_one_submission(plan: Any) ->
     records = grade(engine, *"ab")
     assert outcomes(records) == {"a": "infra_error", "b": "completed"}
     assert records[0].reason == "on host of one: ValueError: odd"
+
+
+@pytest.mark.parametrize("raises", [True, False])
+def test_a_worker_that_fails_fast_does_not_go_through_the_class(plan: Any, raises: bool) -> None:
+    held: list[tuple[remote.Job, Future[Any]]] = []
+    said: list[str] = []
+
+    def fails(engine: Engine, address: str, job: remote.Job) -> remote.JobResult | None:
+        if raises:
+            raise RuntimeError("no process can be started")
+        return finished(engine, job, "infra_error")
+
+    class WithASlowOne(Engine):
+        def run(self, address: str, job: remote.Job) -> Future[remote.JobResult]:
+            if address == "fast":
+                return super().run(address, job)
+            held.append((job, Future()))
+            return held[-1][1]
+
+    def ends_when_it_was_said() -> None:
+        for job, future in held if said else []:
+            if not future.done():
+                future.set_result(finished(engine, job))
+
+    engine = WithASlowOne(plan, fails)
+    engine.add("fast")
+    engine.add("slow")
+    found = list(outcomes(grade(engine, *"abcdefgh", watch=ends_when_it_was_said, say=said.append)).values())
+    assert (found.count("infra_error"), found.count("completed")) == (3, 5)
+    assert len(said) == 1
+    assert "The worker on host of fast gets nothing more of this batch. 3 submissions in a row failed there, the last one: " in said[0]
+
+
+def test_the_only_worker_goes_on_whatever_fails_there(plan: Any) -> None:
+    """Submissions that fail before anything is executed must not take the rest of the class with them."""
+
+    def fails(engine: Engine, address: str, job: remote.Job) -> remote.JobResult | None:
+        return finished(engine, job, "completed" if job.submission.student == "f" else "infra_error")
+
+    engine = Engine(plan, fails)
+    engine.add("one")
+    assert outcomes(grade(engine, *"abcdef")) == dict.fromkeys("abcde", "infra_error") | {"f": "completed"}
+
+
+def test_failures_count_in_a_row_only(plan: Any) -> None:
+    def fails_at_times(engine: Engine, address: str, job: remote.Job) -> remote.JobResult | None:
+        return finished(engine, job, "completed" if job.submission.student in "cf" else "infra_error")
+
+    engine, said = Engine(plan, fails_at_times), list[str]()
+    engine.add("one")
+    engine.add("two", slots=0)
+    assert len(grade(engine, *"abcdefgh", say=said.append)) == 8
+    assert said == []
 
 
 # --- what is sent -----------------------------------------------------------------------------------------------------
