@@ -6,6 +6,7 @@ import io
 import tarfile
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from autograder.batch import cluster_grading, cluster_workers, parcels, remote
+from autograder.batch import cluster_grading, cluster_workers, locks, parcels, remote
 from autograder.batch.cluster_grading import Grading
 from autograder.batch.cluster_workers import WorkerLost, Workers
 from autograder.batch.keeping import unscored
@@ -461,22 +462,45 @@ def test_a_split_that_is_too_large_is_named_and_the_batch_ends(
     assert engine.received == []
 
 
-def test_runs_come_back_whole_in_place_of_what_was_there(plan: Any, tmp_path: Path) -> None:
-    for key, text in (("one", "new"), ("two", "new")):
-        made = tmp_path / "made" / key
-        (made / "handin").mkdir(parents=True)
-        (made / "handin/value.json").write_text(text)
+def brought_back(plan: Any, made: Path) -> tuple[Record, bytes]:
+    """A record of two runs, one of which is in the store already, with another content; and what a worker sends of them."""
+    for key in ("one", "two"):
+        (made / key / "handin").mkdir(parents=True)
+        (made / key / "handin/value.json").write_text("new")
     old = plan.store.run("one").path
     old.mkdir(parents=True)
     (old / "left_over.txt").write_text("old")
-    with parcels.packed({key: tmp_path / "made" / key for key in ("one", "two")}, 10**6) as stream:
+    with parcels.packed({key: made / key for key in ("one", "two")}, 10**6) as stream:
         runs = stream.read()
     references = tuple(RunReference(key, 0, key == "one") for key in ("one", "two", "absent"))
-    record = replace(unscored(plan, submission("a"), "completed", ""), runs=references)
+    return replace(unscored(plan, submission("a"), "completed", ""), runs=references), runs
+
+
+def runs_of(plan: Any) -> dict[str, str]:
+    files = [file for file in plan.store.runs.rglob("*") if file.is_file() and file.parent.name != ".locks"]
+    return {file.relative_to(plan.store.runs).as_posix(): file.read_text() for file in files}
+
+
+def test_runs_come_back_whole_in_place_of_what_was_there(plan: Any, tmp_path: Path) -> None:
+    record, runs = brought_back(plan, tmp_path / "made")
     remote.put_back(plan, remote.JobResult(record, runs, interrupted=False))
-    found = {file.relative_to(plan.store.runs).as_posix(): file.read_text() for file in plan.store.runs.rglob("*") if file.is_file()}
-    assert found == {"one/handin/value.json": "new", "two/handin/value.json": "new"}
+    assert runs_of(plan) == {"one/handin/value.json": "new", "two/handin/value.json": "new"}
     remote.put_back(plan, remote.JobResult(record, None, interrupted=False))  # what a shared worker made is there already
+
+
+def test_a_run_that_somebody_is_at_work_on_is_not_replaced_under_him(plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record, runs = brought_back(plan, tmp_path / "made")
+    at_work, waits = ExitStack(), list[dict[str, str]]()
+    at_work.enter_context(locks.locked_at_once(plan.store.runs / ".locks/one"))
+
+    def waits_until_he_has_ended(_: float) -> None:
+        waits.append(runs_of(plan))
+        at_work.close()
+
+    monkeypatch.setattr(locks, "time", SimpleNamespace(sleep=waits_until_he_has_ended))
+    remote.put_back(plan, remote.JobResult(record, runs, interrupted=False))
+    assert [each["one/left_over.txt"] for each in waits] == ["old"]
+    assert runs_of(plan) == {"one/handin/value.json": "new", "two/handin/value.json": "new"}
 
 
 def test_a_packed_file_that_points_elsewhere_is_refused(tmp_path: Path) -> None:
