@@ -123,7 +123,8 @@ def audit_batch(
     def one(submission: Submission, slot: Slot, on_cell: OnCell, _: float) -> Audit:
         return audit_submission(plan, submission, sandbox, on_cell, force, slot)
 
-    return side_by_side(plan.permuted, submissions, sandbox, jobs, one, progress)
+    with plan.normal.store.in_use():  # the audits lie there, and whoever erases or archives locks nothing else
+        return side_by_side(plan.permuted, submissions, sandbox, jobs, one, progress)
 
 
 def audit_submission(plan: AuditPlan, submission: Submission, sandbox: Sandbox, on_cell: OnCell, force: bool, slot: Slot) -> Audit:

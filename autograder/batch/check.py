@@ -57,11 +57,12 @@ def check_store(store: Store, repair: bool) -> StoreCheck:
     if not store.root.is_dir():
         raise UsageError(f"There is no store at '{store.root}'.", "Name it with --store DIR, or grade something first.")
     inner = [Store(store.root / kept) for kept in ("audited", "calibration")]  # of executions that are nobody's submission
+    stores = [store, *(each for each in inner if each.root.is_dir())]
     check = _Check(store, repair, store.root)
     with ExitStack() as stack:
-        for each in [store, *(each for each in inner if each.root.is_dir())]:
-            if repair:
-                stack.enter_context(each.out_of_use())
+        for each in stores if repair else []:  # all of them first: nothing is repaired where one is in use
+            stack.enter_context(each.out_of_use())
+        for each in stores:
             check.store = each
             check.all()
     return StoreCheck(str(store.root), check.records, check.runs, tuple(check.findings), tuple(check.notes))

@@ -145,19 +145,26 @@ class Grading:
         except StoreError as error:
             if attempt.worker.fitness.shared:
                 raise
-            return self._unscored(attempt, f"on {host}: {error.message}")
+            self._workers.dismiss(attempt.worker, error.message)
+            return None
         except WorkerLost:
             self._engine.addresses()  # with a lost scheduler everything is lost
             self._workers.ask_again(attempt.worker)  # the next attempt must not go there before it is known to be back
             return self._worker_lost(attempt)
         except Exception as error:
-            return self._unscored(attempt, f"on {host}: {type(error).__name__}: {error}")
+            failed = f"{type(error).__name__}: {error}"
+            self._workers.failed(attempt.worker, failed)
+            return self._unscored(attempt, f"on {host}: {failed}")
         if result.interrupted:
             return None
         shared = attempt.worker.fitness.shared
         record = result.record if shared else self._brought_home(attempt, result)
         if record is not None:
             self._losses.of_process(attempt.submission, record, attempt.worker.fitness.level, noted=shared)
+            if record.outcome == "infra_error" and not record.runs:
+                self._workers.failed(attempt.worker, record.reason)
+            else:
+                attempt.worker.failures = 0
         return record
 
     def _brought_home(self, attempt: _Attempt, result: remote.JobResult) -> Record | None:

@@ -18,6 +18,7 @@ from autograder.errors import MachineError
 _ENTERED_S = 1.0
 _SILENCE_S = 10.0
 _PART_S = 120.0
+_FAILURES = 3  # in a row, of submissions of which nothing was executed: then it is the worker that fails
 
 
 class Engine(Protocol):
@@ -48,11 +49,12 @@ class WorkerLost(Exception):
 
 @dataclass
 class Worker:
-    """One worker as the batch knows it: how many submissions it takes, and how many it has."""
+    """One worker as the batch knows it: how many submissions it takes, how many it has, and how many in a row failed there."""
 
     address: str
     fitness: remote.Fitness
     running: int = 0
+    failures: int = 0
 
     @property
     def free(self) -> int:
@@ -101,6 +103,21 @@ class Workers:
         """It began anew under its old address, gave the batch up, or may be gone: it has to enter again before it gets anything."""
         if self._fit.get(worker.address) is worker:
             del self._fit[worker.address]
+
+    def dismiss(self, worker: Worker, problem: str) -> None:
+        """It turned out to be unfit: it gets nothing more of this batch."""
+        if self._fit.get(worker.address) is worker:
+            del self._fit[worker.address]
+            self._unfit[worker.address] = replace(worker.fitness, problem=problem)
+            self._say(f"The worker on {worker.fitness.host} gets nothing more of this batch. {problem}")
+
+    def failed(self, worker: Worker, reason: str) -> None:
+        """A submission failed there before anything of it was executed. One that fails fast would go through the whole class, so others do
+        what is left; the last one goes on, since it may be the submissions after all, and they must not end the batch.
+        """
+        worker.failures += 1
+        if worker.failures >= _FAILURES and len(self._fit) > 1:
+            self.dismiss(worker, f"{worker.failures} submissions in a row failed there, the last one: {reason}")
 
     def send(self, address: str, parcel: AbstractContextManager[IO[bytes]]) -> None:
         """Sends a packed parcel, one part after the other. Raises UsageError for one that is too large, and what goes wrong on the way."""

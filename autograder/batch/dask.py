@@ -137,8 +137,10 @@ class Link:
             return
         try:
             result = theirs.result(timeout=_RESULT_S)
-        except (OSError, TimeoutError, asyncio.CancelledError, distributed.KilledWorker, distributed.client.FutureCancelledError) as error:
+        except (asyncio.CancelledError, distributed.KilledWorker, distributed.client.FutureCancelledError) as error:
             ours.set_exception(WorkerLost(str(error)))
+        except (OSError, TimeoutError) as error:  # of the job itself, or of fetching what a living worker has: nobody was lost
+            ours.set_exception(error if theirs.status in ("error", "finished") else WorkerLost(str(error)))
         except BaseException as error:
             ours.set_exception(error)
         else:

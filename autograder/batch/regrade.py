@@ -87,7 +87,7 @@ def regrade(
 
     def keep(record: Record) -> None:
         if record.student not in final:
-            plan.store.write(record)
+            plan.store.write(record, present=False)  # another submission may have come meanwhile
 
     with plan.store.in_use():
         _side_by_side(partial(_from_store, plan, keep), students, jobs, take)
@@ -106,7 +106,7 @@ def regrade_from_store(plan: Plan, students: Sequence[str], write: bool = True, 
 
     def keep(record: Record) -> None:
         if write and record.student not in final:
-            plan.store.write(record)
+            plan.store.write(record, present=False)
 
     with plan.store.in_use():
         found = [_from_store(plan, keep, student) for student in students]

@@ -19,7 +19,7 @@ from typing import IO
 
 from autograder.batch.bench import SlotsClosed
 from autograder.batch.keeping import unscored
-from autograder.batch.locks import locked_at_once
+from autograder.batch.locks import locked, locked_at_once
 from autograder.batch.parcels import packed, put_together, unpack
 from autograder.batch.pipeline import OnCell, Turn, grade_submission
 from autograder.batch.plan import Plan
@@ -154,7 +154,7 @@ def runs_of(job: Job, folders: list[RunFolder]) -> AbstractContextManager[IO[byt
 
 
 def put_back(plan: Plan, result: JobResult) -> None:
-    """Puts the packed runs into the store, each as a whole, in place of what is there under its key."""
+    """Puts the packed runs into the store, each as a whole, in place of what is there under its key, when nobody is at work on that."""
     if result.runs is None:
         return
     plan.store.runs.mkdir(parents=True, exist_ok=True)
@@ -164,9 +164,10 @@ def put_back(plan: Plan, result: JobResult) -> None:
             came, kept = partial / run.run_key, plan.store.run(run.run_key).path
             if not came.is_dir():
                 continue
-            if kept.exists():
-                kept.rename(partial / f"{run.run_key}.replaced")
-            came.rename(kept)
+            with locked(plan.store.runs / ".locks" / run.run_key, lambda: False):
+                if kept.exists():
+                    kept.rename(partial / f"{run.run_key}.replaced")
+                came.rename(kept)
 
 
 @contextmanager

@@ -28,6 +28,8 @@ from autograder.records import Submission, from_json, to_json
 
 _OBSERVED = ".lost"  # by a command that lived on
 _ABANDONED_S = 86_400
+_UNNAMED = ".start-"  # how the name of a file begins whose start is not recorded yet
+_UNNAMED_S = 3600
 
 
 @dataclass(frozen=True)
@@ -69,13 +71,13 @@ class Starts:
         """Records the start for as long as the attempt takes, and beyond that if it is lost, by a kill at any moment too."""
         attempt = Attempt()
         self.folder.mkdir(parents=True, exist_ok=True)
-        descriptor, beside = tempfile.mkstemp(dir=self.folder, prefix=".start-")
+        descriptor, beside = tempfile.mkstemp(dir=self.folder, prefix=_UNNAMED)
         place = Path(beside)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)  # before it has its name, so that nobody takes it for lost
             os.write(descriptor, to_json(start).encode())
             os.fsync(descriptor)
-            place = place.rename(self.folder / f"{_name(start)}{place.name.removeprefix('.start')}.json")
+            place = place.rename(self.folder / f"{_name(start)}-{place.name.removeprefix(_UNNAMED)}.json")
             yield attempt
         finally:
             with contextlib.suppress(OSError):
@@ -91,6 +93,7 @@ class Starts:
 
     def suspects(self, profile: str, submissions: Iterable[Submission]) -> list[Submission]:
         """Those of them at whom an attempt was lost; first those with whom that never happened when they were alone."""
+        self._remove_unnamed()
         alone: dict[tuple[str, str, str], int] = {}
         for start in self.all_lost():
             if start.profile == profile:
@@ -109,6 +112,13 @@ class Starts:
             start = _ended(path)
             if start is not None and (path.suffix == _OBSERVED or start.host == platform.node() or _is_old(path)):
                 path.unlink(missing_ok=True)
+
+    def _remove_unnamed(self) -> None:
+        """What a killed process left before its start was recorded: no attempt had begun."""
+        for path in self.folder.glob(f"{_UNNAMED}*"):
+            with contextlib.suppress(OSError):
+                if path.stat().st_mtime < time.time() - _UNNAMED_S:
+                    path.unlink()
 
     def _files(self, profile: str, submission: Submission) -> list[Path]:
         name = digest(profile, submission.assignment, submission.student, submission.submission_id)

@@ -101,11 +101,12 @@ class Store:
     def run(self, run_key: str) -> RunFolder:
         return RunFolder(self.runs / run_key)
 
-    def write(self, record: Record) -> None:
-        """Keeps a record and makes it its student's present one."""
+    def write(self, record: Record, present: bool = True) -> None:
+        """Keeps a record and makes it its student's present one, unless it is only to replace the one of its submission."""
         with self.writing():
             write_atomic(self._path(record.profile, record.assignment, record.student, record.submission_id), to_json(record))
-        self.point_to(record)
+        if present:
+            self.point_to(record)
 
     def point_to(self, record: Record) -> None:
         """Makes a record its student's present one: the submission that was graded last, even if it was first seen earlier."""

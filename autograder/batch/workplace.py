@@ -23,7 +23,7 @@ from autograder.course.paths import CoursePaths
 from autograder.data.sealed import SealedSplit
 from autograder.errors import MachineError
 from autograder.execution.environment import code_digest, font_cache, require_safe_keras, versions
-from autograder.files import scratch_folder
+from autograder.files import PARTIAL, scratch_folder
 from autograder.isolation.choice import choose_sandbox
 from autograder.isolation.sandbox import Sandbox
 
@@ -31,6 +31,7 @@ LEASE_S = 45.0  # without a word from its command for so long, a batch has ended
 _END_S = 10.0
 _SCRATCH = "autograder-worker-"
 _NO_LOCKS = "It sees the course's folder, but not the command's locks there: it works without the folder, on what it is sent."
+_NO_WRITING = "It sees the course's folder, but cannot write into the store ({reason}): it works without the folder, on what it is sent."
 _CODE = code_digest()  # of what this process runs, whatever is installed meanwhile
 
 
@@ -172,13 +173,14 @@ def _prepare(batch: Batch, bench: Bench) -> Workplace:
     require_safe_keras()
     plan: Plan = pickle.loads(batch.plan)
     seen = _sees(plan, batch.proof)
-    shared = seen and _is_locked(Path(batch.proof[0]))
+    note = _why_not_shared(plan, Path(batch.proof[0])) if seen else ""
+    shared = seen and not note
     slots = plan_slots(plan, batch.jobs, bench)
     with ExitStack() as stack:
         if not shared:
             plan = _moved(plan, stack.enter_context(scratch_folder(_own_folder(), _SCRATCH)))
         sandbox = stack.enter_context(choose_sandbox(plan.min_isolation, batch.trust))
-        return Workplace(plan, sandbox, slots, shared, _NO_LOCKS if seen and not shared else "", stack.pop_all())
+        return Workplace(plan, sandbox, slots, shared, note, stack.pop_all())
 
 
 def _other_versions(batch: Batch) -> str:
@@ -199,6 +201,17 @@ def _sees(plan: Plan, proof: tuple[str, str]) -> bool:
         )
     except (OSError, ValueError):
         return False
+
+
+def _why_not_shared(plan: Plan, proof: Path) -> str:
+    """What keeps this worker from working in a store that it sees, or nothing."""
+    if not _is_locked(proof):
+        return _NO_LOCKS
+    try:
+        with scratch_folder(plan.store.runs, PARTIAL):
+            return ""
+    except OSError as error:  # it is somebody else's, or mounted to be read
+        return _NO_WRITING.format(reason=error.strerror or error)
 
 
 def _is_locked(proof: Path) -> bool:

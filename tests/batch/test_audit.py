@@ -9,16 +9,20 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import psutil
 import pytest
 
-from autograder.batch.audit import audit_store, make_audit_plan
+from autograder.batch import audit
+from autograder.batch.audit import audit_batch, audit_store, make_audit_plan
 from autograder.batch.plan import Plan, make_plan, servers_of, store_of
+from autograder.batch.store import Store
 from autograder.course.loading import load_course
 from autograder.data.loaders import load_digits
+from autograder.errors import UsageError
 from autograder.grading.audit import Audit
 from autograder.quality.variants import Variant, build_submission
 from autograder.records import from_json
@@ -83,6 +87,23 @@ def run_audit(root: Path, *arguments: str) -> dict[str, Audit]:
     done = autograder(root, "audit", "tiny", "--trust-submissions", "--json", "-", *arguments)
     assert done.returncode == 0, done.stderr
     return {each["student"]: from_json(Audit, json.dumps(each)) for each in json.loads(done.stdout)}
+
+
+def test_nobody_erases_or_archives_while_audits_are_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(tmp_path)
+    looked: list[str] = []
+
+    def side_by_side(*_: Any) -> list[Any]:
+        with pytest.raises(UsageError, match="A command is at work on the store"), store.out_of_use(served=False):
+            raise AssertionError("somebody uses it")
+        looked.append("while it is made")
+        return []
+
+    monkeypatch.setattr(audit, "side_by_side", side_by_side)
+    given: Any = SimpleNamespace(normal=SimpleNamespace(store=store), permuted=None)
+    nothing: Any = None
+    assert audit_batch(given, [], nothing, 1, False, nothing) == []
+    assert looked == ["while it is made"]
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import io
 import tarfile
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from autograder.batch import cluster_grading, cluster_workers, parcels, remote
+from autograder.batch import cluster_grading, cluster_workers, locks, parcels, remote
 from autograder.batch.cluster_grading import Grading
 from autograder.batch.cluster_workers import WorkerLost, Workers
 from autograder.batch.keeping import unscored
@@ -332,12 +333,24 @@ def test_a_store_that_cannot_be_written_ends_the_batch_where_it_is_the_commands_
     with pytest.raises(StoreError, match="No space left"):
         grade(engine, *"ab")
     assert [student for student, _ in engine.asked] == ["a"]
-    engine.add("one", shared=False)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(remote, "bundle", lambda plan: parcels.packed({}, 1))
-        records = grade(engine, *"ab")
-    assert outcomes(records) == {"a": "infra_error", "b": "infra_error"}
-    assert records[0].reason == "on host of one: The store '/x' cannot be written: No space left on device."
+
+
+def test_a_worker_whose_own_disk_is_full_gets_nothing_more_and_another_one_does_it(plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full_on_one(engine: Engine, address: str, job: remote.Job) -> remote.JobResult | None:
+        if address == "one":
+            raise StoreError("The store '/x' cannot be written: No space left on device.")
+        return finished(engine, job)
+
+    monkeypatch.setattr(remote, "bundle", lambda plan: parcels.packed({}, 1))
+    monkeypatch.setattr(remote, "put_back", lambda plan, result: None)
+    engine, said = Engine(plan, full_on_one), list[str]()
+    engine.add("one", shared=False, slots=2)
+    engine.add("two", shared=False)
+    assert set(outcomes(grade(engine, *"abcd", say=said.append)).values()) == {"completed"}
+    assert said == ["The worker on host of one gets nothing more of this batch. The store '/x' cannot be written: No space left on device."]
+    del engine.workers["two"]
+    with pytest.raises(MachineError, match=r"No worker can grade this batch\. host of one: The store '/x' cannot be written"):
+        grade(engine, "e")
 
 
 def test_whatever_else_goes_wrong_on_a_worker_costs_one_submission(plan: Any) -> None:
@@ -351,6 +364,59 @@ def test_whatever_else_goes_wrong_on_a_worker_costs_one_submission(plan: Any) ->
     records = grade(engine, *"ab")
     assert outcomes(records) == {"a": "infra_error", "b": "completed"}
     assert records[0].reason == "on host of one: ValueError: odd"
+
+
+@pytest.mark.parametrize("raises", [True, False])
+def test_a_worker_that_fails_fast_does_not_go_through_the_class(plan: Any, raises: bool) -> None:
+    held: list[tuple[remote.Job, Future[Any]]] = []
+    said: list[str] = []
+
+    def fails(engine: Engine, address: str, job: remote.Job) -> remote.JobResult | None:
+        if raises:
+            raise RuntimeError("no process can be started")
+        return finished(engine, job, "infra_error")
+
+    class WithASlowOne(Engine):
+        def run(self, address: str, job: remote.Job) -> Future[remote.JobResult]:
+            if address == "fast":
+                return super().run(address, job)
+            held.append((job, Future()))
+            return held[-1][1]
+
+    def ends_when_it_was_said() -> None:
+        for job, future in held if said else []:
+            if not future.done():
+                future.set_result(finished(engine, job))
+
+    engine = WithASlowOne(plan, fails)
+    engine.add("fast")
+    engine.add("slow")
+    found = list(outcomes(grade(engine, *"abcdefgh", watch=ends_when_it_was_said, say=said.append)).values())
+    assert (found.count("infra_error"), found.count("completed")) == (3, 5)
+    assert len(said) == 1
+    assert "The worker on host of fast gets nothing more of this batch. 3 submissions in a row failed there, the last one: " in said[0]
+
+
+def test_the_only_worker_goes_on_whatever_fails_there(plan: Any) -> None:
+    """Submissions that fail before anything is executed must not take the rest of the class with them."""
+
+    def fails(engine: Engine, address: str, job: remote.Job) -> remote.JobResult | None:
+        return finished(engine, job, "completed" if job.submission.student == "f" else "infra_error")
+
+    engine = Engine(plan, fails)
+    engine.add("one")
+    assert outcomes(grade(engine, *"abcdef")) == dict.fromkeys("abcde", "infra_error") | {"f": "completed"}
+
+
+def test_failures_count_in_a_row_only(plan: Any) -> None:
+    def fails_at_times(engine: Engine, address: str, job: remote.Job) -> remote.JobResult | None:
+        return finished(engine, job, "completed" if job.submission.student in "cf" else "infra_error")
+
+    engine, said = Engine(plan, fails_at_times), list[str]()
+    engine.add("one")
+    engine.add("two", slots=0)
+    assert len(grade(engine, *"abcdefgh", say=said.append)) == 8
+    assert said == []
 
 
 # --- what is sent -----------------------------------------------------------------------------------------------------
@@ -396,22 +462,45 @@ def test_a_split_that_is_too_large_is_named_and_the_batch_ends(
     assert engine.received == []
 
 
-def test_runs_come_back_whole_in_place_of_what_was_there(plan: Any, tmp_path: Path) -> None:
-    for key, text in (("one", "new"), ("two", "new")):
-        made = tmp_path / "made" / key
-        (made / "handin").mkdir(parents=True)
-        (made / "handin/value.json").write_text(text)
+def brought_back(plan: Any, made: Path) -> tuple[Record, bytes]:
+    """A record of two runs, one of which is in the store already, with another content; and what a worker sends of them."""
+    for key in ("one", "two"):
+        (made / key / "handin").mkdir(parents=True)
+        (made / key / "handin/value.json").write_text("new")
     old = plan.store.run("one").path
     old.mkdir(parents=True)
     (old / "left_over.txt").write_text("old")
-    with parcels.packed({key: tmp_path / "made" / key for key in ("one", "two")}, 10**6) as stream:
+    with parcels.packed({key: made / key for key in ("one", "two")}, 10**6) as stream:
         runs = stream.read()
     references = tuple(RunReference(key, 0, key == "one") for key in ("one", "two", "absent"))
-    record = replace(unscored(plan, submission("a"), "completed", ""), runs=references)
+    return replace(unscored(plan, submission("a"), "completed", ""), runs=references), runs
+
+
+def runs_of(plan: Any) -> dict[str, str]:
+    files = [file for file in plan.store.runs.rglob("*") if file.is_file() and file.parent.name != ".locks"]
+    return {file.relative_to(plan.store.runs).as_posix(): file.read_text() for file in files}
+
+
+def test_runs_come_back_whole_in_place_of_what_was_there(plan: Any, tmp_path: Path) -> None:
+    record, runs = brought_back(plan, tmp_path / "made")
     remote.put_back(plan, remote.JobResult(record, runs, interrupted=False))
-    found = {file.relative_to(plan.store.runs).as_posix(): file.read_text() for file in plan.store.runs.rglob("*") if file.is_file()}
-    assert found == {"one/handin/value.json": "new", "two/handin/value.json": "new"}
+    assert runs_of(plan) == {"one/handin/value.json": "new", "two/handin/value.json": "new"}
     remote.put_back(plan, remote.JobResult(record, None, interrupted=False))  # what a shared worker made is there already
+
+
+def test_a_run_that_somebody_is_at_work_on_is_not_replaced_under_him(plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record, runs = brought_back(plan, tmp_path / "made")
+    at_work, waits = ExitStack(), list[dict[str, str]]()
+    at_work.enter_context(locks.locked_at_once(plan.store.runs / ".locks/one"))
+
+    def waits_until_he_has_ended(_: float) -> None:
+        waits.append(runs_of(plan))
+        at_work.close()
+
+    monkeypatch.setattr(locks, "time", SimpleNamespace(sleep=waits_until_he_has_ended))
+    remote.put_back(plan, remote.JobResult(record, runs, interrupted=False))
+    assert [each["one/left_over.txt"] for each in waits] == ["old"]
+    assert runs_of(plan) == {"one/handin/value.json": "new", "two/handin/value.json": "new"}
 
 
 def test_a_packed_file_that_points_elsewhere_is_refused(tmp_path: Path) -> None:

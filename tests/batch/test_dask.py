@@ -10,10 +10,15 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import distributed
 import psutil
 import pytest
 
+from autograder.batch.cluster_workers import WorkerLost
+from autograder.batch.dask import Link
 from autograder.batch.workplace import LEASE_S
 from autograder.course.loading import load_course
 from autograder.quality.variants import Variant, build_submission
@@ -132,6 +137,31 @@ def test_a_lost_worker_costs_what_ran_on_it_and_that_runs_elsewhere(course: Path
     assert graded == verdicts(course, "local")
 
 
+@pytest.mark.parametrize(
+    ("status", "error", "said"),
+    [
+        ("error", OSError(28, "No space left on device"), OSError),  # the job's own: its worker is still there
+        ("error", TimeoutError("the lock"), TimeoutError),
+        ("error", ValueError("odd"), ValueError),
+        ("finished", TimeoutError("too slow"), TimeoutError),  # what it made cannot be fetched in time
+        ("error", distributed.KilledWorker("job", SimpleNamespace(address="worker"), 0), WorkerLost),
+        ("pending", TimeoutError("the worker is gone, and with it what it made"), WorkerLost),
+        ("lost", OSError("connection closed"), WorkerLost),
+        ("cancelled", distributed.client.FutureCancelledError("job", "lost"), WorkerLost),
+    ],
+)
+def test_only_a_worker_that_went_away_is_lost(status: str, error: Exception, said: type[Exception]) -> None:
+    def result(timeout: float) -> Any:
+        raise error
+
+    ended: list[Any] = []
+    theirs = SimpleNamespace(status=status, result=result, add_done_callback=ended.append, release=lambda: None)
+    job: Any = None
+    ours = Link(SimpleNamespace(submit=lambda *_, **__: theirs)).run("worker", job)
+    ended[0](theirs)
+    assert type(ours.exception(timeout=0)) is said
+
+
 def test_a_lost_scheduler_is_said_and_the_same_command_goes_on(course: Path, cluster: Cluster) -> None:
     worker = cluster.start()
     grading = _grading(course, "--dask", cluster.address)
@@ -241,7 +271,7 @@ def test_a_killed_command_leaves_nothing_at_work_and_the_next_one_goes_on(course
     graded = verdicts(course)
     graded.pop("zz_endless", None)  # its own time limit may have ended it before
     assert graded == verdicts(course, "local")
-    assert list((course / ".autograder/starts").iterdir()) == list((course / ".autograder/batches").iterdir()) == []
+    assert list((course / ".autograder/starts").glob("[!.]*")) == list((course / ".autograder/batches").iterdir()) == []
 
 
 def test_two_batches_at_once_share_the_workers(course: Path, cluster: Cluster, tmp_path: Path) -> None:

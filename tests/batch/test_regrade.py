@@ -11,11 +11,14 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import click
 import pytest
 
+from autograder.batch import regrade as regrading
+from autograder.batch.keeping import unscored
 from autograder.batch.plan import Plan, make_plan, open_sandbox
 from autograder.batch.regrade import Regraded, regrade, regrade_from_store
 from autograder.batch.store import Store
@@ -29,7 +32,7 @@ from autograder.gradebook.writing import read_manual_scores
 from autograder.grading.custom_models import NeedsExecution
 from autograder.isolation.sandbox import Sandbox
 from autograder.quality.variants import Variant, build_submission
-from autograder.records import Record, Run
+from autograder.records import Record, Run, Submission
 from tests.conftest import autograder, cell_of, edit_notebook
 
 TRUST = "--trust-submissions"
@@ -134,6 +137,30 @@ def test_another_curve_is_tried_out_and_then_applied_from_the_store_alone(course
     assert [each.changed for each in tried] == [True, True, False]
     assert regrade_from_store(harder, ["ada", "bob", "eve"]) == tried
     assert scores(course) == {each.student: each.after for each in tried}
+
+
+@pytest.mark.parametrize(
+    "regraded", [lambda plan: regrade(plan, ["ada"], NoReturn, 1, lambda: None), lambda plan: regrade_from_store(plan, ["ada"])]
+)
+def test_a_submission_that_is_graded_meanwhile_stays_the_present_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, regraded: Callable[[Any], list[Regraded]]
+) -> None:
+    plan: Any = SimpleNamespace(
+        store=Store(tmp_path), profile=SimpleNamespace(name="smoke"), assignment=SimpleNamespace(id="tiny"), version=1, specs=()
+    )
+    plan.grade_key = plan.context = "key"
+    first, second = (unscored(plan, Submission("ada", "tiny", "", name, None), "rejected", "") for name in ("first", "second"))
+    plan.store.write(first)
+
+    def from_store(plan: Plan, keep: Callable[[Record], None], student: str) -> Regraded:
+        plan.store.write(second)
+        keep(replace(first, reason="regraded"))
+        return Regraded(student, None, None)
+
+    monkeypatch.setattr(regrading, "_from_store", from_store)
+    regraded(plan)
+    assert plan.store.present("smoke", "tiny", "ada") == second
+    assert plan.store.read("smoke", "tiny", "ada", "first").reason == "regraded"
 
 
 def test_an_interrupt_ends_graders_that_still_run(course: Path) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import distributed
@@ -25,26 +26,42 @@ def slurm(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 
 def _jobs(slurm: dict[str, str]) -> list[str]:
-    return subprocess.run(["squeue", "--noheader", "--format=%A"], env=slurm, capture_output=True, text=True, check=True).stdout.split()
+    """Those that wait or run: one that was ended is listed for a while yet, until its processes have gone."""
+    command = ["squeue", "--noheader", "--format=%A", "--states=PENDING,RUNNING"]
+    return subprocess.run(command, env=slurm, capture_output=True, text=True, check=True).stdout.split()
+
+
+@contextmanager
+def _cluster(slurm: dict[str, str], *options: str) -> Iterator[subprocess.Popen[str]]:
+    """The command; killed where a test fails before it has ended it."""
+    command = [sys.executable, "-m", "autograder.cli", "cluster", "slurm", "--host", "127.0.0.1", "--memory-gib", "2", *options]
+    with subprocess.Popen(command, env=slurm, stderr=subprocess.PIPE, text=True) as cluster:
+        try:
+            yield cluster
+        finally:
+            cluster.kill()
 
 
 def test_workers_come_from_the_queue_and_are_replaced_when_slurm_ends_them(course: Path, slurm: dict[str, str], tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "autograder.cli", "cluster", "slurm", "--workers", "2", "--host", "127.0.0.1", "--gres", "shard:1"]
-    options = ["--memory-gib", "2", "--logs", str(tmp_path / "logs")]
-    with subprocess.Popen([*command, *options], env=slurm, stderr=subprocess.PIPE, text=True) as cluster:
+    with _cluster(slurm, "--workers", "2", "--gres", "shard:1", "--logs", str(tmp_path / "logs")) as cluster:
         assert cluster.stderr is not None
         said = cluster.stderr.readline()
         found = re.search(r"--dask (\S+)", said)
         assert found, said + cluster.stderr.read()
         done = grade(course, "--dask", found[1], "--student", "ada", "--student", "bob")
         assert done.returncode == 0, done.stderr
-        first = _jobs(slurm)
-        assert len(first) == 2
-        subprocess.run(["scancel", *first], env=slurm, check=True)
-        done = grade(course, "--dask", found[1])
-        assert done.returncode == 0, done.stderr
+        with distributed.Client(found[1]) as client:
+            client.wait_for_workers(2)  # only one that has come is missed when it goes
+            first = _jobs(slurm)
+            assert len(first) == 2
+            subprocess.run(["scancel", *first], env=slurm, check=True)
+            done = grade(course, "--dask", found[1])
+            assert done.returncode == 0, done.stderr
+            client.wait_for_workers(2)
+        second = _jobs(slurm)
+        assert len(second) == 2
+        assert set(second).isdisjoint(first)
         assert verdicts(course) == verdicts(course, "local")
-        assert set(_jobs(slurm)).isdisjoint(first)
         assert {record.isolation.start for record in records(course).values() if record.runs} == {"warm"}
         cluster.send_signal(signal.SIGINT)
         _, said = cluster.communicate(timeout=120)
@@ -53,13 +70,8 @@ def test_workers_come_from_the_queue_and_are_replaced_when_slurm_ends_them(cours
     assert _jobs(slurm) == []
 
 
-def _slurm(slurm: dict[str, str], *options: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "autograder.cli", "cluster", "slurm", "--host", "127.0.0.1", "--memory-gib", "2", *options]
-    return subprocess.Popen(command, env=slurm, stderr=subprocess.PIPE, text=True)
-
-
 def test_what_slurm_refuses_is_said_in_its_own_words(slurm: dict[str, str], tmp_path: Path) -> None:
-    with _slurm(slurm, "--partition", "nowhere", "--logs", str(tmp_path / "logs")) as refused:
+    with _cluster(slurm, "--partition", "nowhere", "--logs", str(tmp_path / "logs")) as refused:
         _, said = refused.communicate()
     assert refused.returncode == 3
     assert "Slurm did not take the jobs: sbatch: error: invalid partition specified: nowhere" in said
@@ -71,7 +83,7 @@ def test_a_worker_that_slurm_does_not_replace_is_named_and_asked_for_again(slurm
     def partition(state: str) -> None:
         subprocess.run(["scontrol", "update", "PartitionName=main", f"State={state}"], env=slurm, check=True)
 
-    with _slurm(slurm, "--logs", str(tmp_path / "logs")) as cluster:
+    with _cluster(slurm, "--logs", str(tmp_path / "logs")) as cluster:
         assert cluster.stderr is not None
         address = re.search(r"--dask (\S+)", cluster.stderr.readline())
         assert address

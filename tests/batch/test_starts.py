@@ -92,6 +92,16 @@ def test_who_was_never_lost_alone_comes_first(kept: Starts) -> None:
     assert kept.suspects("full", asked) == []
 
 
+def test_what_was_killed_before_its_start_was_recorded_is_no_attempt_and_goes(kept: Starts) -> None:
+    kept.folder.mkdir()
+    old, new = kept.folder / ".start-old", kept.folder / ".start-new"
+    for path in (old, new):
+        path.touch()
+    os.utime(old, (0, 0))
+    assert kept.suspects("smoke", [ADA]) == kept.all_lost() == []
+    assert list(kept.folder.iterdir()) == [new]
+
+
 def test_who_is_at_work_is_not_forgotten(kept: Starts) -> None:
     with kept.attempt(BEGUN):
         kept.forget("smoke", ADA)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from autograder import files
+from autograder.batch.check import check_store
 from autograder.batch.plan import store_of
 from autograder.batch.starts import Start
 from autograder.batch.store import Store
@@ -135,3 +136,16 @@ def test_many_use_a_store_and_one_repairs_it(tmp_path: Path) -> None:
         assert entered == ["The command was interrupted."]
     waiting.join(60)
     assert entered == ["The command was interrupted.", "in"]
+
+
+@pytest.mark.parametrize("inner", ["audited", "calibration"])
+def test_nothing_is_repaired_while_a_store_inside_is_in_use(tmp_path: Path, inner: str) -> None:
+    store, inside = Store(tmp_path), Store(tmp_path / inner)
+    broken = store.run("0123").path
+    for folder in (broken, inside.root):
+        folder.mkdir(parents=True)
+    with inside.in_use(), pytest.raises(UsageError, match=f"A command is at work on the store '{inside.root}'"):
+        check_store(store, repair=True)
+    assert broken.is_dir()
+    assert check_store(store, repair=True).findings[0].repaired
+    assert not broken.exists()

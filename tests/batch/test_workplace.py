@@ -244,6 +244,17 @@ def test_where_the_commands_lock_is_not_seen_the_folder_is_not_used(shown: Any) 
     assert not workplace._is_locked(proof)
 
 
+def test_where_the_store_cannot_be_written_it_is_not_used(shown: Any) -> None:
+    """As where the worker has another account than the command, or the folder is mounted to be read only."""
+    with remote.shown(shown.store, "id") as proof:
+        assert workplace._why_not_shared(shown, proof) == ""
+        assert list(shown.store.runs.iterdir()) == []
+        shown.store.runs.rmdir()
+        shown.store.runs.touch()
+        said = workplace._why_not_shared(shown, proof)
+    assert said.startswith("It sees the course's folder, but cannot write into the store (File exists):")
+
+
 def test_a_killed_commands_file_is_removed_by_the_next(shown: Any) -> None:
     left = shown.store.root / "batches" / ".partial-abc"
     left.mkdir(parents=True)
