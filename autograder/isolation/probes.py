@@ -38,9 +38,12 @@ def _apart(probe: Callable[[dict[str, Any]], str], asked: dict[str, Any]) -> str
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
-        os.close(reading)
-        os.write(writing, _try(probe, asked).encode("utf-8", "replace")[:4_000])
-        os._exit(0)
+        try:
+            os.close(reading)
+            os.write(writing, _try(probe, asked).encode("utf-8", "replace")[:4_000])
+            os._exit(0)
+        finally:  # whatever a probe raises, its process never goes on as its parent's
+            os._exit(1)
     os.close(writing)
     with open(reading, "rb") as stream:
         said = stream.read().decode("utf-8", "replace")
