@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import contextlib
 import os
 import shutil
 import signal
@@ -60,7 +61,10 @@ def test_what_was_submitted_is_read_by_the_command_wherever_it_lies(course: Path
 
 def test_a_worker_beside_its_scheduler_is_reached_from_this_machine_only(cluster: Cluster) -> None:
     worker = psutil.Process(cluster.start().pid)
-    sockets = [each for process in (worker, *worker.children(recursive=True)) for each in process.net_connections("tcp")]
+    sockets = []
+    for process in (worker, *worker.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+            sockets += process.net_connections("tcp")
     listening = [each.laddr.ip for each in sockets if each.status == psutil.CONN_LISTEN]
     assert set(listening) == {"127.0.0.1"}
 
