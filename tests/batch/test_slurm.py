@@ -51,13 +51,13 @@ def test_workers_come_from_the_queue_and_are_replaced_when_slurm_ends_them(cours
         done = grade(course, "--dask", found[1], "--student", "ada", "--student", "bob")
         assert done.returncode == 0, done.stderr
         with distributed.Client(found[1]) as client:
-            client.wait_for_workers(2)  # only one that has come is missed when it goes
+            client.wait_for_workers(2, timeout=300)  # only one that has come is missed when it goes
             first = _jobs(slurm)
             assert len(first) == 2
             subprocess.run(["scancel", *first], env=slurm, check=True)
             done = grade(course, "--dask", found[1])
             assert done.returncode == 0, done.stderr
-            client.wait_for_workers(2)
+            client.wait_for_workers(2, timeout=300)
         second = _jobs(slurm)
         assert len(second) == 2
         assert set(second).isdisjoint(first)
