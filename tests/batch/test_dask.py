@@ -61,6 +61,8 @@ def test_what_was_submitted_is_read_by_the_command_wherever_it_lies(course: Path
 
 def test_a_worker_beside_its_scheduler_is_reached_from_this_machine_only(cluster: Cluster) -> None:
     worker = psutil.Process(cluster.start().pid)
+    with distributed.Client(cluster.address) as client:
+        client.wait_for_workers(1, timeout=300)  # it says that it begins before it listens
     sockets = []
     for process in (worker, *worker.children(recursive=True)):
         with contextlib.suppress(psutil.NoSuchProcess):  # it has ended meanwhile
