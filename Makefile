@@ -52,11 +52,13 @@ lint: venv  ## ruff, mypy, import contracts
 	@$(BIN)/mypy autograder
 	@$(BIN)/lint-imports
 
-test: lint  ## everything that CI runs
-	@$(BIN)/python -m pytest $(TEST_OPTIONS)
+test: lint  ## everything that CI runs, on two cores in two halves; TEST_OPTIONS go to one pytest for all
+	@$(BIN)/python -m tests.side_by_side $(TEST_OPTIONS)
 
 validate: venv  ## the graders themselves: known answers and mutants of every assignment (also in CI)
-	@$(BIN)/autograder validate $(VALIDATE_OPTIONS)
+	@mkdir -p build
+	@$(BIN)/autograder validate $(VALIDATE_OPTIONS) --json build/validated.json
+	@$(BIN)/python -m pytest -m validated tests/shipped
 
 test-hub: venv $(PROXY)/.complete  ## the pages behind a real hub in a real browser, with pictures of every page in build/hub
 	@$(BIN)/python -m pytest -m hub tests/hub $(TEST_OPTIONS)

@@ -12,6 +12,7 @@ from autograder._check_models import _curves, expect_history
 
 Setting = str | float
 
+_MOST = 100  # settings; each is compared with each, and nobody trains more
 _SAME = 1e-4  # relative; another setting changes losses by more, another order of additions by less
 
 
@@ -27,7 +28,9 @@ def expect_experiment(
     A number among `settings` is found under every spelling, 0.0001 as '0.0001' and as '1e-04'. Histories are plain dictionaries
     here, because a dictionary of Keras objects cannot be handed in.
     """
-    named = _by_setting(results, settings, what)
+    named, most = _by_setting(results, settings, what), max(_MOST, len(settings))
+    if len(named) > most:
+        fail(what, f"has {len(named):,} settings", f"at most {most}", "one for each training")
     for setting, history in named.items():
         place = _place(what, setting)
         if not isinstance(history, dict):
@@ -68,7 +71,11 @@ def _by_setting(found: Any, wanted: Sequence[Setting], what: str) -> dict[Settin
     for key in found:
         if not isinstance(key, str):
             fail(what, f"has the key {show(key)}", "text", "write str(…): only dictionaries with text as keys can be handed in")
-    named = {_key(key): value for key, value in found.items()}
+    named: dict[Setting, Any] = {}
+    for key, value in found.items():
+        if _key(key) in named:
+            fail(what, f"holds {key[:40]!r} beside the same setting in another spelling", "one entry for each")
+        named[_key(key)] = value
     for setting in wanted:
         if _key(setting) not in named:
             fail(what, f"holds {', '.join(map(repr, found)) or 'nothing'}", repr(str(setting)))

@@ -24,8 +24,8 @@ def fail(what: str, got: str, expected: str, reason: str = "") -> NoReturn:
     raise CheckFailed(f"{what} {got}, {expected} expected" + (f": {reason}" if reason else "."))
 
 
-def show(value: Any) -> str:
-    """A value in a message: short, and without calling code of the value's own class."""
+def show(value: Any, levels: int = 3) -> str:
+    """A value in a message: short, and without calling code of the value's own class. `levels`: of lists in lists that are written out."""
     if isinstance(value, np.ndarray):
         return f"an array of shape {show_shape(value.shape)}"
     if isinstance(value, np.generic):
@@ -34,8 +34,8 @@ def show(value: Any) -> str:
         return "a very large whole number"  # Python refuses to write the largest ones
     if value is None or type(value) in (bool, int, float, str):
         return _cut(f"{value:.6g}" if type(value) is float else repr(value))
-    if type(value) in (list, tuple) and len(value) <= 12:
-        return _cut(f"[{', '.join(show(each) for each in value)}]")
+    if type(value) in (list, tuple) and len(value) <= 12 and levels:
+        return _cut(f"[{', '.join(show(each, levels - 1) for each in value)}]")
     name = type(value).__name__
     return f"{'an' if name[0] in 'aeioAEIO' else 'a'} {name}"
 

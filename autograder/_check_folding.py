@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection
 from dataclasses import replace
 
@@ -27,6 +28,18 @@ def folded(model: ModelDescription, keep: Collection[str] = ()) -> ModelDescript
         else:
             layers.append(layer)
     return replace(model, layers=tuple(layers))
+
+
+def doubled(model: ModelDescription) -> int | None:
+    """The place (0, 1, …) of the first layer such as ReLU() or Softmax() right behind a layer that has an activation already.
+
+    `Activation('relu')` is not meant: it has its activation in its configuration, and counts as the others do.
+    """
+    for place, (before, layer) in enumerate(itertools.pairwise(model.layers), start=1):
+        active = before.kind in _AS_LAYERS or before.activation not in (None, "linear")
+        if active and layer.kind in _AS_LAYERS:
+            return place
+    return None
 
 
 def _only_activation(layer: LayerDescription) -> str | None:

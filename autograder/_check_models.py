@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from autograder._check_failed import CheckFailed, fail, many, show, show_shape
-from autograder._check_folding import folded
-from autograder.records import LayerDescription, ModelDescription
+from autograder._check_folding import doubled, folded
+from autograder.records import LayerDescription, ModelDescription, with_accuracy
 
 Indexed = tuple[int, LayerDescription]
 _MOST_SHOWN = 60
@@ -108,8 +108,10 @@ def _parameters_reason(layer: LayerDescription, expected: int) -> str:
         return "is its bias missing?"
     if bias and layer.parameters - expected == units:
         return "is a bias too many?"
-    fitting, rest = divmod(expected, fan_in + bias)
     noun = "units" if "units" in layer.config else "filters"
+    if noun == "filters" and (side := _fitting_side(kernel, units, expected - units * bias)):
+        return f"with {many(units, 'filter')}, a kernel of {side} × {side} would fit"
+    fitting, rest = divmod(expected, fan_in + bias)
     if rest == 0 and fitting != units:
         return _off_by(units, fitting, noun)
     needed, rest = divmod(expected - units * bias, units)
@@ -117,6 +119,14 @@ def _parameters_reason(layer: LayerDescription, expected: int) -> str:
         flat = " (are the images not flattened?)" if needed == fan_in**2 else ""
         return f"it takes {fan_in:,} inputs, {needed:,} would fit{flat}"
     return f"is the size of its kernel {show_shape(kernel[:-2])} the right one?" if noun == "filters" else ""
+
+
+def _fitting_side(kernel: tuple[int, ...], filters: int, weights: int) -> int:
+    """The side of the square kernel with which so many filters have so many weights; 0 if there is none, or no kernel of two sides."""
+    if len(kernel) != 4 or weights <= 0 or weights % (filters * kernel[2]):
+        return 0
+    pixels = weights // (filters * kernel[2])
+    return side if (side := math.isqrt(pixels)) ** 2 == pixels else 0
 
 
 def _budget_reason(layers: list[Indexed]) -> str:
@@ -153,6 +163,9 @@ def expect_activations(model: Any, activations: Sequence[str]) -> None:
         if got != expected:
             reason = _activation_reason(str(got), expected, last=position == len(activations))
             fail(_named(indexed), f"has the activation '{got}'", f"'{expected}'", reason)
+    if len(activations) and (place := doubled(described)) is not None:
+        indexed = (place + 1, described.layers[place])
+        fail(_named(indexed), "is one more activation", "none", "the layer before it has one already, so leave it out")
 
 
 def _activation_reason(got: str, expected: str, last: bool) -> str:
@@ -178,8 +191,12 @@ def expect_compiled(
     loss: str | None = None,
     metrics: Sequence[str] = (),
     learning_rate: float | None = None,
+    defaults: bool = False,
 ) -> None:
-    """Compile settings by their plain names; what is None is not looked at; metrics besides the named ones are allowed."""
+    """Compile settings by their plain names; what is None is not looked at; metrics besides the named ones are allowed.
+
+    With `defaults`, what else the optimizer can be told (momentum, weight decay, …) stands at Keras' defaults.
+    """
     compiled = _described(model).compiled
     if compiled is None:
         raise CheckFailed("The model is not compiled: call its compile(…) before fit(…).")
@@ -191,6 +208,47 @@ def expect_compiled(
         _expect_metric(compiled.metrics, metric)
     if learning_rate is not None:
         _expect_rate(compiled.optimizer_config.get("learning_rate"), learning_rate)
+    if defaults:
+        _expect_defaults(compiled.optimizer or "", compiled.optimizer_config)
+
+
+# Keras 3's, by the optimizer's name in small letters; a test compares them with Keras.
+OPTIMIZER_DEFAULTS: dict[str, dict[str, float | bool | None]] = {
+    "sgd": {"momentum": 0.0, "nesterov": False},
+    "rmsprop": {"rho": 0.9, "momentum": 0.0, "centered": False},
+    "adagrad": {"initial_accumulator_value": 0.1},
+    "adadelta": {"rho": 0.95},
+    "adam": {"beta_1": 0.9, "beta_2": 0.999, "amsgrad": False},
+    "adamax": {"beta_1": 0.9, "beta_2": 0.999},
+    "nadam": {"beta_1": 0.9, "beta_2": 0.999},
+}
+OF_ALL_OPTIMIZERS: dict[str, float | bool | None] = {
+    "weight_decay": None,
+    "clipnorm": None,
+    "clipvalue": None,
+    "global_clipnorm": None,
+    "use_ema": False,
+    "gradient_accumulation_steps": None,
+}
+
+
+def _expect_defaults(optimizer: str, config: dict[str, Any]) -> None:
+    """Settings that the configuration does not name are not looked at: other versions of Keras have others."""
+    for name, usual in {**OPTIMIZER_DEFAULTS.get(optimizer.lower(), {}), **OF_ALL_OPTIMIZERS}.items():
+        got = config.get(name, usual)
+        same = got == usual if usual is None or isinstance(usual, bool) else _is_close(got, usual)
+        if not same:
+            reason = f"leave {name} out: the task asks for the optimizer as it is"
+            fail(f"The optimizer's {name}", f"is {show(got)}", "Keras' default" if usual is None else f"{usual}, Keras' default,", reason)
+
+
+def _is_close(got: Any, expected: float) -> bool:
+    return (
+        isinstance(got, int | float)
+        and not isinstance(got, bool)
+        and abs(got) < 10**300
+        and math.isclose(got, expected, rel_tol=1e-4, abs_tol=1e-9)
+    )
 
 
 def _loss_reason(got: str | None, expected: str) -> str:
@@ -219,7 +277,8 @@ def _expect_rate(got: Any, expected: float) -> None:
     if isinstance(got, int) and abs(got) > 10**300:  # which no float can hold
         fail("The learning rate", "is a number of more than 300 digits", f"{expected:g}")
     if not math.isclose(got, expected, rel_tol=1e-4):
-        reason = "is it the optimizer's default? Give the rate as keras.optimizers.…(learning_rate=…)" if got in (0.01, 0.001) else ""
+        usual = any(math.isclose(got, each, rel_tol=1e-4) for each in (0.01, 0.001))
+        reason = "is it the optimizer's default? Give the rate as keras.optimizers.…(learning_rate=…)" if usual else ""
         fail("The learning rate", f"is {got:g}", f"{expected:g}", reason)
 
 
@@ -228,7 +287,7 @@ def expect_history(history: Any, epochs: int | None = None, keys: Sequence[str] 
     curves = _curves(history, what)
     for key in keys:
         if key not in curves:
-            fail(what, f"holds {', '.join(map(repr, curves)) or 'nothing'}", repr(key), _key_reason(key))
+            fail(what, f"holds {', '.join(map(repr, curves)) or 'nothing'}", repr(key), _key_reason(key, curves))
     for key, values in curves.items():
         if epochs is not None and len(values) != epochs:
             fail(
@@ -238,21 +297,20 @@ def expect_history(history: Any, epochs: int | None = None, keys: Sequence[str] 
             fail(f"{what}['{key}']", "is not finite", "numbers", "with NaN, the learning rate is usually too high")
 
 
-_METRIC_NAMES = {"acc": "accuracy", "val_acc": "val_accuracy"}  # Keras takes both names and keeps the one that was given
-
-
 def _curves(history: Any, what: str) -> dict[str, list[float]]:
     found = getattr(history, "history", history)
     try:
         if isinstance(found, dict) and all(isinstance(values, list | tuple) for values in found.values()):
-            return {_METRIC_NAMES.get(key, str(key)): [float(each) for each in values] for key, values in found.items()}
+            return with_accuracy({str(key): [float(each) for each in values] for key, values in found.items()})
     except (TypeError, ValueError, OverflowError):
         pass
     reason = "`fit` returns it: history = model.fit(…)" if found is None or hasattr(history, "fit") else "keep what `fit` returns"
     fail(what, f"is {show(found)}", "a training history", reason)
 
 
-def _key_reason(key: str) -> str:
+def _key_reason(key: str, curves: Collection[str]) -> str:
+    if key.startswith("val_") and any(each.startswith("val_") for each in curves):
+        key = key.removeprefix("val_")  # there was a validation part, but not this metric
     if key.startswith("val_"):
         return "fit(…, validation_split=…) or validation_data adds the validation part's numbers"
     return f"compile(…, metrics=['{key}']) adds it" if key != "loss" else ""

@@ -22,16 +22,27 @@ _listening: list[Any] = []  # the IPython that tells when a cell has ended
 
 
 def shown(check: Callable[P, T]) -> Callable[P, T]:
-    """The check itself; in a notebook it is a row of the cell's table as well."""
+    """The check itself; in a notebook it is a row of the cell's table as well.
+
+    A value that takes more memory or recursion than Python has fails it too: that is the value's fault, and not the grader's.
+    """
+
+    def looked(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return check(*args, **kwargs)
+        except (RecursionError, MemoryError):
+            what = kwargs.get("what")
+            named = what if isinstance(what, str) and what else "What was given"
+            raise CheckFailed(f"{named} is too large to be looked at: has it lists inside lists, again and again?") from None
 
     @wraps(check)
     def checked(*args: P.args, **kwargs: P.kwargs) -> T:
         if not showing.in_notebook():
-            return check(*args, **kwargs)
+            return looked(*args, **kwargs)
         _listen()
         what, expected = _described(check, args, kwargs)
         try:
-            result = check(*args, **kwargs)
+            result = looked(*args, **kwargs)
         except CheckFailed as failure:
             _rows.append(Row("✗", what, str(failure)))
             _show()

@@ -183,19 +183,23 @@ def expect_range(array: Any, low: float, high: float, what: str = "The array", r
     below, above = low - smallest, largest - high
     if max(below, above) > slack or (reached and min(below, above) < -slack):
         exactly = "exactly " if reached else ""
-        fail(
-            what, f"goes from {smallest:.4g} to {largest:.4g}", f"{exactly}{low:g} to {high:g}", _range_reason(smallest, largest, low, high)
-        )
+        got = f"is {largest:.4g}" if values.size == 1 else f"goes from {smallest:.4g} to {largest:.4g}"
+        fail(what, got, f"{exactly}{low:g} to {high:g}", _range_reason(values, low, high))
 
 
-def _range_reason(smallest: float, largest: float, low: float, high: float) -> str:
+def _range_reason(values: Array, low: float, high: float) -> str:
     if (low, high) != (0, 1):
         return ""
+    smallest, largest = float(values.min()), float(values.max())
+    if values.size == 1:
+        return "is it a percentage? A share is wanted: divide by 100" if 1 < largest <= 100 else ""
     if smallest >= 0 and 1 < largest <= 255:
         return "not normalised: divide by 255"
     if 0 < largest <= 1 / 254:
         return "divided by 255 twice?"
-    return "negative numbers: are these a network's outputs before softmax?" if smallest < 0 else ""
+    if smallest < 0 and values.ndim == 2 and values.shape[1] == 10:
+        return "negative numbers: are these a network's outputs before softmax?"
+    return "negative numbers: was something subtracted?" if smallest < 0 else ""
 
 
 def expect_one_hot(array: Any, classes: int = 10, what: str = "The labels") -> None:

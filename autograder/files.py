@@ -63,7 +63,7 @@ def scratch_folder(parent: Path, prefix: str) -> Iterator[Path]:
         try:
             yield folder
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
 
 
 def remove_abandoned(folder: Path, *patterns: str) -> None:
@@ -90,9 +90,14 @@ def _remove_abandoned(folder: Path) -> None:
     try:
         with _locked(folder, wait=False):
             if _is_of_this_host(folder) or folder.stat().st_mtime < time.time() - _ABANDONED_S:
-                shutil.rmtree(folder, ignore_errors=True)
+                _remove(folder)
     except OSError:  # somebody uses it, or it is no folder
         pass
+
+
+def _remove(folder: Path) -> None:
+    with suppress(RecursionError):  # folders in folders, a thousand deep: they stay, and stop nobody
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_of_this_host(folder: Path) -> bool:

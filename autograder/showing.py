@@ -98,6 +98,6 @@ def _line(row: Row) -> str:
 
 def _words(text: str) -> str:
     """Escaped, on one line, of bounded length; what stands in backticks as code."""
-    plain = "".join(each if each.isprintable() else " " for each in text)
-    cut = plain if len(plain) <= _MOST_TEXT else plain[: _MOST_TEXT - 1] + "…"
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(cut))
+    cut = text if len(text) <= _MOST_TEXT else text[: _MOST_TEXT - 1] + "…"
+    plain = "".join(each if each.isprintable() else " " for each in cut)
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(plain))

@@ -12,11 +12,12 @@ import numpy as np
 ARRAY_BYTES = 1_000_000
 VALUE_BYTES = 100_000
 SAMPLE_ROWS = 256
+_LEVELS = 30  # of lists and dictionaries inside each other
 _KINDS = "biuf"
 _SPECIAL = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
-def encode(value: Any) -> Any:
+def encode(value: Any, levels: int = _LEVELS) -> Any:
     """A value as JSON. Raises TypeError or ValueError, naming what does not fit (whoever made the value is at fault)."""
     if value is None or isinstance(value, bool | str | int):
         return value
@@ -24,15 +25,23 @@ def encode(value: Any) -> Any:
         return encode(value.item())
     if isinstance(value, float):
         return value if math.isfinite(value) else {"__float__": str(value)}
+    if isinstance(value, list | tuple | dict):
+        _check_levels(levels)
     if isinstance(value, list | tuple):
-        return [encode(each) for each in value]
+        return [encode(each, levels - 1) for each in value]
     if isinstance(value, dict):
         if not all(isinstance(key, str) for key in value):
             raise TypeError("a dictionary needs text keys to be handed in")
-        return {key: encode(each) for key, each in value.items()}
+        return {key: encode(each, levels - 1) for key, each in value.items()}
     if isinstance(value, np.ndarray) or hasattr(value, "__array__"):
         return _encode_array(as_array(value))
     raise TypeError(f"a {type(value).__name__} cannot be handed in; numbers, text, lists, dictionaries and numeric arrays can")
+
+
+def _check_levels(levels: int) -> None:
+    """Whoever looks at a value on the other side calls itself for each level, and Python allows that so often only."""
+    if levels <= 0:
+        raise ValueError(f"lists or dictionaries inside each other are too deep to be handed in, {_LEVELS} are allowed")
 
 
 def as_array(value: Any) -> np.ndarray[Any, Any]:
@@ -59,17 +68,18 @@ def check_numeric(array: np.ndarray[Any, Any]) -> None:
         raise TypeError(f"an array of dtype {array.dtype} cannot be handed in; booleans, integers and floats can")
 
 
-def decode(value: Any) -> Any:
+def decode(value: Any, levels: int = _LEVELS) -> Any:
     """The reverse of `encode`. Raises ValueError for what `encode` cannot have made."""
-    if isinstance(value, list):
-        return [decode(each) for each in value]
-    if not isinstance(value, dict):
+    if not isinstance(value, list | dict):
         return value
+    _check_levels(levels)
+    if isinstance(value, list):
+        return [decode(each, levels - 1) for each in value]
     if "__float__" in value:
         return _SPECIAL[str(value["__float__"])]
     if "__array__" in value:
         return _decode_array(value)
-    return {key: decode(each) for key, each in value.items()}
+    return {key: decode(each, levels - 1) for key, each in value.items()}
 
 
 def _decode_array(value: dict[str, Any]) -> np.ndarray[Any, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -32,6 +33,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+def pytest_configure() -> None:
+    """What a shell starts in the background, or `nohup`, has signals ignored, and the commands under test would inherit that."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+
 @pytest.fixture
 def tiny(tmp_path: Path) -> Path:
     """A fresh copy of the tiny course, not released."""
@@ -51,6 +59,26 @@ def released_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def released(released_once: Path, tmp_path: Path) -> Path:
     """A copy of the released tiny course of one's own."""
     return Path(shutil.copytree(released_once, tmp_path / "tiny"))
+
+
+@pytest.fixture(scope="session")
+def started(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """The course that `autograder init` makes, and what its first validation said; copy it before changing it."""
+    root = tmp_path_factory.mktemp("started") / "diabetes-course"  # as in docs/own-course.md
+    assert autograder(root.parent, "init", root.name).returncode == 0
+    return root, autograder(root, "validate", "--json", "-", "--seeds", "1", "--jobs", "3", "--junit", "validated.xml")
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder that `autograder demo` makes of the shipped course where there is no bubblewrap, and what it said; not to be changed."""
+    folder, seed = tmp_path_factory.mktemp("demo") / "course", tmp_path_factory.mktemp("seed") / "seed"
+    seed.write_text("5" * 64)  # the same images are hidden each time
+    seed.chmod(0o600)
+    without = {"PATH": str(Path(sys.executable).parent), "AUTOGRADER_SEED_FILE": str(seed)}
+    done = autograder(Path(__file__).parents[1], "demo", "--into", str(folder), **without)
+    assert done.returncode == 0, done.stderr
+    return folder, done.stderr
 
 
 @pytest.fixture(scope="session")

@@ -43,6 +43,22 @@ def test_settings_are_numbers_however_they_are_written_or_names() -> None:
     expect_experiment({"32": SLOW, "128.0": FAST}, [32, 128])
 
 
+def test_an_experiment_has_no_thousands_of_settings() -> None:
+    """Each is compared with each: what fits into a hand-in would take the scorer minutes."""
+    several = {str(number): {"loss": [1.0 / number]} for number in range(1, 102)}
+    assert "The rates has 101 settings, at most 100 expected" in failure(expect_experiment, several, what="The rates")
+    del several["101"]
+    expect_experiment(several)
+
+
+def test_a_setting_in_two_spellings_is_refused() -> None:
+    """Graders take an entry by its setting: it must not be another one than the check has looked at."""
+    assert "holds '16.0' beside the same setting in another spelling, one entry for each expected" in failure(
+        expect_table, {"16": 5, "16.0": {"n": 1}}, [16], {"n": (0, 9)}
+    )
+    assert "'1e-1' beside" in failure(expect_experiment, {"0.1": SLOW, "1e-1": FAST}, [0.1])
+
+
 @pytest.mark.parametrize(
     ("results", "words"),
     [

@@ -61,6 +61,18 @@ def test_other_functions_are_not_folded(after: LayerDescription) -> None:
     assert "too many" in failure(expect_layers, network(dense("a", 784, 512), after), ["Dense"])
 
 
+def test_a_layer_that_is_one_more_activation_is_not_overlooked() -> None:
+    softmax, relu = layer("Softmax", axis=-1), layer("ReLU", max_value=None, negative_slope=0.0, threshold=0.0)
+    wanted = ["relu", "softmax"]
+    expect_activations(network(dense("a", 784, 512), relu, dense("b", 512, 10), softmax), wanted)
+    twice = network(dense("a", 784, 512, "relu"), dense("b", 512, 10, "softmax"), softmax)
+    assert "is one more activation, none expected: the layer before it has one already" in failure(expect_activations, twice, wanted)
+    again = network(dense("a", 784, 512), relu, relu, dense("b", 512, 10), softmax)
+    assert "Layer 3 " in failure(expect_activations, again, wanted)
+    residual = network(dense("a", 784, 512, "relu"), layer("Add"), relu, dense("b", 512, 10, "softmax"))
+    expect_activations(residual, wanted)
+
+
 def test_a_second_activation_is_not_folded() -> None:
     twice = network(dense("a", 784, 512, "relu"), layer("Activation", activation="softmax"))
     assert "there is a Activation too many" in failure(expect_layers, twice, ["Dense"])

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from autograder import checks
+from autograder._check_models import OF_ALL_OPTIMIZERS, OPTIMIZER_DEFAULTS
 from autograder.checks import (
     CheckFailed,
     accuracy,
@@ -201,7 +202,10 @@ def test_a_wrong_dtype_has_its_reason(made: str, dtype: str, words: str) -> None
     [
         ([0, 255], "goes from 0 to 255, exactly 0 to 1 expected: not normalised: divide by 255"),
         ([0, 1 / 255], "divided by 255 twice?"),
-        ([-3.5, 1], "before softmax"),
+        ([[-3.5, 1, 0, 0, 0, 0, 0, 0, 0, 0]], "before softmax"),
+        ([[-1, 1, 0]], "goes from -1 to 1, exactly 0 to 1 expected: negative numbers: was something subtracted?"),
+        ([98.3], "is 98.3, exactly 0 to 1 expected: is it a percentage?"),
+        ([-1], "is -1, exactly 0 to 1 expected."),
         ([0, np.nan], "NaN"),
         ([0.2, 0.4], "goes from 0.2 to 0.4"),
         ([], "is empty"),
@@ -308,7 +312,8 @@ HIDDEN = dense("dense", 784, 10, "sigmoid")
         (dense("d", 784, 100), 7_850, "it has 100 units, 10 would fit"),
         (dense("d", 28, 10), 7_850, "it takes 28 inputs, 784 would fit (are the images not flattened?)"),
         (dense("d", 784, 10), 7_777, "has 7,850 parameters, 7,777 expected."),
-        (convolution(10, 5), 170, "size of its kernel (5, 5)"),
+        (convolution(10, 5), 170, "with 10 filters, a kernel of 4 × 4 would fit"),
+        (convolution(10, 5), 171, "size of its kernel (5, 5)"),
         (convolution(12, 5), 260, "it has 12 filters, 10 would fit"),
     ],
 )
@@ -373,7 +378,8 @@ def test_wrong_outputs_have_their_reason() -> None:
         (compiled(loss="mean_squared_error"), "not for classes"),
         (compiled(metrics=()), "compile(…, metrics=['accuracy'])"),
         (compiled(metrics=("binary_accuracy",)), "holds 'binary_accuracy'"),
-        (compiled(rate=0.5), "The learning rate is 0.5, 0.01 expected"),
+        (compiled(rate=0.5), "The learning rate is 0.5, 0.01 expected."),
+        (compiled(rate=float(np.float32(0.001))), "0.01 expected: is it the optimizer's default?"),
         (compiled(rate={"class_name": "ExponentialDecay"}), "a schedule"),
         (compiled(rate=None), "is None"),
         (compiled(rate=10**400), "more than 300 digits"),
@@ -388,6 +394,34 @@ def test_compile_settings_that_mean_the_same_pass() -> None:
     expect_compiled(compiled(metrics=("precision", "categorical_accuracy"), rate=float(np.float32(0.01))), "sgd", None, ["accuracy"], 0.01)
 
 
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"momentum": 0.9}, "The optimizer's momentum is 0.9, 0.0, Keras' default, expected: leave momentum out"),
+        ({"momentum": 10**400}, "The optimizer's momentum is a very large whole number"),
+        ({"nesterov": True}, "The optimizer's nesterov is True"),
+        ({"weight_decay": 0.004}, "The optimizer's weight_decay is 0.004, Keras' default expected"),
+    ],
+)
+def test_an_optimizer_that_was_told_more_is_not_the_plain_one(settings: dict[str, Any], words: str) -> None:
+    model = compiled()
+    assert model.compiled is not None
+    changed = replace(model, compiled=replace(model.compiled, optimizer_config={"learning_rate": 0.01, **settings}))
+    expect_compiled(changed, "sgd")
+    assert words in failure(expect_compiled, changed, "sgd", defaults=True)
+
+
+@pytest.mark.parametrize("name", sorted(OPTIMIZER_DEFAULTS))
+def test_defaults_are_those_of_keras(name: str) -> None:
+    import keras
+
+    config = keras.optimizers.get(name).get_config()
+    assert {**OPTIMIZER_DEFAULTS[name], **OF_ALL_OPTIMIZERS}.items() <= config.items()
+    model = compiled(optimizer=name)
+    assert model.compiled is not None
+    expect_compiled(replace(model, compiled=replace(model.compiled, optimizer_config=config)), name, defaults=True)
+
+
 # --- histories --------------------------------------------------------------------------------------------------------
 
 
@@ -400,6 +434,7 @@ class History:
 def test_a_history_is_an_object_or_its_dictionary(wrap: Any) -> None:
     expect_history(wrap({"loss": [2, 1.5], "accuracy": (0.1, 0.4)}), epochs=2, keys=["loss", "accuracy"])
     expect_history(wrap({"loss": [2, 1.5], "val_acc": (0.1, 0.4)}), keys=["val_accuracy"])
+    expect_history(wrap({"loss": [2, 1.5], "categorical_accuracy": (0.1, 0.4)}), keys=["accuracy"])
 
 
 @pytest.mark.parametrize(
@@ -418,6 +453,11 @@ def test_a_history_is_an_object_or_its_dictionary(wrap: Any) -> None:
 )
 def test_other_histories_fail_with_the_reason(history: Any, words: str) -> None:
     assert words in failure(expect_history, history, epochs=2, keys=["loss", "val_loss"])
+
+
+def test_a_forgotten_metric_is_no_forgotten_validation_part() -> None:
+    history = {"loss": [2.0], "val_loss": [2.0]}
+    assert "'val_accuracy' expected: compile(…, metrics=['accuracy']) adds it" in failure(expect_history, history, keys=["val_accuracy"])
 
 
 # --- whatever is handed in --------------------------------------------------------------------------------------------
@@ -458,6 +498,19 @@ def test_odd_values_fail_as_checks_and_never_otherwise(check: Any, value: Any) -
 def test_every_check_is_exported() -> None:
     assert checks.__all__ == sorted(checks.__all__)
     assert all(hasattr(checks, name) for name in checks.__all__)
+
+
+def test_lists_inside_lists_are_no_error_of_the_checks() -> None:
+    """Whatever depth reaches a check, in a grader or in a notebook, it fails the check and ends nothing."""
+    deep: list[Any] = []
+    for _ in range(5_000):
+        deep = [deep]
+    assert failure(expect_equal, deep, 3) == "The answer is [[[a list]]], 3 expected."
+    wanted: Any = 1
+    for _ in range(4_999):
+        wanted = [wanted]
+    assert "too large to be looked at" in failure(expect_equal, deep, wanted)
+    assert failure(expect_equal, [[1, 2], [3]], 3) == "The answer is [[1, 2], [3]], 3 expected."
 
 
 def test_jupyter_shows_the_message_alone() -> None:

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,8 @@ def test_the_make_targets_of_the_readme_exist() -> None:
 def test_the_shipped_schema_is_that_of_the_records() -> None:
     shipped = json.loads((ROOT / "docs/record.schema.json").read_text(encoding="utf-8"))
     assert shipped == json_schema(Record), "write it again: json_schema(Record) into docs/record.schema.json"
+
+
+def test_the_table_of_recipes_is_what_was_measured() -> None:
+    done = subprocess.run([sys.executable, ROOT / "benchmarks/measure_recipes.py"], capture_output=True, text=True, check=True)
+    assert f"<!-- recipes -->\n{done.stdout}<!-- end of recipes -->" in (ROOT / "docs/course.md").read_text(encoding="utf-8")

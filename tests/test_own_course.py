@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,17 +17,19 @@ _BLOCK = re.compile(r"(?:^`([^`\n]+)`:\n\n)?^```(\w+)\n(.*?)^```$", re.MULTILINE
 
 
 @pytest.fixture(scope="module")
-def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The course that the page leads to."""
+def course(tmp_path_factory: pytest.TempPathFactory, started: tuple[Path, subprocess.CompletedProcess[str]]) -> Path:
+    """The course that the page leads to. What `init` makes was validated before, so the first `validate` has runs to use again."""
     here = tmp_path_factory.mktemp("walk")
     clean = {key: value for key, value in os.environ.items() if not key.startswith("AUTOGRADER_")}
     environment = {**clean, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": ""}
     for name, language, text in _BLOCK.findall(PAGE.read_text(encoding="utf-8")):
-        if language == "sh":
-            done = subprocess.run(["bash", "-euc", f"{text}\npwd"], cwd=here, env=environment, capture_output=True, text=True)
-            assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
+        for line in text.splitlines() if language == "sh" else ():
+            done = subprocess.run(["bash", "-euc", f"{line}\npwd"], cwd=here, env=environment, capture_output=True, text=True)
+            assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
             here = Path(done.stdout.splitlines()[-1])
-        else:
+            if line.startswith("autograder init "):
+                shutil.copytree(started[0] / ".autograder", here / started[0].name / ".autograder", symlinks=True)
+        if language != "sh":
             assert name, f"the page does not say into which file this goes:\n{text[:200]}"
             (here / name).write_text(text, encoding="utf-8")
     return here

@@ -30,3 +30,20 @@ def test_a_tensor_that_numpy_refuses_is_converted_by_keras(monkeypatch: pytest.M
 def test_without_keras_arrays_are_numpys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "keras", raising=False)
     assert wire.as_array(np.arange(3)).tolist() == [0, 1, 2]
+
+
+def nested(levels: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
+
+
+def test_values_are_nested_so_deep_and_no_deeper() -> None:
+    """Beyond that, whatever looks at them in a grader would end in a RecursionError, which is nobody's verdict."""
+    assert wire.decode(wire.encode(nested(30))) == nested(30)
+    for function in (wire.encode, wire.decode):
+        with pytest.raises(ValueError, match="30 are allowed"):
+            function(nested(31))
+        with pytest.raises(ValueError, match="30 are allowed"):
+            function({"a": nested(30)})

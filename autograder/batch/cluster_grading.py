@@ -53,7 +53,7 @@ class Grading:
         self._running: dict[Future[remote.JobResult], _Attempt] = {}
         self._waiting: deque[Submission] = deque()
         self._records: list[Record] = []
-        self._losses = Losses(plan, alone)
+        self._losses = Losses(plan, batch_id, alone)
         self._announced: set[str] = set()
         self._began = time.monotonic()
 
@@ -126,7 +126,8 @@ class Grading:
         elif (rejected := rejected_for_losses(self._plan, submission)) is not None:
             return rejected
         taken = take_in(submission, self._plan.assignment, self._plan.profile.limits)
-        turn = Turn(queued_s=time.monotonic() - self._began, force=self._force, alone=self._alone, taken=taken)
+        queued_s = time.monotonic() - self._began
+        turn = Turn(queued_s=queued_s, force=self._force, alone=self._alone, taken=taken, batch=self._batch_id)
         job = remote.Job(self._batch_id, submission, turn, secrets.token_hex(8))
         kept = [] if worker.fitness.shared or self._force else kept_runs(self._plan, taken, worker.fitness.slot)
         with contextlib.suppress(Exception):  # too large, or a worker that is just going: then the job itself says so, or makes them again

@@ -69,8 +69,8 @@ def side_by_side(
         return done
 
     with plan.store.in_use(), ThreadPoolExecutor(max_workers=slots.count) as pool:
-        futures = [pool.submit(one, submission) for submission in submissions]
         try:
+            futures = [pool.submit(one, submission) for submission in submissions]
             for future in as_completed(futures):
                 future.result()  # submissions never raise; whatever did ends the batch
         except BaseException:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from autograder.batch.keeping import NOT_REUSED, unscored
 from autograder.batch.plan import Plan
@@ -31,16 +31,17 @@ def lost_in_its_notebook(plan: Plan, record: Record) -> bool:
     return was_lost(record) and all(plan.store.run(run.run_key).read() is None for run in record.runs if run.counted)
 
 
-def start_of(plan: Plan, submission: Submission, alone: bool, level: int) -> Start:
-    """An attempt that begins now."""
+def start_of(plan: Plan, submission: Submission, alone: bool, level: int, batch: str = "") -> Start:
+    """An attempt that begins now. `batch`: of workers, all of whose losses with a submission are one."""
     names = (plan.profile.name, submission.assignment, submission.student, submission.submission_id)
-    return Start(*names, plan.execution_key, alone, level)
+    start = Start(*names, plan.execution_key, alone, level)
+    return replace(start, batch=batch) if batch else start
 
 
 def rejected_for_losses(plan: Plan, submission: Submission) -> Record | None:
     """The final record of a submission that ended, again and again, whatever was at work on it; None for all others."""
     lost = plan.store.starts.lost(plan.profile.name, submission)
-    count = sum(start.alone and start.execution_key == plan.execution_key for start in lost)
+    count = len({start.batch for start in lost if start.alone and start.execution_key == plan.execution_key})
     if count < plan.attempts:
         return None
     times = "the one time that" if count == 1 else f"each of the {count} times that"
@@ -97,6 +98,7 @@ class Losses:
     """What is lost while some submissions are graded by workers, `alone` or side by side. `students`: at whom something was lost."""
 
     plan: Plan
+    batch: str
     alone: bool
     students: set[str] = field(default_factory=set)
     _workers: Counter[str] = field(default_factory=Counter)
@@ -121,5 +123,6 @@ class Losses:
         return f"{count} lost while at work on this submission, the last one on {host}."
 
     def _note(self, submission: Submission, level: int) -> None:
-        with self.plan.store.writing(), self.plan.store.starts.attempt(start_of(self.plan, submission, self.alone, level)) as noted:
+        start = start_of(self.plan, submission, self.alone, level, self.batch)
+        with self.plan.store.writing(), self.plan.store.starts.attempt(start) as noted:
             noted.lost = True

@@ -101,29 +101,37 @@ def _chosen(rows: list[list[str]], visible: list[str]) -> list[list[str]]:
 
 
 def _cpus() -> int:
-    cores, quota = len(os.sched_getaffinity(0)), group_limit("cpu", _GROUPS, _own_group())
+    cores, quota = len(os.sched_getaffinity(0)), group_limit("cpu", _GROUPS, _own_groups())
     return cores if quota is None else min(cores, max(1, int(quota)))
 
 
 def _memory_mib() -> int:
     line = next(line for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemTotal:"))
-    mib, limit = int(line.split()[1]) / 1024, group_limit("memory", _GROUPS, _own_group())
+    mib, limit = int(line.split()[1]) / 1024, group_limit("memory", _GROUPS, _own_groups())
     return int(mib if limit is None else min(mib, limit / 2**20))
 
 
-def _own_group() -> str:
-    """This process's group of version 2, as a path below the mount point."""
-    lines = Path("/proc/self/cgroup").read_text().splitlines()
-    return next((line[3:].strip("/") for line in lines if line.startswith("0::")), "")
+def _own_groups(table: Path = Path("/proc/self/cgroup")) -> dict[str, str]:
+    """This process's group in each hierarchy, as a path below its mount point: by controller of version 1, and of version 2 by ''."""
+    lines = os.fsdecode(table.read_bytes()).removesuffix("\n").split("\n")
+    rows = [line.split(":", 2) for line in lines if line.count(":") >= 2]
+    return {controller: own.strip("/") for _, controllers, own in rows for controller in controllers.split(",")}
 
 
-def group_limit(controller: str, root: Path, own: str) -> float | None:
-    """Cores (`cpu`) or bytes (`memory`) that control groups of either version allow; None without a limit."""
-    name, first_version = {"cpu": ("cpu.max", "cpu/cpu.cfs_quota_us"), "memory": ("memory.max", "memory/memory.limit_in_bytes")}[controller]
-    folder = root / own
-    files = [each / name for each in (folder, *folder.parents) if each.is_relative_to(root)]
-    limits = [_read_limit(file) for file in [*files, root / first_version]]
+def group_limit(controller: str, root: Path, own: dict[str, str]) -> float | None:
+    """Cores (`cpu`) or bytes (`memory`) that control groups of either version, mounted at `root`, allow the groups `own`; None without
+    a limit. A container may not see its group by that name, but at the mount point.
+    """
+    name, first_version = {"cpu": ("cpu.max", "cpu.cfs_quota_us"), "memory": ("memory.max", "memory.limit_in_bytes")}[controller]
+    files = _upwards(root, own.get("", ""), name) + _upwards(root / controller, own.get(controller, ""), first_version)
+    limits = [_read_limit(file) for file in files]
     return min((limit for limit in limits if limit is not None), default=None)
+
+
+def _upwards(root: Path, own: str, name: str) -> list[Path]:
+    """The file of a group and those of the groups above it."""
+    folder = root / own
+    return [each / name for each in (folder, *folder.parents) if each.is_relative_to(root)]
 
 
 def _read_limit(file: Path) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from autograder.errors import UsageError
+from autograder.files import PARTIAL
 
 PART_BYTES = 8 * 2**20
 
@@ -58,6 +60,18 @@ def put_together(parcel: Path, at: int, part: bytes, last: bool, target: Path) -
 
 
 def unpack(stream: IO[bytes], folder: Path) -> None:
-    """Unpacks a tar file from another machine into a folder, and nothing beside that."""
-    with tarfile.open(fileobj=stream) as archive:
-        archive.extractall(folder, filter="data")
+    """Unpacks a tar file from another machine into a folder, and nothing beside that. What is there already stays, since somebody may
+    be reading it; the names of what is sent say what is in it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=PARTIAL) as made:
+        partial = Path(made)
+        with tarfile.open(fileobj=stream) as archive:
+            archive.extractall(partial, filter="data")
+        for below, names, files in os.walk(partial):
+            target = folder / Path(below).relative_to(partial)
+            target.mkdir(exist_ok=True)
+            for name in (*names, *files):
+                came = Path(below, name)
+                if (came.is_symlink() or came.is_file()) and not os.path.lexists(target / name):
+                    came.rename(target / name)

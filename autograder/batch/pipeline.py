@@ -40,7 +40,7 @@ class Turn:
     """One submission's turn: in which slot, after how many seconds in the queue, and how.
 
     `force`: execute again what is recorded already. `alone`: nothing else is graded meanwhile, so that a lost attempt is this
-    submission's. `taken`: its files, where its folder is out of reach.
+    submission's. `taken`: its files, where its folder is out of reach. `batch`: the batch of workers that it belongs to.
     """
 
     slot: Slot = field(default_factory=Slot)
@@ -48,6 +48,7 @@ class Turn:
     force: bool = False
     alone: bool = False
     taken: Intake | None = None
+    batch: str = ""
 
 
 def grade_submission(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell, turn: Turn) -> Record:
@@ -71,8 +72,10 @@ def grade_submission(plan: Plan, submission: Submission, sandbox: Sandbox, on_ce
 def _attempted(plan: Plan, submission: Submission, sandbox: Sandbox, on_cell: OnCell, turn: Turn) -> Record:
     """What comes of one attempt, whose start is recorded until it has ended: see `starts`."""
     starts = plan.store.starts
-    with plan.store.writing(), starts.attempt(start_of(plan, submission, turn.alone, sandbox.isolation.level)) as attempt:
-        record = grade_unwritten(plan, submission, sandbox, on_cell, turn.force, turn.slot, turn.taken)
+    start = start_of(plan, submission, turn.alone, sandbox.isolation.level, turn.batch)
+    with plan.store.writing(), starts.attempt(start) as attempt:
+        slot = replace(turn.slot, company=not turn.alone)
+        record = grade_unwritten(plan, submission, sandbox, on_cell, turn.force, slot, turn.taken)
         attempt.lost = lost_in_its_notebook(plan, record) and not sandbox.stopped
     if record.outcome not in NOT_REUSED:
         starts.forget(plan.profile.name, submission)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+import stat
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from autograder.batch.editions import Edition, newest_edition, older_editions
+from autograder.batch.sight import require_out_of_sight
 from autograder.batch.store import Store, store_root
 from autograder.course.calibration import Calibration, read_calibration
 from autograder.course.notebook import GradeCellSpec
@@ -118,6 +120,8 @@ def make_plan(
         raise UsageError(
             f"'{assignment.id}' has no release version, and submissions are restored from it.", f"Run: autograder release {assignment.id}"
         )
+    if not trust:
+        require_out_of_sight(paths, assignment.id, store.root)
     *before, present = versions_of(paths, assignment.id)
     newest = newest_edition(release_file, present.number)
     graders = _copy_of(paths.graders(assignment.id), paths.state / "graders")
@@ -183,14 +187,25 @@ def _copy_of(graders: Path, copies: Path) -> Path:
     if not graders.is_dir():
         raise GraderError(f"The graders' folder '{graders}' does not exist.", "Write at least one test_*.py there.")
     copy = copies / digest_files(graders)
+    _keep_out(copies, [graders.parent, graders])
     if not copy.is_dir():
         with scratch_folder(copies, PARTIAL) as partial:
             shutil.copytree(graders, partial, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", ".*"))
-            for path in (partial, *partial.rglob("*")):  # the scorer has a uid of its own; the folder above keeps others out
+            for path in (partial, *partial.rglob("*")):  # the scorer has a uid of its own, and gets the copy without the folder above
                 path.chmod(0o755 if path.is_dir() else 0o644)
             with suppress(OSError):  # another command was faster
                 partial.rename(copy)
     return copy
+
+
+def _keep_out(copies: Path, originals: Iterable[Path]) -> None:
+    """Whoever may not look into all of the original folders may not look into that of the copies either."""
+    copies.mkdir(parents=True, exist_ok=True)
+    modes, present = [folder.stat().st_mode for folder in originals], copies.stat().st_mode
+    shut = sum(everything for look, everything in ((0o050, 0o070), (0o005, 0o007)) if any(mode & look != look for mode in modes))
+    if present & shut:
+        with suppress(OSError):  # it is another account's, whose own commands do this
+            copies.chmod(stat.S_IMODE(present) & ~shut)
 
 
 def servers_of(plan: Plan, gpu: bool = False) -> list[ServerKind]:
@@ -199,11 +214,11 @@ def servers_of(plan: Plan, gpu: bool = False) -> list[ServerKind]:
     return [*notebook, model_server(plan.backend, plan.split), score_server(plan.graders, plan.split)]
 
 
-def open_sandbox(course: Course, trust: bool) -> Sandbox:
-    """The sandbox for a batch.
+def open_sandbox(course: Course, trust: bool, say: Callable[[str], None] = lambda text: None) -> Sandbox:
+    """The sandbox for a batch; `say` hears of it when the machine could not offer its best level, and why.
 
     Raises UsageError when the installed Keras is not safe to open models with, or when the machine offers less than the course
     requires and nobody consented.
     """
     require_safe_keras()
-    return choose_sandbox(course.min_isolation, trust)
+    return choose_sandbox(course.min_isolation, trust, say)

@@ -7,6 +7,7 @@ interrupted command goes on where it stopped.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from autograder.batch.keeping import is_current
 from autograder.batch.machine import Machine
 from autograder.batch.pipeline import grade_run, of_run, one_at_a_time, with_signals
 from autograder.batch.plan import Plan
+from autograder.batch.regraded import Attempt, Regraded, attempts_of, by_student
 from autograder.batch.reruns import settle
 from autograder.execution.rundir import RunFolder
 from autograder.grading.custom_models import NeedsExecution
@@ -28,36 +30,15 @@ T = TypeVar("T")
 Keep = Callable[[Record], None]
 
 
-@dataclass(frozen=True)
-class Regraded:
-    """One student: the score before and after, or why the record stays: it has to be executed instead, or the machine failed.
-
-    `kept`: `after` is only what it would be; nothing was written.
-    """
-
-    student: str
-    before: float | None
-    after: float | None
-    changed: bool = False
-    needs_execution: str = ""
-    failed: str = ""
-    kept: bool = False
-
-    @property
-    def rises(self) -> bool:
-        """To more points than before; from none at all too."""
-        return self.after is not None and (self.before is None or self.after > self.before)
-
-
 class _NotScored(Exception):
     """The graders have to look at a run again."""
 
 
 @dataclass(frozen=True)
 class _Unscored:
-    """A student whose run the graders have to look at again, and the isolation that it was executed in."""
+    """The graders have to look at this attempt's run again, which was executed in this isolation."""
 
-    student: str
+    attempt: Attempt
     level: int
 
 
@@ -68,21 +49,27 @@ def regrade(
     jobs: int | None,
     done: Callable[[], None],
     final: Collection[str] = (),
+    every: bool = False,
 ) -> list[Regraded]:
     """The present records of these students under the present graders, curves and points, in their order.
 
     `open_sandbox` is called at most once, with the lowest isolation in which one of the runs was executed: opening a model asks
     for no more than running the notebook that made it did. `done` is called after each student. Of those who are `final` it is only
-    said what their record would be.
+    said what their record would be. `every`: the records of all attempts, as where the best one counts; what is said of a student is
+    then the best score before and after.
     """
-    finished: dict[str, Regraded] = {}
+    attempts = attempts_of(plan, students, every)
+    left = Counter(attempt.student for attempt in attempts)
+    finished: dict[Attempt, Regraded] = {}
     unscored: list[_Unscored] = []
 
-    def take(found: Regraded | _Unscored) -> None:
+    def take(attempt: Attempt, found: Regraded | _Unscored) -> None:
         if isinstance(found, _Unscored):
             unscored.append(found)
-        else:
-            finished[found.student] = found
+            return
+        finished[attempt] = found
+        left[attempt.student] -= 1
+        if not left[attempt.student]:
             done()
 
     def keep(record: Record) -> None:
@@ -90,18 +77,20 @@ def regrade(
             plan.store.write(record, present=False)  # another submission may have come meanwhile
 
     with plan.store.in_use():
-        _side_by_side(partial(_from_store, plan, keep), students, jobs, take)
+        _side_by_side(partial(_from_store, plan, keep), attempts, jobs, take)
         if unscored:
             with open_sandbox(min(each.level for each in unscored)) as sandbox:
-                _side_by_side(partial(_from_graders, plan, keep, sandbox), [each.student for each in unscored], jobs, take, sandbox.stop)
-    return [replace(finished[student], kept=student in final) for student in students]
+                _side_by_side(partial(_from_graders, plan, keep, sandbox), [each.attempt for each in unscored], jobs, take, sandbox.stop)
+    return by_student([finished[attempt] for attempt in attempts], final)
 
 
-def regrade_from_store(plan: Plan, students: Sequence[str], write: bool = True, final: Collection[str] = ()) -> list[Regraded]:
+def regrade_from_store(
+    plan: Plan, students: Sequence[str], write: bool = True, final: Collection[str] = (), every: bool = False
+) -> list[Regraded]:
     """What follows from the store alone, as after a changed curve, for these students in their order: no process starts.
 
     Whoever takes more keeps the score, and `needs_execution` says what. Without `write` nothing changes: what would come of it; and
-    nothing of those who are `final` does.
+    nothing of those who are `final` does. `every` as for `regrade`.
     """
 
     def keep(record: Record) -> None:
@@ -109,26 +98,30 @@ def regrade_from_store(plan: Plan, students: Sequence[str], write: bool = True, 
             plan.store.write(record, present=False)
 
     with plan.store.in_use():
-        found = [_from_store(plan, keep, student) for student in students]
-    done = [_left_alone(plan, each) if isinstance(each, _Unscored) else each for each in found]
-    return [replace(each, kept=each.student in final) for each in done]
+        found = [_from_store(plan, keep, attempt) for attempt in attempts_of(plan, students, every)]
+    return by_student([_left_alone(plan, each) if isinstance(each, _Unscored) else each for each in found], final)
 
 
 def _left_alone(plan: Plan, unscored: _Unscored) -> Regraded:
-    record = plan.store.present(plan.profile.name, plan.assignment.id, unscored.student)
+    student, submission_id = unscored.attempt.student, unscored.attempt.submission_id
+    record = plan.store.read(plan.profile.name, plan.assignment.id, student, submission_id)
     score = record.score if record is not None else None
-    return Regraded(unscored.student, score, score, needs_execution="the graders changed: autograder regrade")
+    return Regraded(student, score, score, needs_execution="the graders changed: autograder regrade")
 
 
 def _side_by_side(
-    work: Callable[[str], T], students: Sequence[str], jobs: int | None, take: Callable[[T], None], stop: Callable[[], None] | None = None
+    work: Callable[[Attempt], T],
+    attempts: Sequence[Attempt],
+    jobs: int | None,
+    take: Callable[[Attempt, T], None],
+    stop: Callable[[], None] | None = None,
 ) -> None:
     """Hands each result to `take`, here and as it comes. The first exception, an interrupt too, ends it: `stop` ends what runs."""
     with ThreadPoolExecutor(max_workers=jobs or Machine.here(with_gpus=False).cpus) as pool:
-        futures = [pool.submit(work, student) for student in students]
+        futures = {pool.submit(work, attempt): attempt for attempt in attempts}
         try:
             for future in as_completed(futures):
-                take(future.result())
+                take(futures[future], future.result())
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             if stop is not None:
@@ -136,9 +129,10 @@ def _side_by_side(
             raise
 
 
-def _from_store(plan: Plan, keep: Keep, student: str) -> Regraded | _Unscored:
+def _from_store(plan: Plan, keep: Keep, attempt: Attempt) -> Regraded | _Unscored:
     """What follows from the store alone: nothing changed, points from what was measured, or what stands in the way."""
-    record = plan.store.present(plan.profile.name, plan.assignment.id, student)
+    student = attempt.student
+    record = plan.store.read(plan.profile.name, plan.assignment.id, student, attempt.submission_id)
     if record is None:
         return Regraded(student, None, None, needs_execution="its record cannot be read")
     plan = plan.of(record.release)
@@ -149,7 +143,7 @@ def _from_store(plan: Plan, keep: Keep, student: str) -> Regraded | _Unscored:
     except NeedsExecution as obstacle:
         return Regraded(student, record.score, record.score, needs_execution=str(obstacle))
     except _NotScored:
-        return _Unscored(student, record.isolation.level)
+        return _Unscored(attempt, record.isolation.level)
 
 
 def _rejudged(plan: Plan, record: Record, index: int) -> Record:
@@ -162,9 +156,10 @@ def _rejudged(plan: Plan, record: Record, index: int) -> Record:
     return with_signals(plan, verdict.put_into(_as_of(plan, record, run)), run, folder, scoring)
 
 
-def _from_graders(plan: Plan, keep: Keep, sandbox: Sandbox, student: str) -> Regraded:
+def _from_graders(plan: Plan, keep: Keep, sandbox: Sandbox, attempt: Attempt) -> Regraded:
     """Models, where they have to be opened again, and graders; the notebook is not executed."""
-    record = plan.store.present(plan.profile.name, plan.assignment.id, student)
+    student = attempt.student
+    record = plan.store.read(plan.profile.name, plan.assignment.id, student, attempt.submission_id)
     assert record is not None
     plan = plan.of(record.release)
 

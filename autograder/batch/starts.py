@@ -15,6 +15,7 @@ import contextlib
 import fcntl
 import os
 import platform
+import secrets
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
@@ -23,6 +24,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from autograder.execution.memory_kills import memory_kills
 from autograder.files import digest
 from autograder.records import Submission, from_json, to_json
 
@@ -36,7 +38,8 @@ _UNNAMED_S = 3600
 class Start:
     """One attempt that has begun. `execution_key`: a changed environment, limit or data set begins to count anew.
 
-    `level`: of the sandbox. `boot` and `memory_kills`: which start of the machine it was, and how often memory had run out since.
+    `level`: of the sandbox. `batch`: of which call's batch on workers, where one submission may have several attempts; elsewhere each is
+    one of its own. `boot` and `memory_kills`: which start of the machine it was, and how often memory had run out since.
     """
 
     profile: str
@@ -49,8 +52,9 @@ class Start:
     host: str = field(default_factory=platform.node)
     pid: int = field(default_factory=os.getpid)
     boot: str = field(default_factory=lambda: _boot())
-    memory_kills: int = field(default_factory=lambda: _memory_kills())
+    memory_kills: int = field(default_factory=lambda: memory_kills())
     began_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    batch: str = field(default_factory=lambda: secrets.token_hex(8))
 
 
 @dataclass
@@ -138,7 +142,7 @@ def _lost(path: Path) -> Start | None:
         return None
     if start.level == 0:
         return start
-    return start if start.boot != _boot() or start.memory_kills < _memory_kills() else None
+    return start if start.boot != _boot() or start.memory_kills < memory_kills() else None
 
 
 def _is_old(path: Path) -> bool:
@@ -154,15 +158,6 @@ def _boot() -> str:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
         return ""
-
-
-def _memory_kills() -> int:
-    """How many processes the kernel has killed for want of memory since the machine was started, those in control groups included."""
-    try:
-        lines = Path("/proc/vmstat").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
 
 
 def _ended(path: Path) -> Start | None:

@@ -130,13 +130,21 @@ class Store:
         """Everybody who has a present record, sorted."""
         return sorted(path.parent.name for path in (self.root / "records" / profile / assignment).glob("*/present"))
 
-    def present(self, profile: str, assignment: str, student: str) -> Record | None:
-        """A student's present record; None when there is none, or the file is damaged."""
+    def submissions(self, profile: str, assignment: str, student: str) -> list[str]:
+        """Ids of all submissions of a student that have a record, readable or not, sorted."""
+        return sorted(path.stem for path in (self.root / "records" / profile / assignment / student).glob("[!.]*.json"))
+
+    def present_id(self, profile: str, assignment: str, student: str) -> str | None:
+        """The submission whose record is a student's present one."""
         try:
-            submission_id = self._path(profile, assignment, student, "").with_name("present").read_text(encoding="utf-8")
+            return self._path(profile, assignment, student, "").with_name("present").read_text(encoding="utf-8")
         except (OSError, ValueError):
             return None
-        return self.read(profile, assignment, student, submission_id)
+
+    def present(self, profile: str, assignment: str, student: str) -> Record | None:
+        """A student's present record; None when there is none, or the file is damaged."""
+        submission_id = self.present_id(profile, assignment, student)
+        return self.read(profile, assignment, student, submission_id) if submission_id is not None else None
 
     def latest(self, profile: str, assignment: str, students: Iterable[str] | None = None) -> Iterator[Record]:
         """The present record of each student (default: of everybody), one at a time, so that no class is too large."""

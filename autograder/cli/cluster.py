@@ -84,7 +84,7 @@ def slurm(
         click.echo(f"{workers} worker(s) asked for. In another terminal: autograder grade ASSIGNMENT --dask {address}", err=True)
         try:
             while not ended.wait(_LOOK_S):
-                for refusal in dict.fromkeys(look_after()):
-                    click.echo(f"Slurm did not take a job in place of one that ended: {refusal} It is asked again.", err=True)
+                for said in dict.fromkeys(look_after()):
+                    click.echo(said, err=True)
         except KeyboardInterrupt:
             click.echo("Ending the workers …", err=True)

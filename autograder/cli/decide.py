@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from autograder.term.deciding import Wish
     from autograder.term.decisions import Decision, Kind
 
-KINDS = ("extend", "excuse", "reopen", "waive_late", "withhold", "override", "finalise", "revoke")
+KINDS = ("extend", "excuse", "reopen", "waive_late", "withhold", "override", "finalise", "term", "revoke")
 
 
 @click.command()
 @click.argument("kind", type=click.Choice(KINDS, case_sensitive=False), metavar="KIND")
-@click.argument("target", metavar="ASSIGNMENT|ID")
+@click.argument("target", metavar="ASSIGNMENT|ID", default="")
 @click.option("--student", "students", metavar="ID", multiple=True, help="For this student; may be given several times.")
 @click.option("--everybody", is_flag=True, help="For the whole class.")
 @click.option("--until", metavar="DATE", help="extend, reopen: '2027-02-19 23:59', in the course's time zone.")
@@ -43,33 +43,40 @@ def decide(
 ) -> None:
     """Write a decision about ASSIGNMENT into the ledger, or revoke the decision with this ID.
 
-    KIND: extend, excuse, reopen, waive_late, withhold, override, finalise, revoke. A decision changes dates and sums, and executes nothing.
+    KIND: extend, excuse, reopen, waive_late, withhold, override, finalise, term, revoke. A decision changes dates and sums, and executes
+    nothing. `term` takes no ASSIGNMENT: from then on the present Term(…) makes the term grades of final scores too.
     """
     from autograder.batch.plan import store_of
+    from autograder.term.agreed import term_decision
     from autograder.term.dates import now_in, read_date, who_am_i
     from autograder.term.deciding import Wish, decided, known_students, revocation
     from autograder.term.decisions import ledger
 
     store, person, reason = store_of(common.course, common.paths, common.store), who or who_am_i(), " ".join(why.split())
     at = now_in(common.course.timezone)
-    if kind == "revoke":
-        _require_bare(students, everybody, until, score)
+    _require_target(kind, target)
+    if kind in ("revoke", "term"):
+        _require_bare(kind, students, everybody, until, score)
+    if kind == "term":
+        entry = ledger(store.root).append(lambda entries: term_decision(common.course, person, reason, entries, at), _warn)
+    elif kind == "revoke":
         entry = ledger(store.root).append(lambda entries: revocation(target, person, reason, entries, at), _warn)
     else:
         moment, understood = read_date(common.course, until) if until is not None else (None, "")
         known = known_students(common.course, common.paths, store)
         wish = Wish(person, reason, cast("Kind", kind), target, _whom(students, everybody), moment, score)
-        wish = _frozen(common, store, wish, known, gradebook) if kind == "finalise" else wish
+        remarks = [understood] if understood else []
+        wish = _frozen(common, store, wish, known, gradebook, remarks.append) if kind == "finalise" else wish
         entry = ledger(store.root).append(lambda entries: decided(wish, common.course, known, entries, at), _warn)
-        if understood:
-            _warn(understood)
+        for remark in remarks:  # of what is written now
+            _warn(remark)
     if entry is not None:
         common.say(f"{entry.id}: {_sentence(common, entry)}")
         common.write_json(_plain(entry, holds=True))
 
 
-def _frozen(common: Common, store: Store, wish: Wish, known: frozenset[str], gradebook: str | None) -> Wish:
-    """The wish to finalise, with what the scores rest on now."""
+def _frozen(common: Common, store: Store, wish: Wish, known: frozenset[str], gradebook: str | None, say: Callable[[str], None]) -> Wish:
+    """The wish to finalise, with what the scores rest on now. `say` is told whose score becomes 0."""
     from autograder.course.profile import find_assignment
     from autograder.gradebook.late import hand_grades
     from autograder.gradebook.location import gradebook_url
@@ -79,7 +86,7 @@ def _frozen(common: Common, store: Store, wish: Wish, known: frozenset[str], gra
     find_assignment(common.course, wish.assignment)
     require_students(wish.students or (), known)
     hand = hand_grades(gradebook_url(common.paths, gradebook), wish.assignment)
-    return replace(wish, frozen=to_freeze(common.course, store, wish.assignment, hand, wish.students, common.paths.submitted, _warn))
+    return replace(wish, frozen=to_freeze(common.course, store, wish.assignment, hand, wish.students, common.paths.submitted, say))
 
 
 def _warn(text: str) -> None:
@@ -94,12 +101,25 @@ def _whom(students: tuple[str, ...], everybody: bool) -> tuple[str, ...] | None:
     return None if everybody else tuple(dict.fromkeys(students))
 
 
-def _require_bare(students: tuple[str, ...], everybody: bool, until: str | None, score: float | None) -> None:
+def _require_target(kind: str, target: str) -> None:
     from autograder.errors import UsageError
 
-    if students or everybody or until is not None or score is not None:
-        cure = "autograder decide revoke d4 --why …; for one of several students, revoke it and decide again for the others."
-        raise UsageError("A revocation takes a whole decision back and needs nothing but its id and a reason.", cure)
+    if kind == "term" and target:
+        raise UsageError(f"A decision about Term(…) is about all assignments, not about '{target}'.", "autograder decide term --why …")
+    if kind != "term" and not target:
+        missing = "the id of a decision" if kind == "revoke" else "an assignment"
+        raise UsageError(f"{kind} needs {missing}.", f"autograder decide {kind} {'d4' if kind == 'revoke' else 'ASSIGNMENT'} --why …")
+
+
+def _require_bare(kind: str, students: tuple[str, ...], everybody: bool, until: str | None, score: float | None) -> None:
+    from autograder.errors import UsageError
+
+    if not (students or everybody or until is not None or score is not None):
+        return
+    if kind == "term":
+        raise UsageError("A decision about Term(…) is about everybody and needs nothing but a reason.", "autograder decide term --why …")
+    cure = "autograder decide revoke d4 --why …; for one of several students, revoke it and decide again for the others."
+    raise UsageError("A revocation takes a whole decision back and needs nothing but its id and a reason.", cure)
 
 
 @click.command()
@@ -164,7 +184,7 @@ def _state(entry: Decision, entries: Sequence[Decision]) -> str:
 
 
 def _sentence(common: Common, entry: Decision) -> str:
-    return f"{_what(common, entry)}, {entry.assignment}, {_for(entry)}: {entry.why}"
+    return f"{', '.join(each for each in (_what(common, entry), entry.assignment, _for(entry)) if each)}: {entry.why}"
 
 
 def _plain(entry: Decision, holds: bool) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def grade(
     url = url_to_write(common, gradebook)  # what is wrong with it is said before anything is executed
     address = _checked(dask, tls, plain)
     with ExitStack() as stack:
-        sandbox = None if address else stack.enter_context(open_sandbox(common.course, trust))
+        sandbox = None if address else stack.enter_context(open_sandbox(common.course, trust, common.say))
         plan = make_plan(
             common.course,
             common.paths,

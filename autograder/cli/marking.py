@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from autograder.cli.marking_parts import names_of, opened, write
+from autograder.cli.marking_twice import compare, sample, second
 from autograder.cli.options import Common, common_options
 
 if TYPE_CHECKING:
     from autograder.batch.store import Store
-    from autograder.term.marking import Difference, Marking, MarkingEntry, Part
+    from autograder.term.marking import Marking, Part
 
 _NAMED = 10
 
@@ -20,6 +22,10 @@ _NAMED = 10
 @click.group()
 def marking() -> None:
     """Marking by hand: allocation to assistants, progress, answers beside their mark schemes, second marking."""
+
+
+for command in (sample, second, compare):
+    marking.add_command(command)
 
 
 @marking.command()
@@ -36,25 +42,26 @@ def allocate(common: Common, assignment: str, by_section: bool, evenly: bool, as
 
     if by_section == evenly or (by_section and assistants):
         raise UsageError("Say how: --by-section or --evenly; --assistant goes with --evenly.", "The roster says who assists whom.")
-    store, parts, known = _opened(common, assignment)
-    names = _names(assistants) or sorted(_assistants(store))
+    store, parts, known = opened(common, assignment)
+    names = names_of(assistants) or sorted(_assistants(store))
     if evenly and not names:
         raise UsageError("Nobody is there to mark: the roster names no assistant.", "Name them with --assistant NAME, each once.")
     fixed = _marked(parts) & known.markers.keys() if again else frozenset(known.markers)
     wanted = sorted({part.student for part in parts} - fixed)
     kept = {student: name for student, name in known.markers.items() if student in fixed}
     if evenly:
-        given = term.evenly(assignment, wanted, names, kept)
+        given, problems = term.evenly(assignment, wanted, names, kept, known.second_markers)
+        cure = "Name somebody else too, with --assistant NAME."
     else:
-        given, problems = term.by_section(wanted, _roster(store))
-        if problems:
-            cure = "Give them an assistant in the class list and import it again, or allocate evenly."
-            raise UsageError(f"Nobody is allocated, because some have no assistant: {'; '.join(problems)}.", cure)
+        given, problems = term.by_section(wanted, _roster(store), known.second_markers)
+        cure = "Give them an assistant in the class list and import it again, or allocate evenly."
+    if problems:
+        raise UsageError(f"Nobody is allocated, because some have no assistant: {'; '.join(problems)}.", cure)
     given = {student: name for student, name in given.items() if known.markers.get(student) != name}
     if given:
-        _write(common, store, "allocate", assignment, markers=given)
+        write(common, store, "allocate", assignment, markers=given)
     common.say(f"{len(given)} submission(s) of '{assignment}' allocated, {len(known.markers.keys() - given.keys())} as before.")
-    _progress(common, assignment, *_opened(common, assignment)[1:])
+    _progress(common, assignment, *opened(common, assignment)[1:])
 
 
 @marking.command()
@@ -65,7 +72,7 @@ def progress(common: Common, assignment: str, assistant: str | None) -> None:
     """Show how far everybody is with ASSIGNMENT."""
     from autograder.cli.tables import print_table
 
-    _, parts, known = _opened(common, assignment)
+    _, parts, known = opened(common, assignment)
     if assistant is None:
         _progress(common, assignment, parts, known)
         return
@@ -88,10 +95,10 @@ def sheet(common: Common, assignment: str, assistants: tuple[str, ...]) -> None:
     from autograder.files import write_atomic
     from autograder.term.dates import now_in
 
-    store, parts, known = _opened(common, assignment)
+    store, parts, known = opened(common, assignment)
     for name in assistants:
         _require_assistant(name, known)
-    chosen = _names(assistants) or sorted({*known.markers.values(), *known.second.values()})
+    chosen = names_of(assistants) or sorted({*known.markers.values(), *known.second.values()})
     answers, written = _answers(common, store, assignment, parts, known), []
     for name in chosen:
         page = Sheet(common.course.title, assignment, name, now_in(common.course.timezone)[:16].replace("T", " "), answers.get(name, []))
@@ -99,142 +106,6 @@ def sheet(common: Common, assignment: str, assistants: tuple[str, ...]) -> None:
         write_atomic(written[-1], render_sheet(page), mode=0o640)
     common.say(f"{len(written)} page(s){f', the first: {written[0]}' if written else ': nobody has anything to mark; allocate first'}")
     common.write_json([str(path) for path in written])
-
-
-@marking.command()
-@click.argument("assignment")
-@click.option(
-    "--share", type=click.FloatRange(0, 1, min_open=True), default=0.1, show_default=True, help="Of each assistant's submissions."
-)
-@click.option("--assistant", "assistants", metavar="NAME", multiple=True, help="Who marks a second time (default: all who mark).")
-@common_options
-def sample(common: Common, assignment: str, share: float, assistants: tuple[str, ...]) -> None:
-    """Draw submissions of ASSIGNMENT for a second marking by somebody else, at least one of each assistant's.
-
-    The same are drawn whenever it is called; a larger share adds to them.
-    """
-    from autograder.data.seed import read_seed
-    from autograder.errors import UsageError
-    from autograder.term.marking import draw_sample
-
-    store, parts, known = _opened(common, assignment)
-    have = {part.student for part in parts}
-    markers = {student: name for student, name in known.markers.items() if student in have}
-    if not markers:
-        raise UsageError(f"Nothing of '{assignment}' is allocated yet.", f"Run: autograder marking allocate {assignment} --evenly")
-    seconds = _names(assistants) or sorted(set(markers.values()))
-    if len({*seconds, *markers.values()}) < 2:
-        raise UsageError("A second marking needs somebody else than the first marker.", "Name them with --assistant NAME.")
-    secret = read_seed(common.paths, store.root, lambda text: click.echo(text, err=True))
-    drawn = draw_sample(assignment, markers, seconds, share, secret, known.second)
-    if drawn:
-        _write(common, store, "sample", assignment, markers=drawn)
-    for student, name in sorted(drawn.items()):
-        common.say(f"{student}: marked by {markers[student]}, a second time by {name}")
-    common.say(f"{len(drawn)} drawn, {len(known.second)} were there before. Pages to mark from: autograder marking sheet {assignment}")
-    common.write_json({**known.second, **drawn})
-
-
-@marking.command()
-@click.argument("assignment")
-@click.argument("student")
-@click.argument("cell")
-@click.argument("score", type=float)
-@click.option("--who", metavar="NAME", help="The second marker (default: you).")
-@click.option("--comment", default="", metavar="TEXT", help="Why.")
-@click.option("--again", is_flag=True, help="In place of a second mark that is there already.")
-@common_options
-def second(common: Common, assignment: str, student: str, cell: str, score: float, who: str | None, comment: str, again: bool) -> None:
-    """Write down the second mark of one part. It is compared with the first one, and changes no score."""
-    from autograder.term.dates import now_in, who_am_i
-    from autograder.term.marking import MarkingEntry, marking_journal, marking_of
-
-    store, parts, _ = _opened(common, assignment)
-    person = who or who_am_i()
-    entry = MarkingEntry(
-        "second", now_in(common.course.timezone), person, assignment, {}, student, cell, score, comment=" ".join(comment.split())
-    )
-
-    def make(entries: Sequence[MarkingEntry]) -> MarkingEntry:
-        _require_sound(parts, marking_of(entries, assignment), entry, again)
-        return entry
-
-    marking_journal(store.root).append(make, _warn)
-    part = next(each for each in parts if (each.student, each.cell) == (student, cell))
-    first = "not marked yet" if part.open or part.score is None else f"{part.score:g}"
-    common.say(f"{student}, {cell}: {score:g} of {part.max_score:g} by {person}; the first mark is {first}.")
-
-
-@marking.command()
-@click.argument("assignment")
-@click.option(
-    "--tolerance", type=click.FloatRange(0, 1), default=0.1, show_default=True, help="Share of a part's points that two may differ by."
-)
-@common_options
-def compare(common: Common, assignment: str, tolerance: float) -> None:
-    """Show where first and second marks of ASSIGNMENT differ, the largest difference first."""
-    from autograder.cli.tables import print_table
-    from autograder.term.marking import differences
-
-    _, parts, known = _opened(common, assignment)
-    found = differences(parts, known)
-    columns = ("student", "part", "of", "first", "", "second", "", "difference", "", "comment")
-    rows = [_compared(each, tolerance) for each in found]
-    print_table(common, f"{assignment}: {len(found)} part(s) in the sample", columns, rows, ("of", "difference"))
-    both = [(each, each.difference) for each in found if each.difference is not None]
-    beyond = [each for each, difference in both if abs(difference) > tolerance * each.max_score + 1e-9]
-    summary = {
-        "parts": len(found),
-        "marked_twice": len(both),
-        "beyond_tolerance": len(beyond),
-        "mean_difference": round(sum(difference for _, difference in both) / len(both), 3) if both else None,
-        "mean_absolute_difference": round(sum(abs(difference) for _, difference in both) / len(both), 3) if both else None,
-    }
-    if both:
-        common.say(
-            f"{len(both)} of {len(found)} marked twice: second minus first {summary['mean_difference']:+g} points on average, "
-            f"{summary['mean_absolute_difference']:g} apart; {len(beyond)} beyond {tolerance:.0%} of the part's points."
-        )
-        common.say("No score changed: correct the first mark in formgrader, or decide.")
-    else:
-        common.say(f"0 of {len(found)} marked twice.")
-    common.write_json({**summary, "differences": [{**asdict(each), "difference": each.difference} for each in found]})
-
-
-# --- what they share --------------------------------------------------------------------------------------------------
-
-
-def _opened(common: Common, assignment: str) -> tuple[Store, list[Part], Marking]:
-    """The store, what there is to mark, and who marks it. Raises UsageError for an assignment that is not graded yet."""
-    from autograder.batch.plan import store_of
-    from autograder.batch.store import choose_students
-    from autograder.course.profile import find_assignment
-    from autograder.gradebook.late import hand_grades
-    from autograder.gradebook.location import gradebook_url
-    from autograder.term.marking import marking_journal, marking_of, parts_of
-    from autograder.term.scores import facts_by_student
-
-    find_assignment(common.course, assignment)
-    store = store_of(common.course, common.paths, common.store)
-    choose_students(store, common.course.default_profile, assignment, ())
-    parts = parts_of(facts_by_student(common.course, store, assignment, hand_grades(gradebook_url(common.paths), assignment)))
-    return store, parts, marking_of(marking_journal(store.root).read(_warn), assignment)
-
-
-def _warn(text: str) -> None:
-    click.echo(text, err=True)
-
-
-def _write(common: Common, store: Store, kind: Literal["allocate", "sample"], assignment: str, markers: dict[str, str]) -> None:
-    from autograder.term.dates import now_in, who_am_i
-    from autograder.term.marking import MarkingEntry, marking_journal
-
-    entry = MarkingEntry(kind, now_in(common.course.timezone), who_am_i(), assignment, markers)
-    marking_journal(store.root).append(lambda _: entry, _warn)
-
-
-def _names(given: Sequence[str]) -> list[str]:
-    return sorted({" ".join(each.split()) for each in given if each.strip()})
 
 
 def _roster(store: Store) -> dict[str, Any]:
@@ -314,46 +185,3 @@ def _file_name(assistant: str) -> str:
     from urllib.parse import quote
 
     return quote(assistant, safe=" ").replace(" ", "_")
-
-
-def _require_sound(parts: Sequence[Part], known: Marking, mark: MarkingEntry, again: bool) -> None:
-    """Raises UsageError with what speaks against a second mark."""
-    from autograder.errors import UsageError
-
-    if mark.student not in known.second:
-        some = ", ".join(sorted(known.second)[:_NAMED]) or "nobody"
-        raise UsageError(f"'{mark.student}' is not in the sample. Nothing was written.", f"In the sample: {some}.")
-    part = next((each for each in parts if (each.student, each.cell) == (mark.student, mark.cell)), None)
-    if part is None:
-        cells = ", ".join(each.cell for each in parts if each.student == mark.student) or "none"
-        raise UsageError(f"'{mark.student}' has no part '{mark.cell}' to mark. Nothing was written.", f"There are: {cells}.")
-    problems = []
-    if mark.score is None or not 0 <= mark.score <= part.max_score:
-        problems.append(f"{mark.score:g} lies outside 0 to {part.max_score:g}, the points of '{mark.cell}'")
-    if mark.who == known.markers.get(mark.student):
-        problems.append(f"{mark.who} marked {mark.student} the first time; a second mark is somebody else's (--who)")
-    before = known.marks.get((mark.student, mark.cell))
-    if before is not None and not again:
-        problems.append(f"{before.who} gave {before.score:g} on {before.at[:10]} already (--again puts yours in its place)")
-    if problems:
-        raise UsageError(f"Nothing was written: {'; '.join(problems)}.")
-
-
-def _compared(each: Difference, tolerance: float) -> tuple[str, ...]:
-    def mark(value: float | None) -> str:
-        return "open" if value is None else f"{value:g}"
-
-    difference = each.difference
-    look = "look at it" if difference is not None and abs(difference) > tolerance * each.max_score + 1e-9 else ""
-    return (
-        each.student,
-        each.cell,
-        f"{each.max_score:g}",
-        each.first,
-        mark(each.first_score),
-        each.second,
-        mark(each.second_score),
-        "" if difference is None else f"{difference:+g}",
-        look,
-        each.comment,
-    )

@@ -9,7 +9,7 @@ import click
 from autograder.cli.options import Common, common_options, consent
 
 if TYPE_CHECKING:
-    from autograder.batch.regrade import Regraded
+    from autograder.batch.regraded import Regraded
     from autograder.isolation.sandbox import Sandbox
 
 
@@ -26,7 +26,7 @@ def regrade(
     """Score the recorded runs of ASSIGNMENT again and say whose score changed.
 
     Executes no student code. Whoever needs execution because of a new question is named, and keeps the old score. Whose score is final is
-    told what would be different; nothing of theirs changes.
+    told what would be different; nothing of theirs changes. Where the best attempt counts, all attempts are scored again.
     """
     from autograder.batch.plan import make_plan, open_sandbox, store_of
     from autograder.batch.regrade import regrade as regrade_records
@@ -36,6 +36,7 @@ def regrade(
     from autograder.cli.gradebook import url_to_write
     from autograder.execution.environment import require_safe_keras
     from autograder.term.decisions import final_students
+    from autograder.term.facts import policy_of
 
     require_safe_keras()  # before anything is done, not only before a sandbox is opened
     url = url_to_write(common, gradebook)
@@ -45,10 +46,11 @@ def regrade(
     final = final_students(store.root, assignment, chosen) if plan.profile.name == common.course.default_profile else frozenset()
 
     def sandbox(level: int) -> Sandbox:
-        return open_sandbox(common.course, consent(trust_submissions) or level == 0)
+        return open_sandbox(common.course, consent(trust_submissions) or level == 0, common.say)
 
     with open_counter(len(chosen), "regraded", common.quiet) as done:
-        changes = regrade_records(plan, chosen, sandbox, jobs, done, final)
+        every = policy_of(common.course, assignment).counting == "best"
+        changes = regrade_records(plan, chosen, sandbox, jobs, done, final, every)
     _tell(common, changes)
     changeable = [each for each in chosen if each not in final]
     status = publish(common, plan, changeable, url) if url and changeable else 0
@@ -60,7 +62,7 @@ def _tell(common: Common, changes: list[Regraded]) -> None:
     for change in changes:
         if change.needs_execution:
             common.say(f"{change.student}: needs execution ({change.needs_execution}); keeps {_score(change.before)}")
-        elif change.changed and change.kept:
+        if change.changed and change.kept:
             common.say(f"{change.student}: would be {_score(change.after)} instead of {_score(change.before)}; it is final and stays")
         elif change.changed:
             common.say(f"{change.student}: {_score(change.before)} → {_score(change.after)}")

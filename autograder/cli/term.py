@@ -26,8 +26,12 @@ def show_term(common: Common, store: Store, students: tuple[str, ...], explain: 
     from autograder.cli.tables import print_table
     from autograder.exports.term import state
     from autograder.records import to_dict
+    from autograder.term.agreed import disagreements
+    from autograder.term.decisions import ledger
 
     grades = course_grades(common, store, students, url)
+    for said in disagreements(common.course, ledger(store.root).read(), [each.student for each in grades]):
+        click.echo(f"Not as agreed: {said}. `autograder export --term` refuses.", err=True)
     common.write_json([to_dict(each) for each in grades])
     if not explain:
         columns = ("student", *(each.id for each in common.course.assignments), "term", "")
@@ -70,12 +74,18 @@ def export_term(
     students: tuple[str, ...],
     url: str,
 ) -> None:
-    """Writes the grades as CSV, or into what an LMS exported. Who has none is named with the reason, and stays empty."""
+    """Writes the grades as CSV, or into what an LMS exported. Who has none is named with the reason, and stays empty.
+
+    Raises UsageError, and writes nothing, where final grades were agreed by another `Term(…)`.
+    """
     from autograder.exports.term import as_scores, reason, to_term_csv
     from autograder.files import write_atomic
+    from autograder.term.agreed import require_agreed
+    from autograder.term.decisions import ledger
     from autograder.term.roster import members, roster_journal
 
     grades = course_grades(common, store, students, url)
+    require_agreed(common.course, ledger(store.root).read(), [each.student for each in grades])
     missing: dict[str, str] = {}
     if form == "csv":
         known = {name: member.student for name, member in members(roster_journal(store.root).read()).items()}

@@ -11,6 +11,9 @@ import click
 from autograder.cli.options import Common, common_options
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from autograder.course.settings import Assignment
     from autograder.quality.results import Validation
 
 
@@ -41,7 +44,7 @@ def validate(
 
     require_safe_keras()
     chosen = [find_assignment(common.course, assignment)] if assignment else common.course.assignments
-    found = _validate_all(common, [each.id for each in chosen], Extent(seeds, mutants, full), force, jobs)
+    found = _validate_all(common, chosen, Extent(seeds, mutants, full), force, jobs)
     if junit:
         write_atomic(Path(junit), to_junit(found))
     common.write_json([each.to_dict() for each in found])
@@ -53,23 +56,23 @@ def validate(
     raise click.exceptions.Exit(0 if all(each.holds for each in found) else 1)
 
 
-def _validate_all(common: Common, assignments: list[str], extent: object, force: bool, jobs: int | None) -> list[Validation]:
+def _validate_all(common: Common, assignments: Sequence[Assignment], extent: object, force: bool, jobs: int | None) -> list[Validation]:
     from autograder.cli.display import open_progress
-    from autograder.course.profile import find_assignment
     from autograder.isolation.choice import choose_sandbox
     from autograder.quality.cases import Bench, ColdSandbox
     from autograder.quality.validating import validate_assignment
-    from autograder.quality.workplace import open_workplace, prepare
+    from autograder.quality.workplace import open_workplace, prepare, require_sound
 
     workplace = open_workplace(common.paths, common.store)
+    require_sound(workplace, assignments)
     if force:
         shutil.rmtree(workplace.place / "stores", ignore_errors=True)
     found = []
     # The instructor's own code alone is executed, so whatever isolation the machine offers is enough.
     with choose_sandbox(0, trust=True) as sandbox, ColdSandbox(sandbox) as cold:
-        for name in assignments:
-            common.say(f"Validating '{name}' …")
-            plan = prepare(common.course, workplace, find_assignment(common.course, name), common.profile, common.data, common.say)
+        for assignment in assignments:
+            common.say(f"Validating '{assignment.id}' …")
+            plan = prepare(common.course, workplace, assignment, common.profile, common.data, common.say)
             bench = Bench(workplace, plan, sandbox, cold, jobs, lambda count: open_progress(count, common.quiet))
             found.append(validate_assignment(bench, extent))  # type: ignore[arg-type]  # an Extent, imported late
     return found

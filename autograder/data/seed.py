@@ -19,7 +19,7 @@ def read_seed(paths: CoursePaths, store: Path, say: Callable[[str], None]) -> by
 
     Raises UsageError when it is missing although runs exist, malformed, or another one than the store's runs were made with.
     """
-    file = Path(os.environ.get("AUTOGRADER_SEED_FILE", paths.state / "seed"))
+    file = seed_file(paths)
     known = _store_fingerprint(store)
     if not file.is_file():
         if known is not None:
@@ -40,9 +40,14 @@ def read_seed(paths: CoursePaths, store: Path, say: Callable[[str], None]) -> by
     return seed
 
 
+def seed_file(paths: CoursePaths) -> Path:
+    """Where the seed is, or will be."""
+    return Path(os.environ.get("AUTOGRADER_SEED_FILE", paths.state / "seed"))
+
+
 def read_seed_file(paths: CoursePaths) -> bytes | None:
     """The seed's file as it is; None where there is none (yet). Raises UsageError for a malformed one."""
-    file = Path(os.environ.get("AUTOGRADER_SEED_FILE", paths.state / "seed"))
+    file = seed_file(paths)
     if not file.is_file():
         return None
     return f"{_parse(file).hex()}\n".encode()

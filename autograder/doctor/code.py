@@ -17,6 +17,7 @@ _AWAIT = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 _PYTHON_MAGICS = ("time", "timeit", "capture", "prun")
 _CELL_MAGIC = re.compile(r"\s*%%(\w+)[^\n]*")
 _LINE = re.compile(r"([ \t]*)(?:[%!?].*|[\w.\[\]'\"]+\?{1,2}[ \t]*)$")
+_TIMED = re.compile(r"([ \t]*)%time[ \t]+(\S.*)$")
 _ASSIGNED = re.compile(r"([\w, \t]+=[ \t]*)[%!][^=].*$")
 
 
@@ -116,6 +117,8 @@ def without_magics(source: str) -> str | None:
 
 
 def _plain(text: str) -> str:
+    if (found := _TIMED.match(text)) and not found[2].startswith("-"):
+        return f"{found[1]}{found[2]}"  # `%time` runs its statement in the notebook: names that it binds stay
     if found := _LINE.match(text):
         return f"{found[1]}pass"
     if found := _ASSIGNED.match(text):

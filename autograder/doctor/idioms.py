@@ -280,7 +280,7 @@ KERNEL_IN_TWO = Idiom(
 )
 ADADELTA_RATE = Idiom(
     "Adadelta()", "The default learning rate of `Adadelta` was 1.0 and is 0.001 now: the network hardly learns.",
-    "Write `keras.optimizers.Adadelta(learning_rate=1.0)`.", silent=True,
+    "Unless the task asks for the default, write `keras.optimizers.Adadelta(learning_rate=1.0)`.", severity="worth knowing", silent=True,
 )  # fmt: skip
 ADAGRAD_RATE = Idiom(
     "Adagrad()", "The default learning rate of `Adagrad` was 0.01 and is 0.001 now: the network learns more slowly.",

@@ -28,18 +28,19 @@ class Leftover:
 
 @dataclass(frozen=True)
 class _Notebook:
-    """What a rule may know beyond its own node: names, what the notebook defines itself, which metrics it compiles with."""
+    """What a rule may know beyond its own node: names, what the notebook defines itself, its metrics, its own dictionaries."""
 
     names: Names
     defined: frozenset[str]
     texts: frozenset[str]
+    dictionaries: frozenset[str]
 
 
 def find_leftovers(cells: Sequence[CodeCell]) -> list[Leftover]:
     """Every leftover in the cells that are not locked, in order; locked ones only tell what names mean."""
     trees = [cell.tree for cell in cells]
     nodes = [node for tree in trees if tree is not None for node in ast.walk(tree)]
-    about = _Notebook(Names(_MOVED), frozenset(_defined(nodes)), frozenset(_metrics(nodes)))
+    about = _Notebook(Names(_MOVED), frozenset(_defined(nodes)), frozenset(_metrics(nodes)), frozenset(_dictionaries(nodes)))
     found: list[Leftover] = []
     for cell, tree in zip(cells, trees, strict=True):
         if tree is not None:
@@ -70,6 +71,17 @@ def _metrics(nodes: Iterable[ast.AST]) -> Iterator[str]:
     for node in nodes:
         if isinstance(node, ast.keyword) and node.arg in ("metrics", "weighted_metrics"):
             yield from (each.value for each in ast.walk(node.value) if isinstance(each, ast.Constant) and isinstance(each.value, str))
+
+
+def _dictionaries(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """Names that the notebook binds to a dictionary of its own, written out or made by `dict(…)`."""
+    for node in nodes:
+        if isinstance(node, ast.Assign) and (isinstance(node.value, ast.Dict) or _is_dict_call(node.value)):
+            yield from (target.id for target in node.targets if isinstance(target, ast.Name))
+
+
+def _is_dict_call(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("dict", "defaultdict")
 
 
 def _in_broken(cell: CodeCell) -> list[Leftover]:
@@ -111,7 +123,8 @@ def _gone(dotted: str) -> Iterator[Idiom]:
 def _history(node: ast.Subscript, about: _Notebook) -> Iterator[Idiom]:
     value, index = node.value, node.slice
     named = value.attr == "history" if isinstance(value, ast.Attribute) else isinstance(value, ast.Name) and value.id.startswith("hist")
-    if named and isinstance(index, ast.Constant) and index.value in _ACC and "acc" not in about.texts:
+    own = isinstance(value, ast.Name) and value.id in about.dictionaries
+    if named and not own and isinstance(index, ast.Constant) and index.value in _ACC and "acc" not in about.texts:
         yield idioms.ACC_IN_HISTORY
 
 

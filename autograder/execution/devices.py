@@ -25,7 +25,8 @@ class Slot:
     """What one submission may use while it is executed.
 
     `gpu`: its CUDA id ("0", "GPU-…", "MIG-…"), None on the CPU. `gpu_memory_mib`, of `gpu_total_mib` that the GPU has: what the backend
-    may allocate there. `cpu_fallback`: a GPU was asked for, and this is the CPU instead, as the assignment allows.
+    may allocate there. `cpu_fallback`: a GPU was asked for, and this is the CPU instead, as the assignment allows. `company`: others may be
+    graded beside it, so that what memory pressure does to it need not be its own doing.
     """
 
     threads: int = 1
@@ -36,6 +37,7 @@ class Slot:
     gpu_name: str = ""
     gpu_share: float = 0.0
     gpu_total_mib: int | None = None
+    company: bool = False
 
     def describe(self) -> str | None:
         """For the record: "NVIDIA H100, 0.25", "none (fell back to the CPU)", or None where no GPU was asked for."""

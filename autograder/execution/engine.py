@@ -286,9 +286,13 @@ class CourseClient(PapermillNotebookClient):  # type: ignore[misc]  # papermill 
         self.clear_display_id_mapping(cell_index)
 
     def _update_display_id(self, display_id: str, msg: dict[str, Any]) -> None:
-        size = len(json.dumps(msg["content"], default=str))
-        self.session.budget.received += size
-        if size <= self.session.budget.pictures_per_cell and is_displayable(msg["content"]):
+        content, budget = msg["content"], self.session.budget
+        budget.received += len(json.dumps(content, default=str))
+        if not is_displayable(content):
+            return
+        shown = self._display_id_map.get(display_id, {})
+        places = [(cell, self.nb.cells[cell].outputs[index]) for cell, indices in shown.items() for index in indices]
+        if budget.exchange(places, content):
             super()._update_display_id(display_id, msg)
 
 

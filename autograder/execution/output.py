@@ -93,13 +93,27 @@ class OutputBudget:
             return True
         if cell in self.cut:
             return False
-        picture = _has_picture(output)
-        if size > self.room(cell, picture):
+        if size > self.room(cell, _has_picture(output)):
             outputs.append({"output_type": "stream", "name": "stdout", "text": self._cut_line(cell)})
             return False
-        used = self.pictures if picture else self.kept
-        used[cell] = used.get(cell, 0) + size
+        self._count(cell, output, size)
         return True
+
+    def exchange(self, places: list[tuple[int, dict[str, Any]]], output: dict[str, Any]) -> bool:
+        """Counts a display that takes the places of others, given with their cells; False, and those stay, when one cell lacks the room."""
+        before = dict(self.kept), dict(self.pictures)
+        for cell, replaced in places:
+            self._count(cell, replaced, -_shown_size(replaced))
+        for cell, _ in places:
+            if _shown_size(output) > self.room(cell, _has_picture(output)):
+                self.kept, self.pictures = before
+                return False
+            self._count(cell, output, _shown_size(output))
+        return True
+
+    def _count(self, cell: int, output: dict[str, Any], size: int) -> None:
+        used = self.pictures if _has_picture(output) else self.kept
+        used[cell] = used.get(cell, 0) + size
 
     def _cut_line(self, cell: int) -> str:
         self.cut.add(cell)
@@ -118,6 +132,11 @@ def is_displayable(content: Any) -> bool:
 def _has_picture(output: dict[str, Any]) -> bool:
     data = output.get("data")
     return isinstance(data, dict) and any(str(kind).startswith("image/") for kind in data)
+
+
+def _shown_size(output: dict[str, Any]) -> int:
+    """Of what an update replaces."""
+    return _size(json.dumps([output.get("data"), output.get("metadata")], default=str))
 
 
 def shorten_error(output: dict[str, Any], limit: int = 10_000) -> dict[str, Any]:

@@ -22,9 +22,21 @@ def _call(name: str, arguments: list[object]) -> dict[str, object]:
         return {"reason": f"the function '{name}' was not handed in"}
     try:
         value = FUNCTIONS[name](*wire.decode(arguments))
-    except Exception as error:  # a student's function may raise anything; that is its answer
-        return {"reason": f"{name} raised {type(error).__name__}: {error}"[:1000]}
+    except (Exception, SystemExit) as error:  # a student's function may raise anything; that is its answer
+        return {"reason": f"{name} raised {_said(error)}"[:1000]}
     try:
-        return {"value": wire.encode(value)}
+        encoded = wire.encode(value)
+        json.dumps(encoded)  # Python refuses to write the largest whole numbers
     except (TypeError, ValueError) as error:
         return {"reason": f"{name} returned something that cannot be compared: {error}"[:1000]}
+    except Exception as error:  # whatever an object of the student's raises while it is looked at
+        return {"reason": f"{name} returned something that cannot be compared: {_said(error)}"[:1000]}
+    return {"value": encoded}
+
+
+def _said(error: BaseException) -> str:
+    """What an exception says; its own class may fail at saying it."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return type(error).__name__

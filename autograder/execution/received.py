@@ -98,9 +98,18 @@ def _listed(value: Any) -> list[Any]:
 
 
 def answers_of(received: Received) -> tuple[Answer, ...]:
-    """Each answer on its own: one that is malformed does not take the others with it. Those of later runs replace the first's."""
-    first = (answer for part in _parts(received.answers or b"[]") if (answer := _parse(Answer, part)) is not None)
+    """Each answer on its own: one that cannot be read does not take the others with it. Those of later runs replace the first's."""
+    first = (answer for part in _parts(received.answers or b"[]") if (answer := _answer(part)) is not None)
     return tuple({answer.question: answer for answer in (*first, *received.replayed)}.values())
+
+
+def _answer(part: Any) -> Answer | None:
+    """The answer, or why it cannot be read; None where not even its question can. It is read as in the file, one of several."""
+    found = _parse(tuple[Answer, ...], [part])
+    if found:
+        return found[0]
+    question = part.get("question") if isinstance(part, dict) else None
+    return _parse(Answer, {"question": question, "reason": "it cannot be read: it holds broken text, or lists inside lists without end"})
 
 
 def _parts(data: bytes) -> list[Any]:

@@ -17,13 +17,15 @@ from autograder.errors import MachineError
 from autograder.execution.clock import CEILING
 from autograder.execution.devices import Slot, may_fork_warm, slot_environment
 from autograder.execution.environment import font_files, notebook_server, versions
+from autograder.execution.memory_kills import memory_kills
 from autograder.execution.received import Received, answers_of, ended_in, entries_of, flags_of, number, take
 from autograder.execution.replay import left_to_ask, replay_of
 from autograder.execution.rundir import RunFolder
 from autograder.files import PARTIAL, scratch_folder, write_atomic
 from autograder.handin import MANIFEST
 from autograder.isolation.channel import ChannelError, ChannelTimeout
-from autograder.isolation.sandbox import Caps, Command, Ended, Process, Sandbox
+from autograder.isolation.process import Ended, Process
+from autograder.isolation.sandbox import Caps, Command, Sandbox
 from autograder.records import FirstError, Flag, Isolation, Question, Run, Seconds, Usage, to_json
 
 _START_S = 180
@@ -96,7 +98,7 @@ class _Once:
 
 
 def _run_once(execution: Execution, sandbox: Sandbox, on_cell: Callable[[int, int], None]) -> _Once:
-    began = time.monotonic()
+    began, kills = time.monotonic(), memory_kills()
     process = sandbox.start(_command(execution))
     received = Received(start_s=time.monotonic() - began)
     try:
@@ -105,6 +107,9 @@ def _run_once(execution: Execution, sandbox: Sandbox, on_cell: Callable[[int, in
         ended = process.kill(_END_S if received.answers is not None else 0.0)
     if sandbox.stopped:
         raise MachineError("The command was interrupted.")
+    # Without a control group nobody knows whose memory it was: in company it may be that of others.
+    if execution.slot.company and received.killed and not ended.out_of_memory and memory_kills() > kills:
+        ended = replace(ended, machine_out_of_memory=True)
     return _Once(received, process, ended, time.monotonic() - began)
 
 

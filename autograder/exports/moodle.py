@@ -28,8 +28,10 @@ def grade_import(assignment: str, scores: Sequence[Score], roster: Roster | None
         person = roster.get(score.student) if roster else None
         if harmless(score.student) != score.student:
             missing[score.student] = "a spreadsheet would take the id for a formula"
-        elif roster and not (person and person.email):
-            missing[score.student] = "the list of students has no e-mail address"
+        elif roster and person is None:
+            missing[score.student] = roster.why_not(score.student)
+        elif person and not person.email:
+            missing[score.student] = "the list of students has no e-mail address of theirs"
         else:
             rows.append([score.student, *([person.email] if person else []), number(score.points)])
     header = ["username", *(["email"] if roster else []), assignment]

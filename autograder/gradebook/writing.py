@@ -41,8 +41,10 @@ class ManualGrade:
 def write_records(gradebook: Any, records: Sequence[Record], unanswered: Mapping[str, Iterable[str]] | None = None) -> GradebookSummary:
     """Writes automatic scores in one transaction, so that a kill leaves the gradebook as it was; only what changed is touched.
 
-    A None score, and a cell that the record does not name, keep what the gradebook had and wait for a person; so do manual
-    cells. `unanswered`: by student, the solution cells that were left as released; their comment becomes "No response.".
+    A None score keeps what the gradebook had and waits for a person; so do manual cells, and all cells of a record that names none. A cell
+    that a record does not name among others is none of its submission, which began as an older release version: it has no automatic score,
+    and waits only where a person gave points for it. `unanswered`: by student, the solution cells that were left as released; their comment
+    becomes "No response.".
     Raises UsageError when an assignment was never released, before anything is written.
     """
     for assignment in sorted({record.assignment for record in records}):
@@ -83,7 +85,8 @@ def _write(gradebook: Any, records: Sequence[Record], unanswered: Mapping[str, I
         handed_in_again = None not in (submitted_at, page.timestamp) and submitted_at != page.timestamp
         if submitted_at is not None and submitted_at != page.timestamp:
             submissions.append({"id": page.submission_id, "timestamp": submitted_at})
-        after = [_grade_after(grade, cells.get(grade.cell), handed_in_again) for grade in page.grades]
+        lacks = {grade.cell for grade in page.grades if cells and grade.cell not in cells}  # which a later release version added
+        after = [_grade_after(grade, cells.get(grade.cell), grade.cell in lacks, handed_in_again) for grade in page.grades]
         grades += [grade.as_row() for grade, old in zip(after, page.grades, strict=True) if grade != old]
         if record.student in unanswered:
             comments += _comment_changes(page.comments, frozenset(unanswered[record.student]))
@@ -223,12 +226,12 @@ def _utc(text: str | None) -> datetime | None:
     return parsed
 
 
-def _grade_after(grade: _Grade, cell: GradeCell | None, handed_in_again: bool) -> _Grade:
-    """One rule for all cells: what nobody scored waits for a person; what a person scored waits again only when it changed."""
+def _grade_after(grade: _Grade, cell: GradeCell | None, lacks: bool, handed_in_again: bool) -> _Grade:
+    """What nobody scored waits for a person, unless the submission `lacks` the cell; what a person scored only when it changed."""
     score = None if cell is None or cell.manual else cell.score
     changed = handed_in_again or (score is not None and score != grade.auto_score)
-    waits = score is None if grade.manual_score is None else changed or grade.needs_manual_grade
-    return replace(grade, needs_manual_grade=waits, auto_score=grade.auto_score if score is None else score)
+    waits = score is None and not lacks if grade.manual_score is None else changed or grade.needs_manual_grade
+    return replace(grade, needs_manual_grade=waits, auto_score=grade.auto_score if score is None and not lacks else score)
 
 
 def _comment_changes(comments: Iterable[tuple[str, str, str | None]], unanswered: frozenset[str]) -> list[dict[str, Any]]:

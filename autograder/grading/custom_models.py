@@ -11,7 +11,6 @@ import json
 import os
 import re
 import signal
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -26,10 +25,11 @@ from autograder.errors import MachineError
 from autograder.execution.devices import Slot, may_fork_warm, slot_environment
 from autograder.execution.environment import code_digest, server_kind, versions
 from autograder.execution.rundir import RunFolder
-from autograder.files import digest, digest_files, write_atomic
+from autograder.files import digest, digest_files, scratch_folder, write_atomic
 from autograder.grading.asking import MAX_OUTPUT, OTHER_SHAPES, NoPredictions, Order, read_answers, secret_orders, settle
 from autograder.isolation.channel import ChannelError, ChannelTimeout, Frame, FrameReader
-from autograder.isolation.sandbox import Caps, Command, Ended, Process, Sandbox
+from autograder.isolation.process import Ended, Process
+from autograder.isolation.sandbox import Caps, Command, Sandbox
 from autograder.isolation.servers import ServerKind
 from autograder.records import Prediction
 
@@ -39,6 +39,7 @@ _CPU_S = 300  # for each of the two processes; an honest model takes a few
 _CAPS = Caps(memory_mib=4096, processes=256, disk_mib=256, cpu_s=_CPU_S)
 _START_S = 180
 _DEADLINE_S = 600
+_ALL_S = 2 * _DEADLINE_S  # for all models of a notebook, however many it has that wait
 _END_S = 2.0
 _BUSY = 2.0  # processes for each core: where less wait, a process gets enough of it
 _FRAME_BYTES = 10_000
@@ -51,6 +52,21 @@ _HIDDEN_ONLY = (
 
 class _NotBuilt(NoPredictions):
     """It could not be built again, and has seen no image."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What all models of one notebook have together: until when they must have answered (monotonic seconds).
+
+    `load`: of the machine before the first was asked. Later it may be their own, made to look as if the machine had failed.
+    """
+
+    until: float
+    load: float
+
+    @classmethod
+    def from_now(cls) -> Bounds:
+        return cls(time.monotonic() + _ALL_S, MachineState.now().load)
 
 
 class NeedsExecution(Exception):
@@ -85,6 +101,7 @@ def predict_custom(
     backend: str,
     execute: bool,
     memory_mib: int,
+    bounds: Bounds,
 ) -> CustomAnswer:
     """The predictions of one model with classes of its own; as kept where it was asked before.
 
@@ -99,14 +116,14 @@ def predict_custom(
     if not execute:
         raise NeedsExecution(f"model '{prediction.model}' has classes of its own, and its predictions are not kept")
     parts = {name: np.load(path, mmap_mode="r") for name, path in images.items()}
-    asked = _Asked(folder, prediction, profile, sandbox, backend, replace(_CAPS, memory_mib=min(_CAPS.memory_mib, memory_mib)))
-    place.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=place, prefix=".asking-") as answering:
+    caps = replace(_CAPS, memory_mib=min(_CAPS.memory_mib, memory_mib))
+    asked = _Asked(folder, prediction, profile, sandbox, backend, caps, bounds)
+    with scratch_folder(place, ".asking-") as answering:
         try:
-            settled, differing, cpu_s = _ask_twice(asked, np.concatenate(list(parts.values())), Path(answering))
+            settled, differing, cpu_s = _ask_twice(asked, np.concatenate(list(parts.values())), answering)
         except NoPredictions as problem:
             built = not isinstance(problem, _NotBuilt)
-            reason = _reason_without_hidden(asked, parts["visible"], Path(answering)) if built else str(problem)
+            reason = _reason_without_hidden(asked, parts["visible"], answering) if built else str(problem)
             reason = reason[:1000]
             write_atomic(place / "said.json", json.dumps({"reason": reason, "differing": 0}))
             return CustomAnswer(None, reason)
@@ -163,6 +180,7 @@ class _Asked:
     sandbox: Sandbox
     backend: str
     caps: Caps
+    bounds: Bounds
 
     def ask(self, images: NDArray[Any], order: Order, file: Path) -> tuple[NDArray[np.float32], float]:
         """A new process's answers in the order asked, kept in a file, and its CPU seconds. Raises NoPredictions or MachineError."""
@@ -174,7 +192,7 @@ class _Asked:
             caps=self.caps,
             cold=may_fork_warm(slot, self.backend),
         )
-        before = MachineState.now()
+        before = replace(MachineState.now(), load=self.bounds.load)
         process = self.sandbox.start(command)
         reader = process.reader(len(order.rows) * (4 * MAX_OUTPUT + _FRAME_BYTES))
         problem, slow = "", False
@@ -197,12 +215,14 @@ class _Asked:
         if self.sandbox.stopped:
             raise MachineError("The command was interrupted.")
         if problem or slow or ended.out_of_memory or ended.machine_out_of_memory:
-            raise _whose_fault(problem, slow, ended, before, MachineState.now(), self.caps.memory_mib)
+            fault = _whose_fault(problem, slow, ended, before, MachineState.now(), self.caps.memory_mib)
+            shared = slow and isinstance(fault, NoPredictions) and time.monotonic() >= self.bounds.until
+            raise NoPredictions(f"this notebook's models have {_ALL_S:,} s together, and they were over") if shared else fault
         return np.memmap(file, np.dtype("<f4"), "r", shape=(len(order.rows), *shapes.pop())), ended.cpu_s
 
     def _answers(self, process: Process, reader: FrameReader, images: NDArray[Any], order: Order, file: Path) -> set[tuple[int, ...]]:
         """Writes one batch of answers behind the other; the shape of one answer. Raises NoPredictions or what a channel raises."""
-        deadline = time.monotonic() + _DEADLINE_S
+        deadline = min(time.monotonic() + _DEADLINE_S, self.bounds.until)
         _expect("ready", reader.read(deadline))
         shapes: set[tuple[int, ...]] = set()
         with file.open("wb") as stream:
@@ -266,7 +286,7 @@ def _whose_fault(
         return NoPredictions(f"it needs more than {memory_mib:,} MiB of memory")
     if ended.cpu_s >= 0.8 * _CPU_S:  # the kernel counts the limit and what it tells afterwards in two ways
         return NoPredictions(f"it was not done within {_CPU_S} s")
-    if slow and max(before.load, after.load) > _BUSY:
+    if slow and before.load > _BUSY:  # what came later may be its own doing
         return MachineError(f"Asking a model took more than {_DEADLINE_S} s on a machine with too much to do.", cure)
     if slow:
         return NoPredictions(f"it was not done within {_DEADLINE_S} s, most of which it waited (for another thread, or an input?)")

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from autograder import wire
 from autograder.errors import sentence
-from autograder.records import Answer, HandinEntry, ModelDescription, Question, from_json
+from autograder.files import read_bounded
+from autograder.records import Answer, HandinEntry, ModelDescription, Question, from_json, with_accuracy
 
 _SAMPLE_BYTES = 64 * 2**20
 _SAMPLE_LENGTH = 100_000_000
+_VALUE_BYTES = {"value": wire.VALUE_BYTES, "history": 10 * wire.VALUE_BYTES}  # as much as a notebook hands in; of a history any length
 
 
 class HandinProblem(AssertionError):
@@ -114,13 +116,13 @@ class Submission:
             raise HandinProblem(f"The value '{name}' is malformed.") from None
 
     def history(self, name: str) -> dict[str, list[float]]:
-        """Handed-in training curves: metric → one float for each epoch."""
+        """Handed-in training curves: metric → one float for each epoch; every kind of accuracy is called so."""
         self._entry(name, "history", "value")
         found = self._json(name)
         if not isinstance(found, dict) or not all(isinstance(values, list) for values in found.values()):
             raise HandinProblem(f"The history '{name}' is malformed.")
         try:
-            return {str(metric): [float(value) for value in values] for metric, values in found.items()}
+            return with_accuracy({str(metric): [float(value) for value in values] for metric, values in found.items()})
         except Exception:  # as above
             raise HandinProblem(f"The history '{name}' holds values that are no numbers.") from None
 
@@ -145,8 +147,7 @@ class Submission:
 
     def _json(self, name: str) -> Any:
         try:
-            data = (self._handin / f"{name}.json").read_bytes()
-            return json.loads(data[: 10 * wire.VALUE_BYTES])
+            return json.loads(read_bounded(self._handin / f"{name}.json", _VALUE_BYTES[self._entries[name].kind]))
         except Exception:  # as above
             raise HandinProblem(f"What was handed in as '{name}' cannot be read.") from None
 

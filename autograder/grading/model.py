@@ -18,23 +18,25 @@ import numpy as np
 
 from autograder.built_in import NotBuiltIn, Refused
 from autograder.description import describe, describe_compile
+from autograder.files import read_bounded
 from autograder.grading.asking import MAX_OUTPUT, NO_ROWS
 from autograder.grading.opening import read_config, read_model_file, read_weights, rebuild, rebuild_layers
 from autograder.inputs import Input
 from autograder.isolation.caller import Caller
 from autograder.isolation.channel import FrameWriter
-from autograder.records import CompileDescription, ModelDescription, prepare, to_json
+from autograder.records import CompileDescription, ModelDescription, from_json, prepare, to_json
 
 _BATCH = 2_000
 _SMALL = 64
 _MEMORY = 256 * 2**20  # for what all layers make of one batch: Keras keeps it until the last one is done
 _PIECE = 4 * 2**20
+_COMPILE_BYTES = 100_000
 _VISIBLE = "visible"
 
 
 def prepare_server() -> None:
     """Once for all models."""
-    prepare(ModelDescription)
+    prepare(ModelDescription, CompileDescription)
 
 
 def main() -> None:
@@ -45,6 +47,7 @@ def main() -> None:
         writer.send("opening", model=name)
         try:
             model, description = _open(name, work / "handin" / name, request["limit"])
+            described = _passed_on(description)
         except NotBuiltIn as refusal:
             writer.send("refused", model=name, reason=_no_architecture(name, refusal), custom=True)
         except Refused as refusal:
@@ -52,7 +55,7 @@ def main() -> None:
         except Exception as error:  # whatever a model that a student configured leads to is that model's
             writer.send("refused", model=name, reason=f"The model '{name}' cannot be opened: {_short(error)}")
         else:
-            writer.send("described", to_json(description).encode(), model=name)
+            writer.send("described", described, model=name)
             for wanted in request["predictions"]:
                 if wanted["model"] == name and model is not None:
                     _answer(model, description, wanted, images, writer)
@@ -130,13 +133,27 @@ def _open(name: str, folder: Path, limit: int) -> tuple[Any, ModelDescription]:
     return model, describe(model, _compiled(folder))
 
 
-def _compiled(folder: Path) -> CompileDescription | None:
-    """Compile settings as handed in; None when there are none, or none that can be understood."""
+def _passed_on(description: ModelDescription) -> bytes:
+    """The description as JSON that S can read. Raises Refused for what a student made up that JSON cannot carry, or not so deep."""
     try:
-        settings = json.loads((folder / "compile.json").read_bytes())
-        return describe_compile(settings) if settings else None
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        text = to_json(description)
+        from_json(ModelDescription, text)
+    except (ValueError, RecursionError):
+        raise Refused("its names or settings hold broken text, or lists inside lists without end") from None
+    return text.encode()
+
+
+def _compiled(folder: Path) -> CompileDescription | None:
+    """Compile settings as handed in; None when there are none, or none that can be understood and passed on."""
+    try:
+        settings = json.loads(read_bounded(folder / "compile.json", _COMPILE_BYTES))
+        if not settings:
+            return None
+        compiled = describe_compile(settings)
+        from_json(CompileDescription, to_json(compiled))
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
         return None
+    return compiled
 
 
 def _batch_size(description: ModelDescription, shape: tuple[int, ...], small: bool) -> int:

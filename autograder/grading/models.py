@@ -20,9 +20,10 @@ from autograder.execution.devices import Slot, may_fork_warm, slot_environment
 from autograder.execution.environment import code_digest, server_kind, versions
 from autograder.execution.rundir import RunFolder
 from autograder.files import PARTIAL, digest, digest_files, no_room, scratch_folder, write_atomic
-from autograder.grading.custom_models import predict_custom
+from autograder.grading.custom_models import Bounds, predict_custom
 from autograder.isolation.channel import ChannelError, ChannelTimeout, Frame
-from autograder.isolation.sandbox import Caps, Command, Ended, Process, Sandbox
+from autograder.isolation.process import Ended, Process
+from autograder.isolation.sandbox import Caps, Command, Sandbox
 from autograder.isolation.servers import ServerKind
 from autograder.records import Flag, Prediction, Run, from_json, to_json
 
@@ -32,6 +33,7 @@ CUSTOM_MODEL = "custom_model"
 _PRELOAD = ("keras", "keras.layers", "autograder.grading.model")
 _MEMORY_MIB = 4096
 _CPU_S = 240  # for all models of a submission; a small one takes a second
+_ALL_CPU_S = 2 * _CPU_S  # with what was opened anew behind a model that used that up: one costs the others nothing, the second does
 _DEADLINE_S = 600
 _END_S = 2.0
 _OUTPUT_BYTES = 256 * 2**20
@@ -136,7 +138,7 @@ class _Opening:
     cpu_s: float = 0.0
 
     def open_all(self, names: Sequence[str]) -> None:
-        """Opens the models one after the other; where one ends its process, a new one goes on with what is left."""
+        """Opens the models one after the other; where one ends its process, a new one goes on with what is left, while there is time."""
         while names:
             said, ended, words = self._open(names)
             self.cpu_s += ended.cpu_s
@@ -154,6 +156,10 @@ class _Opening:
             else:
                 self._blame_model(said.opening, reason)
             names = names if self._left(names[0]) else names[1:]
+            if self.cpu_s >= 0.8 * _ALL_CPU_S:  # as in `_is_slow`
+                for name in names:
+                    self._blame_model(name, f"this notebook's models before it took more than {_ALL_CPU_S} s together")
+                return
 
     def _blame_model(self, name: str, reason: str) -> None:
         """It ended B while it was opened; a description from before, when a prediction had failed, stands."""
@@ -254,6 +260,7 @@ class _Opening:
 
     def ask_custom_models(self, student_code: bool) -> None:
         """Predictions of models that B leaves to C. Raises NeedsExecution or MachineError."""
+        bounds = Bounds.from_now()
         for prediction in self.predictions:
             if prediction.model not in self.custom:
                 continue
@@ -267,6 +274,7 @@ class _Opening:
                 self.backend,
                 student_code,
                 self.memory_mib,
+                bounds,
             )
             self.cpu_s += answer.cpu_s
             if answer.file is None:

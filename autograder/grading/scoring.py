@@ -16,7 +16,8 @@ from autograder.execution.environment import code_digest, server_kind, versions
 from autograder.execution.rundir import RunFolder
 from autograder.files import Files, digest, digest_files, write_atomic
 from autograder.isolation.channel import ChannelError, ChannelTimeout
-from autograder.isolation.sandbox import Caps, Command, Process, Sandbox
+from autograder.isolation.process import Process
+from autograder.isolation.sandbox import Caps, Command, Sandbox
 from autograder.isolation.servers import ServerKind
 from autograder.records import Declarations, Run, Scoring, from_json, to_json
 
@@ -127,28 +128,40 @@ def _sources(notebook: dict[str, Any] | None) -> dict[str, str]:
 def _run_s(command: Command, request: dict[str, Any], files: Mapping[str, bytes], sandbox: Sandbox) -> tuple[str, float]:
     """What S says, and its CPU seconds. Raises GraderError when the graders end it or do not end, MachineError for everything else."""
     process = sandbox.start(command)
-    said: bytes | None = None
+    said, slow = None, False
     try:
         process.send(request, files)
         said = _result(process, request["graders"])
+    except ChannelTimeout:
+        slow = True
     except OSError:
         pass  # it ended while it was written to
     finally:
         ended = process.kill(_END_S)
     if said is not None and not sandbox.stopped:
         return said.decode(), ended.cpu_s
+    if slow and not sandbox.stopped:
+        raise _too_slow(request["graders"], ended.cpu_s)
     words = process.last_words()[-500:]
     if sandbox.stopped or ended.killed or ended.out_of_memory:
         raise MachineError("The scoring process was killed.", "Is there enough memory? Run the same command again.")
     raise GraderError(f"The graders in '{request['graders']}' ended their process: {words or ended.exit}", "Run them by hand.")
 
 
+def _too_slow(graders: str, cpu_s: float) -> GraderError | MachineError:
+    """Graders that calculate without end are at fault; those that got too little time to calculate have waited for the machine."""
+    late = f"The graders in '{graders}' did not end within {_DEADLINE_S} s"
+    if cpu_s >= _DEADLINE_S / 2:
+        return GraderError(f"{late}.", "Look for a loop in them.")
+    cure = "Is the machine overloaded? Run the same command again; where that is no help, look for something in them that waits."
+    return MachineError(f"{late}, {cpu_s:.0f} s of which they calculated.", cure)
+
+
 def _result(process: Process, graders: str) -> bytes | None:
+    """What S says, None where it ended without a word. Raises ChannelTimeout when it goes on for too long, GraderError for a flood."""
     reader = process.reader(_RESULT_BYTES)
     try:
         frame = reader.read(time.monotonic() + _DEADLINE_S)
-    except ChannelTimeout:
-        raise GraderError(f"The graders in '{graders}' did not end within {_DEADLINE_S} s.", "Look for a loop in them.") from None
     except ChannelError as error:
         raise GraderError(f"The graders in '{graders}' said too much: {error}", "Look for large messages in them.") from None
     finally:

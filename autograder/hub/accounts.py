@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import socket
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pathlib import Path
 from autograder.errors import MachineError, UsageError
 
 _OURS = "autograder demo"  # the comment of accounts that may be used again and removed
+_DEMOS = 20  # beside each other on one machine
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,31 @@ class Account:
     name: str
     uid: int
     gid: int
+
+
+def free_names(names: Sequence[str]) -> tuple[str, ...]:
+    """These names, with a number behind them where another demo or anybody else has one of them; ours until this process ends.
+
+    Also after `exec`. Accounts that a killed demo left may be taken. Raises UsageError where every number is taken.
+    """
+    for number in range(1, _DEMOS + 1):
+        numbered = tuple(names) if number == 1 else tuple(f"{name}-{number}" for name in names)
+        if all(found is None or found.pw_gecos == _OURS for found in map(_find, numbered)) and _hold(number):
+            return numbered
+    text = f"The accounts '{names[0]}' to '{names[0]}-{_DEMOS}' are in use, by demos or by others."
+    raise UsageError(text, "End one of the demos, or call this one with --one-account.")
+
+
+def _hold(number: int) -> bool:
+    """Whether this process is the demo of that number now. The kernel takes the name back when the process ends, however that is."""
+    held = socket.socket(socket.AF_UNIX)
+    try:
+        held.bind(f"\0autograder demo {number}")
+    except OSError:
+        held.close()
+        return False
+    os.set_inheritable(held.detach(), True)  # for `exec`; programs that are started get no descriptors
+    return True
 
 
 def make_accounts(names: Sequence[str], homes: Path) -> tuple[Account, ...]:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from autograder.batch.plan import Plan
-from autograder.batch.regrade import Regraded, regrade_from_store
+from autograder.batch.regrade import regrade_from_store
+from autograder.batch.regraded import Regraded
 from autograder.course.profile import find_assignment
 from autograder.course.settings import Curve
 from autograder.errors import UsageError
@@ -19,6 +20,7 @@ from autograder.hub.configuration import Configuration, Curves, curves_of, with_
 from autograder.hub.graders import Plans
 from autograder.hub.office import Office
 from autograder.term.decisions import final_students
+from autograder.term.facts import policy_of
 
 _MOST_POINTS = 20
 
@@ -39,11 +41,13 @@ class CurveView:
 
 @dataclass(frozen=True)
 class Effect:
-    """What curves do to the automatic part of every score. `lines`: how they are written in the configuration."""
+    """What curves do to the automatic part of every score. `lines`: how they are written in the configuration. `best`: a student's is
+    that of the best attempt."""
 
     lines: tuple[str, ...]
     max_score: float
     changes: tuple[Regraded, ...]
+    best: bool = False
 
     @property
     def changed(self) -> tuple[Regraded, ...]:
@@ -99,7 +103,8 @@ class CurveDesk:
         """The same for who was being graded when curves were applied."""
         applied_at = self._applied_at.get(assignment)
         if applied_at is not None and begun_at <= applied_at:
-            regrade_from_store(self._plans.of(assignment), [student], final=self._final(assignment, [student]))
+            final = self._final(assignment, [student])
+            regrade_from_store(self._plans.of(assignment), [student], final=final, every=self._every(assignment))
 
     def _in_force(self, assignment: str) -> Curves:
         course = self._office.course
@@ -115,7 +120,12 @@ class CurveDesk:
         students = plan.store.students(plan.profile.name, assignment)
         maximum = round(sum(spec.points for spec in plan.specs if not spec.manual), 2)
         lines = tuple(as_line(name, curve) for name, curve in curves.items())
-        return Effect(lines, maximum, tuple(regrade_from_store(plan, students, write, self._final(assignment, students))))
+        done = regrade_from_store(plan, students, write, self._final(assignment, students), self._every(assignment))
+        return Effect(lines, maximum, tuple(done), self._every(assignment))
+
+    def _every(self, assignment: str) -> bool:
+        """Whether any attempt may be the one that counts, and not the present one alone."""
+        return policy_of(self._office.course, assignment).counting == "best"
 
     def _final(self, assignment: str, students: Sequence[str]) -> frozenset[str]:
         return final_students(self._office.store.root, assignment, students)

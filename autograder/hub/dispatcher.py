@@ -19,7 +19,7 @@ from autograder.records import Record
 
 _RETRY_S, _LONGEST_RETRY_S = 60.0, 1800.0
 _PAUSE_S = 60.0
-_MEASURED = 100  # of the last submissions, from which waits are told
+_MEASURED = 20  # of the last submissions, from which waits are told: what another assignment took, or a cold start, is soon forgotten
 
 Spawn = Callable[[Callable[[], None]], None]
 
@@ -51,6 +51,7 @@ class Dispatcher:
         self._paused: dict[str, tuple[str, datetime]] = {}
         self._turns: deque[tuple[datetime, str]] = deque()
         self._taken: deque[float] = deque(self._measured(), maxlen=_MEASURED)
+        self._warm_since: datetime | None = None  # the first end: what began before it also paid for the start of the sandbox's servers
         self._order: tuple[tuple[int, int], list[Fate]] = ((-1, 0), [])
         self._cancelled: set[str] = set()
         self.failures = 0
@@ -203,7 +204,9 @@ class Dispatcher:
         with self._lock:
             del self._running[receipt.id]
             if record is not None and not failed and ran.began_at is not None:
-                self._taken.append((now - ran.began_at).total_seconds())
+                if self._warm_since is not None and ran.began_at >= self._warm_since:
+                    self._taken.append((now - ran.began_at).total_seconds())
+                self._warm_since = self._warm_since or now
         wait_s = min(_LONGEST_RETRY_S, _RETRY_S * 2 ** office.books.tries(receipt))
         office.books.ended(receipt, now + timedelta(seconds=wait_s) if failed else None)
         office.news.touch()

@@ -32,7 +32,7 @@ def answering(service: Service, pages: str = "", say: Callable[[str], None] = la
 
     Where no socket can be made, as on some file systems of a network, that is said, and everything else works.
     """
-    file = socket_file(service.store.root)
+    file = socket_file(service.office.store.root)
     with ExitStack() as stack:
         try:
             bell = stack.enter_context(_listening(file, service, pages))
@@ -66,7 +66,7 @@ def put_into_queue(service: Service, assignment: str, student: str, who: str, pa
 
     Raises UsageError, with what to do, for what the service has not received and for what was changed since.
     """
-    one = _newest(service, find_assignment(service.course, assignment).id, student)
+    one = _newest(service, find_assignment(service.office.course, assignment).id, student)
     _require_same(service, one)
     if one.phase == "held":
         service.start_one(one.receipt, who)
@@ -90,8 +90,8 @@ def _newest(service: Service, assignment: str, student: str) -> SubmissionView:
 
 def _require_same(service: Service, one: SubmissionView) -> None:
     """What formgrader shows lies in `submitted/`. Something else put there would silently not be what is graded."""
-    folder = service.paths.submitted / one.student / one.assignment
-    limits = resolve_profile(service.course, find_assignment(service.course, one.assignment), None).limits
+    folder = service.office.paths.submitted / one.student / one.assignment
+    limits = resolve_profile(service.office.course, find_assignment(service.office.course, one.assignment), None).limits
     try:
         lies_there = digest_of(read_tree(folder, limits).files)
     except OSError:

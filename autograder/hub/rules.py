@@ -114,11 +114,12 @@ def _first_look(receipt: Receipt, said: Sequence[str], before: Sequence[Fate], r
     if receipt.refused:
         return Fate(receipt, "refused", receipt.refused)
     known = around.graded.get(receipt.submission_id)
-    rerun = _wants_rerun(said)
+    final = rules.standing.final is not None
+    rerun = _wants_rerun(said) and not final
     if receipt.id in around.running:
         return Fate(receipt, "running", "It is being graded.", force=rerun)
     if known is not None and known.final and not rerun:
-        return Fate(receipt, "graded", "It is graded.")
+        return Fate(receipt, "graded")
     if said and said[-1] == "cancel":
         return Fate(receipt, "cancelled", "An instructor cancelled it.")
     if receipt.id in around.lost:
@@ -127,6 +128,8 @@ def _first_look(receipt: Receipt, said: Sequence[str], before: Sequence[Fate], r
         return Fate(receipt, "repeated", "It is the same as the submission before it, which counts.")
     if not accepts(rules.policy, rules.standing, receipt.arrived_at):
         return Fate(receipt, "refused", "The assignment was closed when it arrived.")
+    if final:
+        return Fate(receipt, "refused", "The score is final, so nothing more is graded.")
     retry = around.retries.get(receipt.id)
     if retry is not None and retry > around.now:
         note = "The machine failed, not your work: it is graded again later, and this costs no attempt."

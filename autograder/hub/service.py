@@ -38,6 +38,7 @@ from autograder.hub.views.students import students_view
 from autograder.hub.views.submission import submission_view
 from autograder.hub.watcher import Clock, Watcher
 from autograder.records import Record
+from autograder.term.decisions import final_students
 
 _POLL_S = 1.0
 _REFRESH_S = 60.0
@@ -72,18 +73,6 @@ class Service:
         self._refreshed = clock()
         self._threads: list[threading.Thread] = []
         self._held = ExitStack()
-
-    @property
-    def course(self) -> Course:
-        return self.office.course
-
-    @property
-    def paths(self) -> CoursePaths:
-        return self.office.paths
-
-    @property
-    def store(self) -> Store:
-        return self.office.store
 
     # --- begin and end ------------------------------------------------------------------------------------------------
 
@@ -165,7 +154,7 @@ class Service:
                 return
 
     def _look_at_configuration(self) -> None:
-        problem = self._configuration.problem(self.course)
+        problem = self._configuration.problem(self.office.course)
         if problem:
             self.office.news.problem("config", problem)
         else:
@@ -188,8 +177,15 @@ class Service:
             raise UsageError(f"'{receipt}' neither waits nor runs: it is {fate.phase}.", "Only what waits or runs can be cancelled.")
 
     def rerun(self, receipt: str, who: str, why: str = "") -> None:
-        """Grades a submission once more, whatever is recorded of it. Raises UsageError for what cannot be graded, or waits already."""
+        """Grades a submission once more, whatever is recorded of it.
+
+        Raises UsageError for what cannot be graded, waits already, or belongs to a score that is final.
+        """
         fate = self.office.books.fate(self.office.desk.find(receipt))
+        student, assignment = fate.receipt.student, fate.receipt.assignment
+        if final_students(self.office.store.root, assignment, [student]):
+            cure = f"Reopen it first: autograder decide reopen {assignment} --student {student} --until … --why …"
+            raise UsageError(f"The score of '{student}' in '{assignment}' is final, so '{receipt}' is not graded again.", cure)
         if self.office.desk.kept(fate.receipt) is None:
             raise UsageError(f"'{receipt}' has no files: {fate.note}", "The student has to submit again.")
         if fate.phase in ("queued", "running", "retrying"):
@@ -205,7 +201,7 @@ class Service:
 
     def start_held(self, assignment: str, who: str) -> int:
         """Puts everything that waits for an instructor into the queue; returns how many."""
-        held = [each for each in self.office.books.all(find_assignment(self.course, assignment).id) if each.phase == "held"]
+        held = [each for each in self.office.books.all(find_assignment(self.office.course, assignment).id) if each.phase == "held"]
         for fate in held:
             self._ordered("start", fate, who, "")
         return len(held)
@@ -256,7 +252,7 @@ class Service:
         """The executed notebook of a graded submission: untrusted content."""
         record = self.record(receipt)
         counted = next((run.run_key for run in record.runs if run.counted), None) if record else None
-        path = self.store.run(counted).notebook_file if counted else None
+        path = self.office.store.run(counted).notebook_file if counted else None
         return path if path is not None and path.is_file() else None
 
     def feedback_page(self, user: str, assignment: str) -> Path | None:

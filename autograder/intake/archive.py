@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import gzip
 import lzma
-import os
 import shutil
-import stat
 import tarfile
 import unicodedata
 import zipfile
@@ -25,6 +23,7 @@ from typing import IO, Any
 
 from autograder.errors import UsageError
 from autograder.files import scratch_folder
+from autograder.intake.archive_entries import Ended, Limited, Refused, TarInfo, odd_in_tar, odd_in_zip, parts_of
 
 _CHUNK = 1 << 20
 _GZIP = b"\x1f\x8b"
@@ -40,14 +39,6 @@ _DAMAGED = (
     ValueError,
 )
 _FREE_BYTES = 1 << 28  # of the disk, which unpacking leaves
-_HEADER_BYTES = 1 << 16  # of a long name or of the attributes in a tar file; real ones have a few hundred
-_KINDS = {
-    tarfile.SYMTYPE: "a link",
-    tarfile.LNKTYPE: "a hard link",
-    tarfile.CHRTYPE: "a device",
-    tarfile.BLKTYPE: "a device",
-    tarfile.FIFOTYPE: "a named pipe",
-}
 
 
 @dataclass(frozen=True)
@@ -79,14 +70,6 @@ class _Entry:
     size: int
     folder: bool
     odd: str = ""
-
-
-class _Refused(Exception):
-    """This entry is not unpacked, and why."""
-
-
-class _Ended(Exception):
-    """Nothing more of the archive is read, and why."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +143,7 @@ class _Unpacker:
                     self._zip(stream)
                 else:
                     self._tar(stream, head == _GZIP)
-        except (_Ended, *_DAMAGED) as error:
+        except (Ended, *_DAMAGED) as error:
             if not self.entries:
                 cure = "Download it again, or unpack it yourself and name the folder."
                 raise UsageError(f"'{archive}' is no zip or tar file that can be read: {error}", cure) from None
@@ -184,15 +167,15 @@ class _Unpacker:
     def _zip(self, stream: IO[bytes]) -> None:
         with zipfile.ZipFile(stream) as archive:
             for info in archive.infolist():
-                entry = _Entry(info.filename, info.file_size, info.is_dir(), _odd_in_zip(info))
+                entry = _Entry(info.filename, info.file_size, info.is_dir(), odd_in_zip(info))
                 self._take(entry, lambda info=info: archive.open(info))
 
     def _tar(self, stream: IO[bytes], packed: bool) -> None:
         raw: Any = gzip.GzipFile(fileobj=stream) if packed else stream
-        limited = _Limited(raw, self._allowed())
-        with tarfile.open(fileobj=limited, mode="r|", tarinfo=_TarInfo) as archive:  # type: ignore[call-overload]  # any object that reads
+        limited = Limited(raw, self._allowed())
+        with tarfile.open(fileobj=limited, mode="r|", tarinfo=TarInfo) as archive:  # type: ignore[call-overload]  # any object that reads
             for member in archive:
-                entry = _Entry(member.name, member.size, member.isdir(), _odd_in_tar(member, self.folder))
+                entry = _Entry(member.name, member.size, member.isdir(), odd_in_tar(member, self.folder))
                 self._take(entry, lambda member=member: archive.extractfile(member))
                 archive.members.clear()  # it would keep every header
 
@@ -204,10 +187,10 @@ class _Unpacker:
     def _take(self, entry: _Entry, opened: Any) -> None:
         self.entries += 1
         if self.entries > self.limits.entries:
-            raise _Ended(f"it has more than {self.limits.entries:,} entries")
+            raise Ended(f"it has more than {self.limits.entries:,} entries")
         whose = ""
         try:
-            parts = _parts(entry.name)
+            parts = parts_of(entry.name)
             place = self.layout(parts)
             if place is None:
                 self.elsewhere += not entry.folder
@@ -217,7 +200,7 @@ class _Unpacker:
             self._check(entry, parts, whose)
             if not entry.folder:
                 self._write(entry, self.folder.joinpath(*parts), opened, whose)
-        except _Refused as error:
+        except Refused as error:
             self._note(whose, f"{entry.name[:200]!a} is left out: {error}.")
         except _DAMAGED as error:
             self._note(whose, f"{entry.name[:200]!a} is left out: it is damaged ({str(error)[:100]!a}).")
@@ -228,31 +211,31 @@ class _Unpacker:
 
     def _check(self, entry: _Entry, parts: list[str], whose: str) -> None:
         if entry.odd:
-            raise _Refused(entry.odd)
+            raise Refused(entry.odd)
         if entry.folder:
             return
         self.counts[whose] += 1
         if self.counts[whose] > self.limits.submission_entries:
-            raise _Refused(f"its submission has more than {self.limits.submission_entries:,} entries")
+            raise Refused(f"its submission has more than {self.limits.submission_entries:,} entries")
         name = unicodedata.normalize("NFC", "/".join(parts)).casefold()
         if name in self.seen:
-            raise _Refused("an entry of that name, apart from capitals, was there before")
+            raise Refused("an entry of that name, apart from capitals, was there before")
         self.seen.add(name)
 
     def _write(self, entry: _Entry, target: Path, opened: Any, whose: str) -> None:
         left = min(self.limits.submission_bytes - self.sizes[whose], self._allowed() - self.written)
         if entry.size > left:
-            raise _Refused(f"it has {entry.size:,} bytes, {max(0, left):,} are still allowed")
+            raise Refused(f"it has {entry.size:,} bytes, {max(0, left):,} are still allowed")
         self.sizes[whose] += entry.size  # also when it turns out to be damaged: nobody gets more work out of us than that
         self.written += entry.size
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             if shutil.disk_usage(self.folder).free < entry.size + _FREE_BYTES:
-                raise _Ended("the disk is nearly full")
+                raise Ended("the disk is nearly full")
             with opened() as source, target.open("xb") as stream:
                 _copy(source, stream, entry.size)
         except (FileExistsError, NotADirectoryError, IsADirectoryError):
-            raise _Refused("a file stands where it needs a folder, or the reverse") from None
+            raise Refused("a file stands where it needs a folder, or the reverse") from None
         except BaseException:
             target.unlink(missing_ok=True)
             raise
@@ -267,93 +250,13 @@ def _copy(source: IO[bytes], stream: IO[bytes], size: int) -> None:
     while data := source.read(_CHUNK):
         copied += len(data)
         if copied > size:
-            raise _Refused(f"it has more than the {size:,} bytes that the archive says")
+            raise Refused(f"it has more than the {size:,} bytes that the archive says")
         stream.write(data)
     if copied < size:
-        raise _Refused(f"it ends after {copied:,} of {size:,} bytes")
-
-
-# --- names ------------------------------------------------------------------------------------------------------------
-
-
-def _parts(name: str) -> list[str]:
-    """The components of an entry's name. Raises _Refused for one that does not stay in its folder or cannot be written."""
-    plain = name.replace("\\", "/")  # as some programs on Windows separate folders
-    if plain.startswith("/") or (len(plain) > 1 and plain[1] == ":"):
-        raise _Refused("its name begins at the root of a disk")
-    parts = [part for part in plain.split("/") if part not in ("", ".")]
-    if ".." in parts:
-        raise _Refused("its name leads out of the folder ('..')")
-    if not name.isprintable() or name.encode("utf-8", "replace").decode() != name:
-        raise _Refused("its name is no readable text")
-    if not parts or len(name.encode()) > 1_000 or any(len(part.encode()) > 200 for part in parts):
-        raise _Refused("its name is empty or too long")
-    return parts
+        raise Refused(f"it ends after {copied:,} of {size:,} bytes")
 
 
 def _nbgrader_layout(assignment: str, parts: list[str]) -> Place | None:
     """`<student>/<assignment>/…`, perhaps with one folder around all students."""
     index = next((index for index in (1, 2) if index < len(parts) and parts[index] == assignment), None)
     return None if index is None else Place("/".join(parts[:index]), "/".join(parts[: index + 1]))
-
-
-# --- kinds of entries -------------------------------------------------------------------------------------------------
-
-
-def _odd_in_zip(info: zipfile.ZipInfo) -> str:
-    if info.flag_bits & 0x1:
-        return "it is encrypted"
-    kind = stat.S_IFMT(info.external_attr >> 16)
-    if kind in (0, stat.S_IFREG) or (kind == stat.S_IFDIR and info.is_dir()):
-        return ""
-    return "it is a link" if kind == stat.S_IFLNK else "it is no plain file"
-
-
-def _odd_in_tar(member: tarfile.TarInfo, folder: Path) -> str:
-    if not (member.isreg() or member.isdir()):
-        return f"it is {_KINDS.get(member.type, 'no plain file')}"
-    check = getattr(tarfile, "data_filter", None)  # Python's own check comes on top where there is one (from 3.11.4)
-    try:
-        if check is not None:
-            check(member, os.fspath(folder))
-    except tarfile.TarError as error:
-        return f"Python's tarfile refuses it ({type(error).__name__})"
-    return ""
-
-
-class _TarInfo(tarfile.TarInfo):
-    """A header that cannot make tarfile fill the memory, and whose damage is not taken for the end of the archive."""
-
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _TarInfo:
-        try:
-            found = super().frombuf(buf, encoding, errors)
-        except tarfile.EmptyHeaderError:  # type: ignore[attr-defined]
-            raise _Ended("it has no end mark, so it may have been cut off") from None
-        except (tarfile.InvalidHeaderError, tarfile.TruncatedHeaderError) as error:  # type: ignore[attr-defined]  # exist, not in the stub
-            raise _Ended(f"it is damaged ({error})") from None
-        extended = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
-        if found.type in extended and found.size > _HEADER_BYTES:
-            raise _Ended(f"a header has {found.size:,} bytes")
-        if found.type == tarfile.GNUTYPE_SPARSE:
-            raise _Ended(f"{found.name[:200]!a} is a sparse file, which cannot be passed over")
-        return found
-
-    def _no_sparse(self, *_: Any) -> None:
-        raise _Ended(f"{self.name[:200]!a} is a sparse file, which cannot be passed over")
-
-    _proc_gnusparse_00 = _proc_gnusparse_01 = _proc_gnusparse_10 = _no_sparse
-
-
-class _Limited:
-    """A stream that ends the unpacking instead of giving more than so many bytes: what a gzip file expands to is known only then."""
-
-    def __init__(self, stream: IO[bytes], limit: int) -> None:
-        self._stream, self._left = stream, limit
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._stream.read(size)
-        self._left -= len(data)
-        if self._left < 0:
-            raise _Ended("it expands to more than is allowed, as an attack does")
-        return data

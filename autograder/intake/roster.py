@@ -69,6 +69,11 @@ class Roster:
         found = [person for person in self.people if person.id == student]
         return found[0] if len(found) == 1 else None
 
+    def why_not(self, student: str) -> str:
+        """Why `get` gives nobody."""
+        count = sum(person.id == student for person in self.people)
+        return f"the id stands in {count} lines of the list of students" if count else "the id does not stand in the list of students"
+
 
 def name_key(name: str) -> str:
     """A name without what an LMS drops from it: spaces, signs, capitals."""

@@ -216,8 +216,8 @@ class _Mount(NamedTuple):
     point: Path
 
 
-def _mounts() -> Iterator[_Mount]:
-    for line in _read(Path("/proc/self/mountinfo")).splitlines():
+def _mounts(table: Path = Path("/proc/self/mountinfo")) -> Iterator[_Mount]:
+    for line in _read(table).removesuffix("\n").split("\n"):  # and at nothing else: a name may hold whatever else begins a line for Python
         place, _, kind = line.partition(" - ")
         _, _, _, root, point, *_ = place.split(" ")
         fstype, _, options = kind.split(" ", 2)
@@ -328,7 +328,7 @@ def _field(path: Path, key: str) -> int:
 
 
 def _read(path: Path) -> str:
-    return path.read_text(encoding="utf-8")
+    return path.read_text(encoding="utf-8", errors="surrogateescape")  # a folder's name need not be UTF-8
 
 
 def _write(path: Path, value: str) -> None:

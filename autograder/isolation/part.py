@@ -6,7 +6,8 @@ import threading
 from collections.abc import Iterable
 
 from autograder.errors import MachineError
-from autograder.isolation.sandbox import Command, Process, Sandbox
+from autograder.isolation.process import Process
+from autograder.isolation.sandbox import Command, Sandbox
 from autograder.isolation.servers import ServerKind
 
 

@@ -17,6 +17,7 @@ from autograder.errors import MachineError
 from autograder.isolation.bubblewrap import WORK, bubblewrap_arguments
 from autograder.isolation.enter import Job, Policy
 from autograder.isolation.packets import PACKET_BYTES
+from autograder.isolation.scratch import Scratch
 
 # No user site, no working directory on the path, no bytecode; unlike -I it heeds PYTHONHASHSEED, and the environment is ours.
 PYTHON = (sys.executable, "-s", "-P", "-B")
@@ -43,11 +44,8 @@ class Server:
     """One running fork server. Raises ServerDied when it cannot be started or talked to."""
 
     def __init__(self, kind: ServerKind, policy: Policy, bubblewrap: str | None) -> None:
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
-        home = str(WORK)
-        if not bubblewrap:
-            self._folder = tempfile.TemporaryDirectory(prefix="autograder-server-", ignore_cleanup_errors=True)
-            home = self._folder.name
+        self._folder = None if bubblewrap else Scratch("server")
+        home = str(self._folder.path if self._folder else WORK)
         environment = {"HOME": home, "TMPDIR": home, "MPLCONFIGDIR": f"{home}/matplotlib", **dict(kind.environment)}
         arguments: list[str] = []
         if bubblewrap:
@@ -111,7 +109,7 @@ class Server:
             self._popen.wait()
         self._errors.close()
         if self._folder is not None:
-            self._folder.cleanup()
+            self._folder.remove()
 
     def last_words(self) -> str:
         """The end of what the server wrote; for messages about the machine's failures."""

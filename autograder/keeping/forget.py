@@ -31,6 +31,7 @@ from autograder.term.roster import RosterChange, roster_journal
 
 _ERASED = "(erased)"
 _KNOWN = ("decisions.jsonl", "roster.jsonl", "forgotten.jsonl", "archives.jsonl")  # which have steps of their own, or nobody in them
+_EXECUTIONS = "executions that nobody else's record names"
 _SHORTEST = 3  # letters of an id that is looked for in text: a shorter one would be found in every second sentence
 
 
@@ -84,7 +85,7 @@ def find_person(course: Course, paths: CoursePaths, store: Store, gradebook: str
     called = pseudonym(read_seed(paths, store.root, say), student)
     steps = _steps(course, paths, store, gradebook, student, called)
     before = [each.state for each in forgotten(store.root).read(say) if each.pseudonym == called]
-    if not any(step.count for step in steps) and not before:
+    if not any(step.count for step in steps if step.what != _EXECUTIONS) and not before:  # replaced ones of others are no sign of anybody
         require_students([student], known_students(course, paths, store))
     return Forgetting(student, called, steps, _remains(paths, store, student, called))
 
@@ -119,7 +120,7 @@ def _steps(course: Course, paths: CoursePaths, store: Store, gradebook: str, stu
         "autograded notebooks": [paths.root / "autograded" / student],
         "feedback pages": [paths.root / "feedback" / student],
         "kept files of receipts": [each for folder in kept for each in folder.glob(f"kept/*/{_literal(student)}")],
-        "executions of nobody else": list(_own_runs(store, student)),
+        _EXECUTIONS: _own_runs(store, student)[0],
         "audits": list((root / "audits").glob(f"*/*/{_literal(student)}")),
         "records": list(root.glob(f"records/*/*/{_literal(student)}")),
         "times of receipt": list(root.glob(f"arrivals/*/{_literal(student)}")),
@@ -201,16 +202,25 @@ def _unlink(paths: list[Path]) -> None:
         path.unlink(missing_ok=True)
 
 
-def _own_runs(store: Store, student: str) -> Iterator[Path]:
-    """Folders of runs that records or audits of this student name, and nobody else's do."""
+def _own_runs(store: Store, student: str) -> tuple[list[Path], str]:
+    """Folders of runs that no record or audit of anybody else names, replaced ones too; and a file that leaves that open, if there is one.
+
+    While something of others' cannot be read, nobody knows which runs it names: then only those that this student's own name.
+    """
     named: dict[bool, set[str]] = {True: set(), False: set()}
-    for path in (*store.root.glob("records/*/*/*/[!.]*.json"), *store.root.glob("audits/*/*/*/[!.]*.json")):
-        about = _json(path)
+    files = (*store.root.glob("records/*/*/*/[!.]*.json"), *store.root.glob("audits/*/*/*/[!.]*.json"))
+    aside = [path for path in store.root.glob("broken/*/records/*/*/*/[!.]*.json") if not store.root.joinpath(*path.parts[-5:]).exists()]
+    unread = [path for path in aside if path.parent.name != student]
+    for path in files:
+        about, own = _json(path), path.parent.name == student
         runs = [each.get("run_key") for each in about.get("runs") or () if isinstance(each, dict)]
-        keys = {str(key) for key in (*runs, about.get("audited_run")) if key}
-        named[path.parent.name == student] |= keys
-    for key in sorted(named[True] - named[False]):
-        yield from (folder / "runs" / key for folder in (store.root, store.root / "audited") if (folder / "runs" / key).is_dir())
+        named[own] |= {str(key) for key in (*runs, about.get("audited_run")) if key}
+        if not own and not about.keys() & {"runs", "audited_run"}:
+            unread.append(path)
+    places = (store.root, store.root / "audited", *store.root.glob("broken/*"))
+    there = [path for place in places for path in sorted(place.glob("runs/[!.]*")) if path.is_dir()]
+    found = [path for path in there if path.name not in named[False] and (not unread or path.name in named[True])]
+    return found, unread[0].relative_to(store.root).as_posix() if unread else ""
 
 
 def _journals(what: str, files: list[Path], change: Callable[[Mapping[str, Any]], dict[str, Any] | None]) -> Step:
@@ -327,12 +337,16 @@ def _remains(paths: CoursePaths, store: Store, student: str, called: str) -> tup
     packed = f"Archives are not touched: {', '.join(sorted(files))}. Delete them, or make them anew." if files else ""
     lists += [path.relative_to(paths.root).as_posix() for path in sorted((paths.root / "evidence").glob(f"{_literal(student)}.*"))]
     exported = f"Files that were exported or collected as evidence are not touched: {', '.join(lists)}." if lists else ""
+    unread = _own_runs(store, student)[1]
+    replaced = f"Executions that were replaced since stay, because '{unread}' cannot be read: nobody knows which of them it names. "
+    replaced += "`autograder store check` and `autograder grade` put it right; then run the same command again."
     said = [
         f"Decisions stay in the ledger under the pseudonym {called}, without reasons: a ledger has no holes, and others' may rest "
         "on them. Whoever has the secret seed and the id can compute the pseudonym.",
         "Numbers about the class that were computed before (statistics, calibrations, published reports) stay: nobody can be told from "
         "them. From now on they are computed without this person.",
         "An execution that somebody else's equal notebook shares stays: it is theirs, too.",
+        replaced if unread else "",
         packed,
         exported,
         "Not looked at: backups, version control, the LMS, nbgrader's exchange, lists in the course folder, students' homes, and texts "

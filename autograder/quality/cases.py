@@ -17,7 +17,8 @@ from autograder.batch.plan import Plan
 from autograder.batch.progress import Progress
 from autograder.execution.devices import Slot
 from autograder.intake.collect import find_submissions
-from autograder.isolation.sandbox import Command, Process, Sandbox
+from autograder.isolation.process import Process
+from autograder.isolation.sandbox import Command, Sandbox
 from autograder.isolation.servers import ServerKind
 from autograder.quality.workplace import Workplace
 from autograder.records import Record, Submission

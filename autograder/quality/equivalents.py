@@ -5,6 +5,7 @@ cell = "train_best"
 mistake = "batch_size"
 becomes = "batch_size=200"      # optional: text in the lines that the mistake brings; without it, all of this mistake in the cell
 profile = "smoke"               # optional: holds in this profile only, where images are few or epochs short
+by_chance = true                # optional: whether it survives is luck (of the split, say), so it may be noticed too
 reason = "The task leaves the batch size free."
 """
 
@@ -24,18 +25,19 @@ from autograder.quality.catalogue import CATALOGUE
 from autograder.quality.mutants import Mutant
 
 FILE = "equivalents.toml"
-_CURE = "Each [[equivalent]] has cell, mistake and reason, and may have becomes and profile."
+_CURE = "Each [[equivalent]] has cell, mistake and reason, and may have becomes, profile and by_chance."
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Equivalent:
-    """A declaration: mutants of this mistake in this cell may survive, and why; in one profile, where one is named."""
+    """A declaration: mutants of this mistake in this cell survive, and why; in one profile, where one is named; or may, by chance."""
 
     cell: str
     mistake: str
     reason: str
     becomes: str = ""
     profile: str = ""
+    by_chance: bool = False
 
     def fits(self, mutant: Mutant) -> bool:
         return (self.cell, self.mistake) == (mutant.cell, mutant.mistake) and self.becomes in mutant.added

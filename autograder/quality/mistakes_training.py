@@ -127,7 +127,17 @@ def untrained(code: Code) -> Iterator[Edit]:
             statement = code.parent(statement)
         if isinstance(statement, ast.Assign | ast.Expr) and isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name):
             name = call.func.value.id
-            yield code.behind(statement, f"{name} = keras.models.clone_model({name})")
+            if _is_read_after(code, statement, name):
+                yield code.behind(statement, f"{name} = keras.models.clone_model({name})")
+
+
+def _is_read_after(code: Code, statement: ast.stmt, name: str) -> bool:
+    """Whether what a name is bound to here can matter: always in the notebook itself; in a function only if it is used further on there."""
+    function = code.function_of(statement)
+    _, end = code.span(statement)
+    return function is None or any(
+        isinstance(node, ast.Name) and node.id == name and code.span(node)[0] > end for node in ast.walk(function)
+    )
 
 
 def _optimizers(code: Code) -> Iterator[ast.Call]:

@@ -76,9 +76,15 @@ class MutationTest:
         return ways
 
     def _whole_way(self) -> _Way:
+        """Whole notebooks; a problem where the reference itself does not come through, since then nothing could be noticed."""
         plan = self._bench.plan
         case = Case("reference", build_submission(self._bench.workplace, plan.assignment.id, _REFERENCE), plan)
-        return _Way(plan, None, fractions(self._bench.grade([case])[case.name]))
+        record = self._bench.grade([case])[case.name]
+        if record.grading != "ok" or record.outcome != case.outcome:
+            self._bench.forget(case, record)
+            why = record.grading_reason or record.reason or f"it ended as {record.outcome}"
+            self._problems.append(f"the whole reference did not come through: {why}. Whether whole notebooks notice mutants is not known")
+        return _Way(plan, None, fractions(record))
 
     def _grade(self, mutants: Sequence[tuple[Mutant, _Way]]) -> dict[str, MutantResult]:
         cases = [Case(mutant.id, self._notebook(mutant, way), way.plan) for mutant, way in mutants]
@@ -98,7 +104,7 @@ class MutationTest:
         if short is not None and short.verdict == "killed" and whole.verdict == "survived":
             tests = ", ".join(each.test for each in short.noticed)
             self._problems.append(f"'{short.id}' is noticed when only its section runs ({tests}), and not in the whole notebook")
-        if short is not None and short.verdict == "survived" and whole.verdict == "killed" and declared is not None:
+        if short is not None and short.verdict == "survived" and whole.verdict == "killed" and declared and not declared.by_chance:
             tests = ", ".join(each.test for each in whole.noticed)
             self._problems.append(f"'{short.id}' is declared equivalent ({declared}), and the whole notebook notices it ({tests})")
 

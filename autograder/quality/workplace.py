@@ -10,7 +10,7 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from autograder.batch.store import Store
 from autograder.course.checking import check_assignment
 from autograder.course.paths import CoursePaths
 from autograder.course.settings import Assignment, Course
-from autograder.errors import ConfigurationError
+from autograder.errors import AutograderError, ConfigurationError, Problem
 from autograder.execution.environment import code_digest
 from autograder.files import digest, digest_files, write_atomic
 from autograder.grading.scoring import read_declarations
@@ -71,6 +71,21 @@ def choose_profile(assignment: Assignment, named: str | None) -> str | None:
     return named or (SMOKE if SMOKE in assignment.profiles else None)
 
 
+def require_sound(workplace: Workplace, assignments: Sequence[Assignment]) -> None:
+    """Raises ConfigurationError with everything that is wrong with any of them, before the first one is worked on."""
+    problems = [problem for each in assignments for problem in _problems_of(workplace, each)]
+    if problems:
+        raise ConfigurationError(problems)
+
+
+def _problems_of(workplace: Workplace, assignment: Assignment) -> list[Problem]:
+    try:
+        declared = read_declarations(workplace.graders(assignment.id), workplace.state / "declarations")
+    except AutograderError as error:
+        return check_assignment(workplace, assignment, error)
+    return check_assignment(workplace, assignment, declared)
+
+
 def prepare(
     course: Course, workplace: Workplace, assignment: Assignment, profile: str | None, data: Path | None, say: Callable[[str], None]
 ) -> Plan:
@@ -78,10 +93,7 @@ def prepare(
 
     Raises ConfigurationError with everything that is wrong, a leak in the release version included.
     """
-    declared = read_declarations(workplace.graders(assignment.id), workplace.state / "declarations")
-    problems = check_assignment(workplace, assignment, declared)
-    if problems:
-        raise ConfigurationError(problems)
+    require_sound(workplace, [assignment])
     made, stamp = workplace.state / "released" / assignment.id, _release_stamp(workplace, assignment.id)
     if not made.is_file() or made.read_text(encoding="utf-8") != stamp or not workplace.release_notebook(assignment.id).is_file():
         release_assignment(workplace, assignment.id, course.id, workplace.gradebook_url)

@@ -12,10 +12,12 @@ from autograder.course.paths import CoursePaths
 from autograder.course.profile import find_assignment
 from autograder.course.settings import Course
 from autograder.errors import UsageError
+from autograder.term.agreed import disagreements
 from autograder.term.dates import shown
 from autograder.term.decisions import Decision, Frozen, Kind, next_id, revoked, standing
 from autograder.term.facts import Policy, policy_of
 from autograder.term.roster import members, roster_journal
+from autograder.term.rules import rules_of
 from autograder.term.score import deadline
 
 NEEDS_DATE = ("extend", "reopen")
@@ -50,16 +52,19 @@ def require_students(students: Iterable[str], known: frozenset[str]) -> None:
         close = {name: difflib.get_close_matches(name, known, n=1) for name in unknown}
         said = ", ".join(f"'{name}'" + (f" (did you mean '{close[name][0]}'?)" if close[name] else "") for name in unknown)
         cure = "`autograder roster show` lists the class; `autograder roster import CSV` adds to it."
-        raise UsageError(f"Nobody of the course is called {said}. Nothing was written.", cure)
+        raise UsageError(f"Nobody of the course is called {said}. Nothing was done.", cure)
 
 
 def decided(wish: Wish, course: Course, known: frozenset[str], entries: Sequence[Decision], at: str) -> Decision:
     """The entry for a wish. Raises UsageError with everything that speaks against it, and what to do."""
     find_assignment(course, wish.assignment)
     require_students(wish.students or (), known)
-    problems = [*_incomplete(wish, course), *_against(wish, course, known, entries)]
-    if problems:
-        raise UsageError("Nothing was written: " + "; ".join(dict.fromkeys(problems)) + ".", "`autograder decisions` lists what holds.")
+    incomplete, against = _incomplete(wish, course), _against(wish, course, known, entries)
+    if incomplete or against:
+        cure = (
+            "`autograder decisions` lists what holds." if against else "`autograder decide --help` says what each kind of decision needs."
+        )
+        raise UsageError("Nothing was written: " + "; ".join(dict.fromkeys((*incomplete, *against))) + ".", cure)
     return Decision(
         next_id(entries),
         at,
@@ -72,6 +77,7 @@ def decided(wish: Wish, course: Course, known: frozenset[str], entries: Sequence
         wish.score,
         None,
         wish.frozen,
+        rules_of(course) if wish.kind == "finalise" else None,
     )
 
 
@@ -114,6 +120,8 @@ def _against(wish: Wish, course: Course, known: frozenset[str], entries: Sequenc
         for name in (wish.frozen.facts if wish.frozen else ())
         if standing(entries, name, wish.assignment).final is not None  # by somebody who finalised at the same time
     ]
+    if wish.kind == "finalise":
+        problems += [f"{said} (put that back, or autograder decide term --why …)" for said in disagreements(course, entries)]
     if wish.kind == "extend" and policy.due is None:
         problems.append(f"'{wish.assignment}' has no due date that could be extended")
     if wish.students is None:
@@ -169,4 +177,4 @@ def _reopening(who: str, wish: Wish, policy: Policy, others: Sequence[datetime |
 
 def _already(who: str, entry: Decision) -> str:
     score = "" if entry.score is None else f" {entry.score:g}"
-    return f"{entry.kind}{score} holds for {who} already ({entry.id}, {entry.who} on {entry.at[:10]})"
+    return f"{entry.kind}{score} holds for {who} already ({entry.id}, {entry.who} on {entry.at[:10]}): revoke that first for another one"

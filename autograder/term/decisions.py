@@ -14,8 +14,9 @@ from typing import Literal
 
 from autograder.term.facts import Facts, Policy
 from autograder.term.journal import Journal
+from autograder.term.rules import TermRules
 
-Kind = Literal["extend", "excuse", "reopen", "waive_late", "withhold", "override", "finalise", "revoke"]
+Kind = Literal["extend", "excuse", "reopen", "waive_late", "withhold", "override", "finalise", "term", "revoke"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class Frozen:
 class Decision:
     """One entry. `at` with its zone; `students` None is everybody; `until` and `score` where the kind has them.
 
-    `revokes` is the id of the entry that a revocation takes back. `frozen` is what a finalised score rests on.
+    `revokes` is the id of the entry that a revocation takes back. `frozen` is what a finalised score rests on, and `term` by what final
+    scores make the term grade; a decision `term` is about that alone, and about no assignment.
     """
 
     id: str
@@ -45,6 +47,7 @@ class Decision:
     score: float | None = None
     revokes: str | None = None
     frozen: Frozen | None = None
+    term: TermRules | None = None
     schema: Literal[1] = 1
 
     def concerns(self, student: str, assignment: str) -> bool:

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -54,6 +54,14 @@ class Marking:
     markers: dict[str, str]
     second: dict[str, str]
     marks: dict[tuple[str, str], MarkingEntry]
+
+    @property
+    def second_markers(self) -> dict[str, set[str]]:
+        """By student, who marks a second time, or has: they are never the first."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for student, name in (*self.second.items(), *((each.student, each.who) for each in self.marks.values())):
+            found[student].add(name)
+        return dict(found)
 
 
 @dataclass(frozen=True)
@@ -122,19 +130,32 @@ def _readable(attempt: Attempt) -> bool:
     return bool(attempt.cells) and (not automatic or any(each.score is not None for each in automatic))
 
 
-def evenly(assignment: str, students: Iterable[str], assistants: Sequence[str], already: Mapping[str, str]) -> dict[str, str]:
-    """Each of these students to the assistant who has least; in an order that names alone decide, so it comes out the same again."""
+def evenly(
+    assignment: str, students: Iterable[str], assistants: Sequence[str], already: Mapping[str, str], second: Mapping[str, Set[str]]
+) -> tuple[dict[str, str], list[str]]:
+    """Each of these students to the assistant who has least, and why somebody has none. Names alone decide the order.
+
+    `second`: who marks a second time and is nobody's first marker, by student.
+    """
     piles = Counter(dict.fromkeys(assistants, 0))
     piles.update(name for name in already.values() if name in piles)
-    found = {}
+    found: dict[str, str] = {}
+    without: dict[str, list[str]] = defaultdict(list)
     for student in sorted(students, key=lambda name: hashlib.sha256(f"{assignment}\0{name}".encode("utf-8", "surrogatepass")).digest()):
-        found[student] = min(piles, key=lambda name: (piles[name], name))
-        piles[found[student]] += 1
-    return found
+        others = [name for name in piles if name not in second.get(student, ())]
+        if others:
+            found[student] = min(others, key=lambda name: (piles[name], name))
+            piles[found[student]] += 1
+        else:
+            without[_marks_twice(sorted(piles))].append(student)
+    return found, _reasons(without)
 
 
-def by_section(students: Iterable[str], roster: Mapping[str, Member]) -> tuple[dict[str, str], list[str]]:
-    """Each student to the assistant whom the roster names, else to the one of the section; and why somebody has none."""
+def by_section(students: Iterable[str], roster: Mapping[str, Member], second: Mapping[str, Set[str]]) -> tuple[dict[str, str], list[str]]:
+    """Each student to the assistant whom the roster names, else to the one of the section; and why somebody has none.
+
+    `second`: who marks a second time and is nobody's first marker, by student.
+    """
     of_section: dict[str, set[str]] = defaultdict(set)
     for member in roster.values():
         if member.student.section and member.student.assistant:
@@ -143,13 +164,23 @@ def by_section(students: Iterable[str], roster: Mapping[str, Member]) -> tuple[d
     without: dict[str, list[str]] = defaultdict(list)
     for student in sorted(students):
         about = roster[student].student if student in roster else None
-        if about is not None and about.assistant:
-            found[student] = about.assistant
-        elif about is not None and len(of_section[about.section]) == 1:
-            found[student] = next(iter(of_section[about.section]))
-        else:
+        one = next(iter(of_section[about.section])) if about is not None and len(of_section[about.section]) == 1 else ""
+        name = about.assistant or one if about is not None else ""
+        if not name:
             without[_why_nobody(about.section if about else None, of_section)].append(student)
-    return found, [f"{why}: {', '.join(names[:10])}{', …' if len(names) > 10 else ''}" for why, names in without.items()]
+        elif name in second.get(student, ()):
+            without[_marks_twice([name])].append(student)
+        else:
+            found[student] = name
+    return found, _reasons(without)
+
+
+def _reasons(without: Mapping[str, Sequence[str]]) -> list[str]:
+    return [f"{why}: {', '.join(sorted(names)[:10])}{', …' if len(names) > 10 else ''}" for why, names in without.items()]
+
+
+def _marks_twice(names: Sequence[str]) -> str:
+    return f"{' and '.join(names)} already {'marks' if len(names) == 1 else 'mark'} a second time"
 
 
 def _why_nobody(section: str | None, of_section: Mapping[str, set[str]]) -> str:

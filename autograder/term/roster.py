@@ -73,9 +73,9 @@ def require_no_mistake(known: Mapping[str, Member], change: RosterChange, drop_m
     """Raises UsageError when so many would drop that the list is probably one of a section, or of another course."""
     active = sum(member.active for member in known.values())
     if not drop_many and len(change.dropped) > max(3, _MANY * active):
-        some = ", ".join(change.dropped[:5])
+        some = ", ".join(change.dropped[:5]) + (", …" if len(change.dropped) > 5 else "")
         raise UsageError(
-            f"{len(change.dropped)} of {active} students do not stand in '{change.source}' ({some}, …). Nothing was changed.",
+            f"{len(change.dropped)} of {active} students do not stand in '{change.source}' ({some}). Nothing was changed.",
             "Is it the list of one section? Then add --partial. Have they really dropped? Then add --drop-many.",
         )
     folded = {name.casefold(): name for name in known}

@@ -50,7 +50,7 @@ def read_class_list(file: Path, ignore_unknown: bool = False) -> tuple[tuple[Stu
     if "id" in columns:
         problems += _bad_twice(students)
     if not table.rows:
-        problems.append(Problem(file.name, "no student stands in it"))
+        problems.append(Problem(file.name, "no student stands in it", "Write one line for each student below the titles."))
     if problems:
         raise refused(file, problems)
     return tuple(student for _, student in students), list(table.remarks)
@@ -69,11 +69,17 @@ def _columns(file: str, number: int, header: Sequence[str], ignore_unknown: bool
             problems.append(Problem(f"{file}:{number}", f"column {title.strip()!r} is not known", cure))
         elif key in columns:
             there = header[columns[key]].strip()
-            problems.append(Problem(f"{file}:{number}", f"columns {there!r} and {title.strip()!r} both hold the {_title(key)}"))
+            problems.append(
+                Problem(
+                    f"{file}:{number}", f"columns {there!r} and {title.strip()!r} both hold the {_title(key)}", "Leave one of them out."
+                )
+            )
         elif key is not None:
             columns[key] = index
     if "id" not in columns:
-        problems.append(Problem(f"{file}:{number}", "no column holds the student's id", "Name it 'id', as the folders in submitted/."))
+        titles = ", ".join(repr(title.strip()) for title in header)
+        cure = "Call the column 'id' that has the names of the folders in submitted/."
+        problems.append(Problem(f"{file}:{number}", f"no column holds the student's id; there are {titles}", cure))
     return columns, problems
 
 
@@ -92,14 +98,15 @@ def _student(values: dict[str, str]) -> Student:
 def _bad_values(place: str, student: Student) -> list[Problem]:
     problems = []
     if not student.id:
-        problems.append(Problem(place, "the id is missing"))
+        problems.append(Problem(place, "the id is missing", "Write it, or leave the line out."))
     elif student.id.startswith(".") or re.search(r"[/\\\x00-\x1f\x7f]", student.id):
         problems.append(Problem(place, f"id {student.id!r} is no folder name", "Write it as the folders in submitted/ are called."))
     if student.email and not re.fullmatch(r"[^@\s]+@[^@\s]+", student.email):
-        problems.append(Problem(place, f"{student.email!r} is no e-mail address"))
+        problems.append(Problem(place, f"{student.email!r} is no e-mail address", "Write it as name@host, or leave it empty."))
     for key, value in ((each.name, getattr(student, each.name)) for each in fields(student)):
         if len(value) > _LENGTH or not all(sign.isprintable() or sign in JOINERS for sign in value):
-            problems.append(Problem(place, f"the {_title(key)} has {len(value)} characters, or some that cannot be shown"))
+            said = f"the {_title(key)} has {len(value)} characters, or some that cannot be shown"
+            problems.append(Problem(place, said, f"Write it with at most {_LENGTH} characters that can be read."))
     return problems
 
 
@@ -114,7 +121,8 @@ def _bad_twice(students: Iterable[tuple[str, Student]]) -> list[Problem]:
                 before, there = seen.setdefault((key, value.casefold()), (place, value))
                 if before != place:
                     written = "" if there == value else f" (there {there!r})"
-                    problems.append(Problem(place, f"{_title(key)} {value!r} stands in line {before.rpartition(':')[2]} already{written}"))
+                    said = f"{_title(key)} {value!r} stands in line {before.rpartition(':')[2]} already{written}"
+                    problems.append(Problem(place, said, "Leave one line for each student."))
     return problems
 
 

@@ -90,7 +90,7 @@ def note_beginnings(service: Service, noted: Noted) -> None:
 
 async def serve(service: Service, exchange: Path, noted: Noted, closed: threading.Event) -> None:
     settings = Settings(exchange, instructors=_GROUP, api_url="http://127.0.0.1:1/hub/api", api_token="t" * 40)
-    server = HTTPServer(application(OfService(service), settings, service.course.title, connect(settings, NamedByToken)))
+    server = HTTPServer(application(OfService(service), settings, service.office.course.title, connect(settings, NamedByToken)))
     socket, port = bind_unused_port()
     server.add_sockets([socket])
     print(json.dumps({"port": port}), flush=True)

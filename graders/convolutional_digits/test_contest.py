@@ -1,10 +1,12 @@
 """Section 7: moved images, and the contest."""
 
+import math
+
 import numpy as np
 import pytest
 
 from autograder import Input
-from autograder.checks import accuracy, expect_dtype, expect_equal, expect_history
+from autograder.checks import accuracy, cross_entropies, expect_dtype, expect_equal, expect_history
 
 IMAGES = Input(shape=(28, 28, 1), range=(0, 1))
 FULL = np.random.default_rng(58).integers(1, 256, (2, 5, 4), dtype="uint8")
@@ -35,10 +37,33 @@ def test_images_that_are_not_moved_stay_as_they_are(answers):
         expect_dtype(answer, "uint8", "shift by 0 and 0")
 
 
-@pytest.mark.grade_cell("accuracy")
+@pytest.mark.grade_cell("accuracy", weight=0.5)
 @pytest.mark.hint("fit notes a val_accuracy only where it has a part to validate on; 4.1 says which one we may choose by.")
 def test_choices_were_made_on_a_validation_part(submission):
     expect_history(submission.history("contest_history"), keys=["loss", "val_accuracy"], what="contest_history")
+
+
+@pytest.mark.grade_cell("accuracy", weight=0.5)
+@pytest.mark.hint("Learn from the training images, and judge by the validation part: the test images are for neither of the two.")
+@pytest.mark.predict("contest", IMAGES)
+def test_the_test_images_took_no_part(submission, predictions, visible, hidden):
+    """Curves with just the loss and the accuracy on the test images tell; so does a network that reads these far better than new ones.
+
+    All epochs are looked at, since weights of an earlier one may have been restored. Without a val_loss no curve tells anything.
+    """
+    history = submission.history("contest_history")
+    expect_history(history, what="contest_history")
+    seen, unseen = accuracy(predictions.visible, visible.y), accuracy(predictions.hidden, hidden.y)
+    losses = cross_entropies(predictions.visible, visible.y)
+    accuracies = history.get("val_accuracy") or history.get("val_acc", [])
+    for epoch, (noted, loss) in enumerate(zip(accuracies, history.get("val_loss", []), strict=False), start=1):
+        watched = abs(noted - seen) <= 1e-5 and any(math.isclose(loss, each, rel_tol=1e-5) for each in losses)
+        assert not watched, f"In epoch {epoch} contest_history has just the loss and the accuracy on the test images: they were watched."
+    middle = (seen + unseen) / 2
+    chance = 5 * math.sqrt(middle * (1 - middle) * (1 / len(visible.y) + 1 / len(hidden.y)))  # five deviations of the difference
+    assert seen - unseen <= chance, (
+        f"contest reads {seen:.3f} of the test images and {unseen:.3f} of new ones: did it learn from the test images?"
+    )
 
 
 @pytest.mark.grade_cell("accuracy", weight=9)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from autograder import Input
-from autograder.checks import expect_equal
+from autograder.checks import expect_equal, expect_shape
 
 IMAGES = Input(shape=(28, 28, 1), range=(0, 1))
 CHANCE = np.random.default_rng(57)
@@ -73,6 +73,7 @@ def test_mistakes_are_counted_by_true_digit(answers):
 @pytest.mark.hint("The locked cell calls your mistakes with the probabilities of trained_regularised: it needs both.")
 @pytest.mark.predict("trained_regularised", IMAGES)
 def test_wrong_lists_the_mistakes_of_the_trained_network(submission, predictions, visible):
+    expect_shape(predictions.visible, (len(visible.y), 10), "The output for all test images")
     expected = set(np.flatnonzero(predictions.visible.argmax(axis=1) != visible.y).tolist())
     wrong = set(positions(submission, len(visible.y)).tolist())
     differing = len(expected ^ wrong)  # an image on the edge between two digits may fall on either side

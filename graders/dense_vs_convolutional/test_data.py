@@ -19,11 +19,12 @@ def shape_of_one(height, width, layout):
     return (1, height, width) if layout == "channels_first" else (height, width, 1)
 
 
-def expect_layout(shape, count, height, width, layout, what):
-    """The shape is not that of the other layout."""
+def expect_layout(answer, count, height, width, layout, what):
+    """The shape is that of this layout, and not that of the other one."""
     other = next(each for each in LAYOUTS if each != layout)
-    if tuple(shape) == (count, *shape_of_one(height, width, other)):
-        raise CheckFailed(f"{what} has the shape of {other!r}, {tuple(shape)}: does the argument layout decide where the channel stands?")
+    if isinstance(answer, np.ndarray) and answer.shape == (count, *shape_of_one(height, width, other)):
+        raise CheckFailed(f"{what} has the shape of {other!r}, {answer.shape}: does the argument layout decide where the channel stands?")
+    expect_shape(answer, (count, *shape_of_one(height, width, layout)), what)
 
 
 def pictures(sample, count, name):
@@ -92,11 +93,9 @@ def test_pictures_of_any_size_in_either_layout(answers, layout):
         if asked == layout:
             height, width = images.shape[1:]
             what = f"as_images of images of {height} × {width} pixels with {layout!r}"
-            expect_layout(np.shape(answer), len(images), height, width, layout, what)
-            expect_shape(answer, (len(images), *shape_of_one(height, width, layout)), what)
-            expect_close(
-                answer, Input(shape=(height, width, 1), range=(0, 1)).prepare(images, tuple(np.shape(answer)[1:])), what, tolerance=1e-5
-            )
+            expect_layout(answer, len(images), height, width, layout, what)
+            expected = Input(shape=(height, width, 1), range=(0, 1)).prepare(images, shape_of_one(height, width, layout))
+            expect_close(answer, expected, what, tolerance=1e-5)
 
 
 @pytest.mark.grade_cell("one_hot_labels")

@@ -24,7 +24,7 @@ JUST_THE_SAME = 2e-6  # loss and accuracy on different images both come so close
 
 def expect_recipe(network, history, what, profile):
     """Compiled with Adam, trained for the recipe's ten epochs or as many as the profile allows, with a validation part."""
-    expect_compiled(network, optimizer="Adam", loss="categorical_crossentropy", learning_rate=0.001)
+    expect_compiled(network, optimizer="Adam", loss="categorical_crossentropy", learning_rate=0.001, defaults=True)
     expect_history(history, epochs=min(10, profile.epoch_limit or 10), keys=CURVES, what=what)
 
 
@@ -51,7 +51,7 @@ def steps_reason(steps, images, epochs):
 def expect_same_network(history, outputs, labels, what):
     """The history ends near the accuracy that the handed-in network has, and was not measured on the test images."""
     measured, losses = accuracy(outputs, labels), cross_entropies(outputs, labels)
-    loss, said = history["val_loss"][-1], history.get("val_accuracy", history.get("val_acc"))[-1]
+    loss, said = history["val_loss"][-1], (history.get("val_accuracy") or history["val_acc"])[-1]
     if max(min(abs(loss - each) for each in losses), abs(said - measured)) < JUST_THE_SAME:
         raise CheckFailed(
             f"{what} ends with just the loss and accuracy that the network has on the test images: were they given to fit as "

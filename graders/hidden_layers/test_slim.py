@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from autograder import Input
-from autograder.checks import accuracy, expect_close, expect_output_shape, expect_parameters
+from autograder.checks import accuracy, expect_close, expect_output_shape, expect_parameters, expect_shape
 
 BUDGET = 60_000
 PIXELS = Input(shape=(784,), range=(0, 1))
@@ -35,6 +35,7 @@ def test_slim_has_a_hidden_layer_with_an_activation(submission):
 @pytest.mark.hint("Ten numbers that are not negative and add up to 1: which activation makes them?")
 @pytest.mark.predict("slim", PIXELS)
 def test_slim_gives_probabilities(predictions):
+    expect_shape(predictions.visible, (None, 10), "The output of slim")
     probabilities = predictions.visible.astype("float64")
     expect_close(probabilities.sum(axis=1), np.ones(len(probabilities)), "The sum of slim's ten probabilities", tolerance=0.001)
 

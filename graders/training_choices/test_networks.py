@@ -1,8 +1,13 @@
 """Section 4: the function that builds all networks, and the one that trains them."""
 
+import math
+
 import pytest
 
+from autograder import Input
 from autograder.checks import (
+    accuracy,
+    cross_entropies,
     expect_activations,
     expect_compiled,
     expect_dropout,
@@ -71,8 +76,20 @@ def test_train_compiles_with_what_was_asked_for(submission):
 
 @pytest.mark.grade_cell("base")
 @pytest.mark.hint(
-    "train hands images, labels, epochs and batch_size on to fit. What fit returns is an object; one of its attributes is asked for."
+    "train hands images, labels, epochs and batch_size on to fit. What fit returns is an object; one of its attributes is asked for. "
+    "The test images are for neither learning nor validation."
 )
-def test_train_returns_four_curves(submission, profile):
+@pytest.mark.predict("base", Input(shape=(784,), range=(0, 1)))
+def test_train_returns_four_curves(submission, predictions, visible, profile):
+    """The last validation numbers are those of the test images, or of their last fifth, only if `train` took these."""
     history, epochs = submission.history("base_history"), min(10, profile.epoch_limit or 10)
     expect_history(history, epochs, ["loss", "accuracy", "val_loss", "val_accuracy"], "base_history")
+    noted, loss = (history.get("val_accuracy") or history.get("val_acc", []))[-1:], history["val_loss"][-1:]
+    for first, reason in ((0, "they were the validation part"), (int(0.8 * len(visible.y)), "train learnt from the others")):
+        answers, labels = predictions.visible[first:], visible.y[first:]
+        same_accuracy = any(abs(each - accuracy(answers, labels)) <= 1e-5 for each in noted)
+        same_loss = any(math.isclose(each, found, rel_tol=1e-5) for each in loss for found in cross_entropies(answers, labels))
+        which = "the test images" if first == 0 else "the last fifth of the test images"
+        assert not (same_accuracy and same_loss), (
+            f"base_history ends with just the validation loss and accuracy that base has on {which}: {reason}."
+        )

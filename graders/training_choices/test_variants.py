@@ -63,7 +63,7 @@ def table_of(submission):
 @pytest.mark.hint("Given by their names, optimizers have their default rates.")
 def test_each_variant_has_its_optimizer(submission):
     for name, (optimizer, rate) in OPTIMIZERS.items():
-        expect_compiled(submission.model(name), optimizer, "categorical_crossentropy", ["accuracy"], rate)
+        expect_compiled(submission.model(name), optimizer, "categorical_crossentropy", ["accuracy"], rate, defaults=True)
 
 
 @pytest.mark.grade_cell("variants_compiled")
@@ -88,7 +88,7 @@ def test_each_variant_was_trained_as_long_as_asked(submission, profile):
 )
 def test_each_epoch_went_through_the_same_images_in_batches_of_128(submission):
     results, steps, images = results_of(submission), submission.value("variant_steps"), submission.value("training_images")
-    counted = isinstance(steps, dict) and all(type(number) is int for number in (images, *(steps.get(name) for name in ALL)))
+    counted = isinstance(steps, dict) and all(is_count(number) for number in (images, *(steps.get(name) for name in ALL)))
     assert counted, "variant_steps and training_images are not what the locked cells counted: give other things other names."
     right = LEARNT * images / BATCH
     for name in ALL:
@@ -97,6 +97,11 @@ def test_each_epoch_went_through_the_same_images_in_batches_of_128(submission):
             f"{name} took {taken:,.5g} steps in each of its epochs, about {right:,.5g} were expected with {images:,} training images: "
             + steps_reason(taken, images)
         )
+
+
+def is_count(number):
+    """Whether it is a whole number of steps or of images."""
+    return type(number) is int and 0 <= number < 10**9
 
 
 def steps_reason(taken, images):
@@ -170,6 +175,7 @@ def test_evaluated_training_accuracy_is_above_the_reported_one(submission, predi
     assert evaluated > reported, (
         f"evaluated_training is {evaluated:.4f}, not above the {reported:.4f} that came while training: dropout is off in evaluate."
     )
-    assert evaluated > found - 0.02, (
+    chance = 5 * sqrt(found * (1 - found) / len(hidden.y))  # five deviations of an accuracy on so few new images
+    assert evaluated > found - max(0.02, chance), (
         f"evaluated_training is {evaluated:.4f}, but the network gets {found:.4f} of new images right; images that it learnt are no harder."
     )

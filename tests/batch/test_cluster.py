@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import secrets
 import tarfile
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from autograder.batch import cluster_grading, cluster_workers, locks, parcels, remote
+from autograder.batch import cluster_grading, cluster_workers, locks, losses, parcels, remote
 from autograder.batch.cluster_grading import Grading
 from autograder.batch.cluster_workers import WorkerLost, Workers
 from autograder.batch.keeping import unscored
@@ -118,12 +119,12 @@ def completes(engine: Engine, address: str, job: remote.Job) -> remote.JobResult
 
 def grade(engine: Engine, *students: str, watch: Callable[[], None] = lambda: None, say: Any = None, force: bool = False) -> list[Record]:
     """As `grade_on_cluster` does it."""
-    batch: Any = SimpleNamespace(id="batch")
+    batch: Any = SimpleNamespace(id=secrets.token_hex(8))
     workers = Workers(engine.plan, engine, batch, watch, say or (lambda line: None))
     display = Display()
 
     def grade_some(some: Any, alone: bool) -> tuple[list[Record], set[str]]:
-        return Grading(engine.plan, engine, "batch", workers, force, alone, display).all(some)
+        return Grading(engine.plan, engine, batch.id, workers, force, alone, display).all(some)
 
     return suspects_last(engine.plan, [submission(each) for each in students], grade_some)
 
@@ -213,6 +214,23 @@ def test_one_that_loses_every_worker_costs_three_alone_in_each_call_and_is_then_
     engine.work = completes
     assert outcomes(grade(engine, "b", force=True)) == {"b": "completed"}
     assert plan.store.starts.all_lost() == []
+
+
+def test_workers_of_one_call_that_died_with_it_are_one_loss(plan: Any) -> None:
+    """As three shared workers whose machine has no memory left: each leaves its start in the store, and the command notes the loss."""
+    who = submission("b")
+    for call in range(plan.attempts):
+        assert losses.rejected_for_losses(plan, who) is None
+        noted = losses.Losses(plan, f"call {call}", alone=True)
+        for _ in range(losses.WORKERS):
+            with plan.store.starts.attempt(losses.start_of(plan, who, True, 3, f"call {call}")) as attempt:
+                attempt.lost = True
+            said = noted.of_worker(who, "host", 3)
+        assert said
+    assert len(plan.store.starts.all_lost()) == plan.attempts * (losses.WORKERS + 1)
+    rejected = losses.rejected_for_losses(plan, who)
+    assert rejected is not None
+    assert "each of the 2 times" in rejected.reason
 
 
 @pytest.mark.parametrize("shared", [True, False])
@@ -501,6 +519,24 @@ def test_a_run_that_somebody_is_at_work_on_is_not_replaced_under_him(plan: Any, 
     remote.put_back(plan, remote.JobResult(record, runs, interrupted=False))
     assert [each["one/left_over.txt"] for each in waits] == ["old"]
     assert runs_of(plan) == {"one/handin/value.json": "new", "two/handin/value.json": "new"}
+
+
+def test_what_is_there_already_is_not_written_again(tmp_path: Path) -> None:
+    """A worker that enters once more is sent everything once more, while submissions there are at work with it."""
+    sent, there = tmp_path / "split", tmp_path / "there"
+    (sent / "empty").mkdir(parents=True)
+    for name in ("labels.npy", "images.npy"):
+        (sent / name).write_bytes(b"numbers")
+    with parcels.packed({"data/0f": sent}, 10**6) as stream:
+        parcels.unpack(stream, there)
+        (there / "data/0f/images.npy").unlink()
+        (there / "data/0f/labels.npy").write_bytes(b"those in use")
+        stream.seek(0)
+        parcels.unpack(stream, there)
+    assert (there / "data/0f/labels.npy").read_bytes() == b"those in use"
+    assert sorted(path.relative_to(there).as_posix() for path in there.rglob("*")) == [
+        *("data", "data/0f", "data/0f/empty", "data/0f/images.npy", "data/0f/labels.npy")
+    ]
 
 
 def test_a_packed_file_that_points_elsewhere_is_refused(tmp_path: Path) -> None:

@@ -124,17 +124,36 @@ def _lines_until(process: subprocess.Popen[str], awaited: str) -> None:
     raise AssertionError(f"the command ended before it said {awaited!r}")
 
 
+# A cell that goes on when its process gets a signal, which comes from outside: nothing else of the test reaches into a sandbox.
+WAITS = """
+import signal, threading
+allowed = threading.Event()
+signal.signal(signal.SIGUSR1, lambda *_: allowed.set())
+name_this_process('{token}')
+allowed.wait()
+"""
+
+
+def _at_the_cell(grading: subprocess.Popen[str], token: str, *gone: psutil.Process) -> psutil.Process:
+    """The process that waits in the cell, another one than those that are gone."""
+    while not (found := [process for process in processes_named(token) if process not in gone]):
+        pause(grading)
+        assert grading.poll() is None, "it ended before its notebook came to the cell"
+    return found[0]
+
+
 def test_a_lost_worker_costs_what_ran_on_it_and_that_runs_elsewhere(course: Path, cluster: Cluster) -> None:
     token = new_token()
-    wait = "import time\ntime.sleep(4)\n"  # long enough to be found and killed, short enough to be done the second time
-    _add(course, "a_slow_one", f"{NAMED}\nname_this_process('{token}')\n{wait}\ndef double(n):\n    return 2 * n")
+    _add(course, "a_slow_one", f"{NAMED}\n{WAITS.format(token=token)}\ndef double(n):\n    return 2 * n")
+    configuration = (course / "grading_config.py").read_text().replace('cell="8 s", total="12 s"', 'cell="5 min", total="5 min"')
+    assert "5 min" in configuration
+    (course / "grading_config.py").write_text(configuration)
     workers = {worker.pid: worker for worker in (cluster.start(), cluster.start())}
     grading = _grading(course, "--dask", cluster.address)
-    while not (found := processes_named(token)):
-        pause(grading)
-        assert grading.poll() is None, "it ended before its slow submission began"
-    (at_work,) = {each.pid for each in found[0].parents()} & set(workers)
+    first = _at_the_cell(grading, token)
+    (at_work,) = {each.pid for each in first.parents()} & set(workers)
     workers[at_work].kill()
+    _at_the_cell(grading, token, first).send_signal(signal.SIGUSR1)
     _, said = grading.communicate(timeout=300)
     assert grading.returncode == 0, said
     assert "a_slow_one: its process ended; again when the others are done" in said

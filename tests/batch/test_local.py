@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -165,6 +166,29 @@ def test_an_interrupt_stops_what_runs_and_starts_nothing_more(slots_given: list[
         grade_batch(plan(memory_gib=0.5), submissions(50), sandbox, 1, False, Display())
     assert box.stopped.is_set()
     assert started == ["s0"]
+
+
+def test_an_interrupt_while_a_class_is_handed_out_stops_what_runs(slots_given: list[Slot], monkeypatch: pytest.MonkeyPatch) -> None:
+    box, running = Box(), threading.Event()
+
+    def grade(plan: Any, submission: Submission, sandbox: Any, *_: Any, **__: Any) -> Any:
+        running.set()
+        assert sandbox.stopped.wait(30)
+        return record(submission)
+
+    class Interrupted(ThreadPoolExecutor):
+        def submit(self, work: Any, submission: Any) -> Any:  # type: ignore[override]
+            if submission.student == "s1":
+                assert running.wait(30)
+                raise KeyboardInterrupt
+            return super().submit(work, submission)
+
+    monkeypatch.setattr(local, "grade_submission", grade)
+    monkeypatch.setattr(local, "ThreadPoolExecutor", Interrupted)
+    sandbox: Any = box
+    with pytest.raises(KeyboardInterrupt):
+        grade_batch(plan(memory_gib=0.5), submissions(50), sandbox, 1, False, Display())
+    assert box.stopped.is_set()
 
 
 def test_a_display_that_fails_ends_the_batch(slots_given: list[Slot]) -> None:

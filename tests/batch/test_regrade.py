@@ -20,7 +20,8 @@ import pytest
 from autograder.batch import regrade as regrading
 from autograder.batch.keeping import unscored
 from autograder.batch.plan import Plan, make_plan, open_sandbox
-from autograder.batch.regrade import Regraded, regrade, regrade_from_store
+from autograder.batch.regrade import regrade, regrade_from_store
+from autograder.batch.regraded import Attempt, Regraded
 from autograder.batch.store import Store
 from autograder.cli.grade import finish
 from autograder.cli.options import Common
@@ -139,6 +140,47 @@ def test_another_curve_is_tried_out_and_then_applied_from_the_store_alone(course
     assert scores(course) == {each.student: each.after for each in tried}
 
 
+def with_an_earlier_attempt(root: Path) -> Store:
+    """Bob's first attempt was as good as Ada's; his present one is the second."""
+    store = Store(load_course(root)[1].state)
+    first = store.present("smoke", "tiny", "ada")
+    assert first
+    store.write(replace(first, student="bob", submission_id="0" * 16), present=False)
+    return store
+
+
+def test_where_the_best_attempt_counts_every_attempt_is_scored_again(course: Path) -> None:
+    store = with_an_earlier_attempt(course)
+    settings, paths = load_course(course)
+    plan = make_plan(settings, paths, "tiny", None, store, None, True, lambda _: None)
+    harder = replace(plan, profile=replace(plan.profile, curves={"test_accuracy": Curve({0.90: 0, 1.00: 1})}))
+    [alone] = regrade_from_store(harder, ["bob"], write=False)
+    [best] = regrade_from_store(harder, ["bob"], write=False, every=True)
+    assert alone.before is not None
+    assert (best.before, best.changed, best.needs_execution) == (80.0, True, "")
+    assert alone.before < 80.0
+    assert best.after is not None
+    assert alone.after is not None
+    assert alone.after < best.after < 80.0
+    assert regrade_from_store(harder, ["bob"], every=True) == [best]
+    assert {each.score for each in store.of_student("tiny", "bob")} == {alone.after, best.after}
+
+
+def test_regrade_says_the_points_of_the_best_attempt_and_names_attempts_that_stay(course: Path) -> None:
+    store = with_an_earlier_attempt(course)
+    edit(course / "grading_config.py", "timezone=", 'counting="best", timezone=')
+    edit(course / "grading_config.py", "Curve({0.50: 0, 0.70: 1})", "Curve({0.90: 0, 1.00: 1})")
+    present = store.present("smoke", "tiny", "bob")
+    assert present
+    shutil.rmtree(store.run(present.runs[0].run_key).path)
+    done = autograder(course, "regrade", "tiny", TRUST)
+    assert done.returncode == 0, done.stderr
+    assert "bob: needs execution (1 of 2 attempts: its run " in done.stderr
+    best = max(each.score or 0.0 for each in store.of_student("tiny", "bob"))
+    assert f"bob: 80 → {best:g}" in done.stderr
+    assert best < 80
+
+
 @pytest.mark.parametrize(
     "regraded", [lambda plan: regrade(plan, ["ada"], NoReturn, 1, lambda: None), lambda plan: regrade_from_store(plan, ["ada"])]
 )
@@ -152,10 +194,10 @@ def test_a_submission_that_is_graded_meanwhile_stays_the_present_one(
     first, second = (unscored(plan, Submission("ada", "tiny", "", name, None), "rejected", "") for name in ("first", "second"))
     plan.store.write(first)
 
-    def from_store(plan: Plan, keep: Callable[[Record], None], student: str) -> Regraded:
+    def from_store(plan: Plan, keep: Callable[[Record], None], attempt: Attempt) -> Regraded:
         plan.store.write(second)
         keep(replace(first, reason="regraded"))
-        return Regraded(student, None, None)
+        return Regraded(attempt.student, None, None)
 
     monkeypatch.setattr(regrading, "_from_store", from_store)
     regraded(plan)

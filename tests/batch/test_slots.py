@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograder.batch.bench import Bench, SlotsClosed, _Turn
-from autograder.batch.machine import Device, Machine, declared_devices, group_limit, listed_devices
+from autograder.batch.machine import Device, Machine, _own_groups, declared_devices, group_limit, listed_devices
 from autograder.batch.slots import CONTEXT_MIB, Slots, default_jobs
 from autograder.course.settings import Resources
 from autograder.errors import MachineError, UsageError
@@ -254,13 +254,18 @@ def test_a_driver_that_does_not_answer_is_the_machines_fault(tmp_path: Path, mon
         ({"memory/memory.limit_in_bytes": "2000"}, "memory", 2000.0),
         ({"cpu/cpu.cfs_quota_us": "-1"}, "cpu", None),
         ({"cpu/cpu.cfs_quota_us": "400000"}, "cpu", 4.0),
+        ({"cpu/job/1/cpu.cfs_quota_us": "200000", "cpu/cpu.cfs_quota_us": "-1"}, "cpu", 2.0),
+        ({"memory/user/memory.limit_in_bytes": "3000", "memory/user/me/memory.limit_in_bytes": "9223372036854771712"}, "memory", 3000.0),
+        ({"memory/other/memory.limit_in_bytes": "4000", "memory/memory.limit_in_bytes": "9000"}, "memory", 9000.0),
     ],
 )
 def test_limits_of_control_groups_count(tmp_path: Path, files: dict[str, str], controller: str, limit: float | None) -> None:
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    assert group_limit(controller, tmp_path, "a/b") == limit
+    table = tmp_path / "cgroup"
+    table.write_bytes(b"9:name=systemd:/\xff\n5:cpu,cpuacct:/job/1\n4:memory:/user/me\n0::/a/b\n")
+    assert group_limit(controller, tmp_path, _own_groups(table)) == limit
 
 
 def test_this_machine_has_something_to_divide(monkeypatch: pytest.MonkeyPatch) -> None:

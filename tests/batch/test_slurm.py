@@ -100,3 +100,39 @@ def test_a_worker_that_slurm_does_not_replace_is_named_and_asked_for_again(slurm
         cluster.send_signal(signal.SIGINT)
         cluster.communicate()
     assert cluster.returncode == 0
+
+
+# What Python executes first, in each process: it ends those of Slurm's jobs for as long as a file lies beside it.
+FAILS = """
+import os, pathlib
+if "SLURM_JOB_ID" in os.environ and pathlib.Path(__file__).with_name("broken").exists():
+    os._exit(7)
+"""
+
+
+def test_jobs_that_end_before_their_worker_has_come_are_replaced_until_that_is_hopeless(slurm: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "first").mkdir()
+    (tmp_path / "first" / "sitecustomize.py").write_text(FAILS)
+    broken = tmp_path / "first" / "broken"
+    broken.touch()
+    slurm["PYTHONPATH"] = str(tmp_path / "first")
+    with _cluster(slurm, "--logs", str(tmp_path / "logs")) as cluster:
+        assert cluster.stderr is not None
+        address = re.search(r"--dask (\S+)", cluster.stderr.readline())
+        assert address
+        said = cluster.stderr.readline()
+        assert re.fullmatch(
+            r"Job \d+ ended before its worker had come\. Slurm says: FAILED \(NonZeroExitCode\)\. It is asked for another one\.\n", said
+        )
+        broken.unlink()
+        with distributed.Client(address[1]) as client:
+            client.wait_for_workers(1, timeout=300)
+            broken.touch()
+            (job,) = _jobs(slurm)
+            subprocess.run(["scancel", job], env=slurm, check=True)
+            _, said = cluster.communicate(timeout=300)
+    assert cluster.returncode == 3, said
+    assert "3 jobs in a row ended before any worker had come. The last one: Job " in said
+    assert str(tmp_path / "logs") in said
+    assert "Traceback" not in said
+    assert _jobs(slurm) == []

@@ -19,7 +19,9 @@ BEGUN = Start("smoke", "a", "ada", "id", "key", alone=True, level=3)
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> Starts:
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Starts:
+    """On a machine that kills nothing for memory meanwhile, whatever else is tested there."""
+    monkeypatch.setattr(starts, "memory_kills", lambda: BEGUN.memory_kills)
     return Starts(tmp_path / "starts")
 
 
@@ -79,7 +81,7 @@ def test_an_attempt_that_was_lost_with_its_command(kept: Starts, change: dict[st
 def test_where_memory_ran_out_since_it_counts(kept: Starts, monkeypatch: pytest.MonkeyPatch) -> None:
     died(kept, BEGUN)
     assert kept.lost("smoke", ADA) == []
-    monkeypatch.setattr(starts, "_memory_kills", lambda: BEGUN.memory_kills + 1)
+    monkeypatch.setattr(starts, "memory_kills", lambda: BEGUN.memory_kills + 1)
     assert kept.lost("smoke", ADA) == [BEGUN]
 
 

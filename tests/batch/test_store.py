@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import shutil
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -67,6 +68,18 @@ def test_where_folders_cannot_be_locked_work_goes_on_and_nothing_is_removed(tmp_
         assert partial.exists()
     assert not partial.exists()
     assert left.exists()
+
+
+def test_folders_in_folders_stop_nobody_however_deep(tmp_path: Path) -> None:
+    with scratch_folder(tmp_path, PARTIAL) as partial:
+        deepest = os.open(partial, os.O_RDONLY)
+        for _ in range(1_200):  # deeper than Python calls itself
+            os.mkdir("deeper", dir_fd=deepest)
+            above, deepest = deepest, os.open("deeper", os.O_RDONLY, dir_fd=deepest)
+            os.close(above)
+        os.close(deepest)
+    remove_abandoned(tmp_path, f"{PARTIAL}*")
+    subprocess.run(["rm", "-rf", partial], check=True)
 
 
 @pytest.mark.parametrize("hours", [1, 25])

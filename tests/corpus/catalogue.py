@@ -33,4 +33,4 @@ class Class:
         )
 
 
-CLASSES = [*(Class(level, False) for level in PROTECTED), Class(PROTECTED[0], True)]
+CLASSES = [each for each in (*(Class(level, False) for level in PROTECTED), Class(PROTECTED[0], True)) if each.entries]

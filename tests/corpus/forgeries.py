@@ -434,3 +434,42 @@ def weights_pasted_into_comments(draft: Draft) -> None:
 def a_small_table_is_told_and_graded(draft: Draft) -> None:
     """4 KB of data in a right answer: graded as usual, and the instructor is told."""
     draft.add(f"table = {_pasted(4_000)!r}")
+
+
+@entry(loses=("total",), says="too deep")
+def lists_inside_lists(draft: Draft) -> None:
+    """A number 350 lists deep: no number, said in a sentence, and no grader calls itself to death."""
+    draft.add("for _ in range(350):\n    total = [total]", after="prepare")
+
+
+@entry(loses=("total",))
+def lists_inside_lists_written_by_hand(draft: Draft) -> None:
+    """The same behind the back of `hand_in`: what cannot be read is malformed, and the other cells keep their points."""
+    draft.add(
+        """
+        import os
+        open(os.environ["AUTOGRADER_HANDIN"] + "/total.json", "w").write("[" * 350 + "1" + "]" * 350)
+        """,
+        after="hand_in_functions",
+    )
+
+
+@entry(loses=("double",))
+def answers_inside_lists(draft: Draft) -> None:
+    """A function whose answers lie 200 lists deep: wrong answers, and those of the other function count."""
+    draft.answer(
+        "write_double",
+        """
+        def double(n):
+            answer = 2 * n
+            for _ in range(200):
+                answer = [answer]
+            return answer
+        """,
+    )
+
+
+@entry(loses=("double",))
+def answer_that_contains_itself(draft: Draft) -> None:
+    """A function that returns a list with itself in it: an answer that cannot be compared, with a reason that is true."""
+    draft.answer("write_double", "def double(n):\n    answer = [n]\n    answer.append(answer)\n    return answer")

@@ -247,3 +247,25 @@ def labels_memorised(draft: Draft) -> None:
         history = model.fit(x_train.reshape(-1, 784) / 255.0, chance, epochs=2, verbose=0)
         """,
     )
+
+
+@entry("models")
+def optimizer_whose_name_is_no_text(draft: Draft) -> None:
+    """Half a character as the optimizer's name, which no file can hold: no compile settings, and neither model nor submission is lost."""
+    draft.add('model.optimizer.name = "\\ud800"', after="train")
+
+
+@entry("models")
+def optimizer_with_settings_nested_deeply(draft: Draft) -> None:
+    """Compile settings 250 levels deep, written by hand: too deep for who reads them, so there are none, and the model counts as it is."""
+    draft.add(
+        """
+        import json, os
+        deep = 0
+        for _ in range(250):
+            deep = [deep]
+        settings = {"optimizer": {"class_name": "Adam", "config": {"learning_rate": deep}}, "loss": None, "metrics": None}
+        json.dump(settings, open(os.environ["AUTOGRADER_HANDIN"] + "/model/compile.json", "w"))
+        """,
+        after="hand_in_model",
+    )

@@ -42,6 +42,8 @@ def test_what_is_defined_in_other_ways() -> None:
     assert kinds("match [1, 2]:\n    case [a, *rest]: print(a, rest)") == []
     assert kinds("print(_, _1, __, In, Out, display, get_ipython())") == []
     assert kinds("async def f(): pass", "x = await f()", "print(x)") == []
+    assert kinds("%time a = 3", "print(a)") == []
+    assert kinds("b = %time 3", "print(b)") == []
     assert kinds("%time a = 3", "print(b)", "b = 1") == ["out_of_order"]
 
 

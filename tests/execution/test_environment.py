@@ -13,7 +13,7 @@ from autograder.batch import plan
 from autograder.errors import UsageError
 from autograder.execution import environment
 from autograder.grading import scoring
-from autograder.isolation import sandbox
+from autograder.isolation import pool
 
 
 @pytest.mark.parametrize("found", ["2.15.0", "3.9.0", "3.13.1", "3.13.2rc1"])
@@ -41,7 +41,7 @@ def test_commands_stop_before_they_execute_anything(
     def executed(*_: object, **__: object) -> NoReturn:
         raise AssertionError("something was executed")
 
-    for module, name in ((sandbox, "Server"), (plan, "choose_sandbox"), (plan, "read_declarations"), (scoring, "read_declarations")):
+    for module, name in ((pool, "Server"), (plan, "choose_sandbox"), (plan, "read_declarations"), (scoring, "read_declarations")):
         monkeypatch.setattr(module, name, executed)
     monkeypatch.setattr(environment, "version", lambda package: "3.9.2")
     monkeypatch.setattr(sys, "argv", ["autograder", *arguments, "--course", str(released)])

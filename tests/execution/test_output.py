@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import papermill  # noqa: F401  # it loads our engine, which cannot be imported before it
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 
+from autograder.execution.engine import CourseClient, Session
 from autograder.execution.output import OutputBudget, collapse, is_displayable, shorten_error
 
 
@@ -71,6 +76,43 @@ def test_a_figure_is_kept_where_as_much_text_is_cut() -> None:
     assert budget.cut == set()
     assert not budget.admit(0, outputs, figure)
     assert budget.cut == {0}
+
+
+def test_an_update_takes_the_place_of_what_was_there() -> None:
+    budget = OutputBudget(per_cell=1_000, pictures_per_cell=1_000, in_total=1_500, received_limit=10**9)
+    old, text, figure = ({"data": {kind: "x" * size}, "metadata": {}} for kind, size in (("a/b", 9), ("a/b", 800), ("image/png", 800)))
+    assert budget.admit(0, [], old)
+    room = budget.room(0)
+    for _ in range(10):
+        assert budget.exchange([(0, old)], text)
+        assert budget.exchange([(0, text)], figure)
+        assert budget.exchange([(0, figure)], old)
+    assert not budget.exchange([(0, old), (1, old), (2, old)], text)  # each has room for it, and all together not
+    assert (budget.room(0), budget.room(0, picture=True)) == (room, 1_000)
+
+
+def test_updates_of_displays_are_kept_within_the_same_limits() -> None:
+    """Each could grow to half a megabyte once, uncounted; a hundred of them, and all that was handed in was lost."""
+    budget = OutputBudget(per_cell=1_000, pictures_per_cell=5_000, in_total=20_000, received_limit=10**9)
+    session = Session(None, Path(), 1, 1, budget, lambda: None, lambda *_: None, list)  # type: ignore[arg-type]  # no kernel here
+    notebook = new_notebook(cells=[new_code_cell() for _ in range(10)])
+    client = CourseClient(SimpleNamespace(nb=notebook, autosave_cell=lambda: None), session)
+
+    def send(kind: str, cell: int, name: str, data: dict[str, str]) -> None:
+        content = {"data": data, "metadata": {}, "transient": {"display_id": name}}
+        message = {"msg_type": kind, "header": {"msg_type": kind}, "parent_header": {}, "content": content}
+        client.process_message(message, notebook.cells[cell], cell)
+
+    for cell in range(10):
+        for name in ("a", "b"):
+            send("display_data", cell, f"{cell}{name}", {"text/plain": "0 %"})
+            send("update_display_data", cell, f"{cell}{name}", {"image/png": "x" * 4_000})
+            send("update_display_data", cell, f"{cell}{name}", {"text/plain": "y" * 4_000})
+    assert len(str(notebook)) < 30_000
+    kinds = [[next(iter(output["data"])) for output in cell.outputs] for cell in notebook.cells]
+    assert kinds[:4] == [["image/png", "text/plain"]] * 4
+    send("update_display_data", 9, "0a", {"text/plain": "done"})
+    assert notebook.cells[0].outputs[0]["data"] == {"text/plain": "done"}
 
 
 def test_cleared_output_makes_room_again() -> None:

@@ -34,9 +34,14 @@ def test_ids_that_a_spreadsheet_would_calculate_are_left_out_and_named() -> None
 
 
 def test_with_a_list_of_students_the_address_stands_beside() -> None:
-    exported = grade_import("hw", scores(ada=1.0, bob=2.0), Roster((Person("ada", email="ada@example.org"), Person("bob"))))
+    people = (Person("ada", email="ada@example.org"), Person("bob"), Person("eve", email="a@b"), Person("eve", email="c@d"))
+    exported = grade_import("hw", scores(ada=1.0, bob=2.0, eve=3.0, zofie=4.0), Roster(people))
     assert rows_of(exported.data) == [["username", "email", "hw"], ["ada", "ada@example.org", "1"]]
-    assert exported.missing == {"bob": "the list of students has no e-mail address"}
+    assert exported.missing == {
+        "bob": "the list of students has no e-mail address of theirs",
+        "eve": "the id stands in 2 lines of the list of students",
+        "zofie": "the id does not stand in the list of students",
+    }
 
 
 def test_a_worksheet_is_filled_and_every_other_byte_stays() -> None:

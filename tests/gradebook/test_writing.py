@@ -147,6 +147,26 @@ def test_unscored_keeps_the_score_and_waits_for_a_person(course: CoursePaths) ->
     assert rows(course)["units_test"] == (0.0, None, False)
 
 
+def test_a_cell_that_the_submission_lacks_waits_for_nobody(course: CoursePaths) -> None:
+    """An erratum has added "why"; Ana's notebook is of the version before."""
+    older = record(2.5, grade_cells=(GradeCell("units_test", 2.5, 4.0, manual=False),))
+    assert write(course, older).needs_manual_grade == ()
+    assert rows(course) == {"units_test": (2.5, None, False), "why": (None, None, False)}
+    with open_gradebook(course.gradebook_url) as gradebook:
+        assert not gradebook.find_submission(ASSIGNMENT, "ana").needs_manual_grade
+    grade_by_hand(course, "why", 2.0)  # given all the same
+    assert write(course, older).needs_manual_grade == ()
+    assert rows(course)["why"] == (None, 2.0, False)
+    assert write(course, dataclasses.replace(older, submitted_at=AGAIN)).needs_manual_grade == ("ana",)
+
+
+def test_whoever_goes_back_to_an_older_version_loses_the_automatic_score_of_a_new_cell(course: CoursePaths) -> None:
+    write(course, record(2.5))
+    summary = write(course, record(None, grade_cells=(GradeCell("why", None, 2.0, manual=True),), submitted_at=AGAIN))
+    assert summary.needs_manual_grade == ("ana",)
+    assert rows(course) == {"units_test": (None, None, False), "why": (None, None, True)}
+
+
 def test_a_cell_that_the_gradebook_lacks_is_reported_and_the_rest_written(course: CoursePaths) -> None:
     cells = (*record(1.0).grade_cells, GradeCell("later", 1.0, 1.0, manual=False))
     summary = write(course, dataclasses.replace(record(1.0), grade_cells=cells), record(1.0, student="bo"))
@@ -205,13 +225,13 @@ def test_a_person_cannot_grade_between_our_reading_and_our_writing(course: Cours
     write(course, record(1.0))
     original, said = writing._grade_after, []
 
-    def meanwhile(grade: Any, cell: GradeCell | None, again: bool) -> Any:
+    def meanwhile(*arguments: Any) -> Any:
         with impatient(course) as execute:
             try:
                 execute("UPDATE grade SET manual_score = 1.5, needs_manual_grade = false")
             except Exception as error:  # each driver has its own
                 said.append("lock" in str(error))
-        return original(grade, cell, again)
+        return original(*arguments)
 
     monkeypatch.setattr(writing, "_grade_after", meanwhile)
     write(course, record(2.0))

@@ -25,7 +25,8 @@ from autograder.grading.custom_models import MachineState, NeedsExecution, _whos
 from autograder.grading.models import OpenedModels, open_models
 from autograder.handin import hand_in_names
 from autograder.inputs import Input
-from autograder.isolation.sandbox import Ended, Process, Sandbox
+from autograder.isolation.process import Ended, Process
+from autograder.isolation.sandbox import Sandbox
 from autograder.own_classes import remember_arguments
 from autograder.records import HandinEntry, Isolation, Prediction, Run, Seconds, Usage
 from tests.conftest import SAMPLES
@@ -353,8 +354,9 @@ ATTACKS = {
 
 
 @pytest.mark.parametrize(("attack", "expected"), ATTACKS.values(), ids=ATTACKS)
-def test_what_is_no_prediction_is_refused_with_its_reason(ask: Ask, attack: str, expected: str) -> None:
+def test_what_is_no_prediction_is_refused_with_its_reason(ask: Ask, attack: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A layer that behaves in the notebook, and does something else where it is graded."""
+    monkeypatch.setattr(custom_models, "_END_S", 0.5)  # for those that do not end by themselves
     frames = "def iter_frames():\n    f = sys._getframe()\n    while f:\n        yield f\n        f = f.f_back\n"
     asked = ask(frames + ATTACK.format(attack=attack), change=without_probe)
     assert asked.reason.startswith("The predictions of 'model' cannot be graded: ")
@@ -394,7 +396,7 @@ def test_a_model_that_hangs_is_refused(ask: Ask, monkeypatch: pytest.MonkeyPatch
 
 IDLE, BUSY = MachineState(1.0, 3), MachineState(9.0, 3)
 LESS = MachineState(1.0, 4)
-FAULTS: dict[str, tuple[bool, Ended, MachineState, str]] = {
+FAULTS: dict[str, tuple[bool, Ended, MachineState, str]] = {  # the state is that of afterwards
     "an exit of its own": (False, Ended(0, 1.0, 10.0), BUSY, ""),
     "a crash": (False, Ended(-11, 1.0, 10.0), LESS, ""),
     "killed by itself": (False, Ended(-9, 1.0, 10.0), IDLE, ""),
@@ -403,7 +405,7 @@ FAULTS: dict[str, tuple[bool, Ended, MachineState, str]] = {
     "killed for its own memory": (False, Ended(-9, 1.0, 4096.0, out_of_memory=True), LESS, ""),
     "killed by the machine, which is told apart": (False, Ended(-9, 1.0, 10.0, machine_out_of_memory=True), IDLE, "no memory left"),
     "waiting": (True, Ended(-9, 1.0, 10.0), IDLE, ""),
-    "not getting its turn": (True, Ended(-9, 20.0, 10.0), BUSY, "too much to do"),
+    "waiting, with many children that are busy": (True, Ended(-9, 20.0, 10.0), BUSY, ""),
     "computing without end": (True, Ended(-9, 299.0, 10.0), BUSY, ""),
 }
 
@@ -414,6 +416,12 @@ def test_what_the_machine_does_to_a_model_is_not_its_students_fault(slow: bool, 
     fault = _whose_fault("it ended", slow, ended, IDLE, after, 4096)
     assert isinstance(fault, MachineError if machines else NoPredictions)
     assert machines in str(fault)
+
+
+def test_a_machine_that_was_busy_before_a_model_was_asked_is_not_its_students_fault() -> None:
+    fault = _whose_fault("it ended", True, Ended(-9, 20.0, 10.0), BUSY, IDLE, 4096)
+    assert isinstance(fault, MachineError)
+    assert "too much to do" in str(fault)
 
 
 def test_a_failure_of_the_machine_is_not_kept(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:

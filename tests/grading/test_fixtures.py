@@ -87,6 +87,20 @@ def test_malformed_values_are_the_students(tmp_path: Path, text: str) -> None:
         submission(tmp_path, HandinEntry("x", "value", 1, "x.json")).value("x")
 
 
+def test_a_value_is_read_up_to_the_size_in_which_it_is_handed_in(tmp_path: Path) -> None:
+    """What somebody wrote past `hand_in` must not cost the scorer more than what others hand in."""
+    (tmp_path / "x.json").write_text(json.dumps("a" * (wire.VALUE_BYTES - 2)))
+    (tmp_path / "y.json").write_text(json.dumps("a" * (wire.VALUE_BYTES - 1)))
+    (tmp_path / "h.json").write_text(json.dumps({"loss": [0.5] * wire.VALUE_BYTES}))
+    handed = submission(
+        tmp_path, *(HandinEntry(name, "value", 1, f"{name}.json") for name in "xy"), HandinEntry("h", "history", 1, "h.json")
+    )
+    assert len(handed.value("x")) == wire.VALUE_BYTES - 2
+    with pytest.raises(HandinProblem, match="malformed"):
+        handed.value("y")
+    assert len(handed.history("h")["loss"]) == wire.VALUE_BYTES
+
+
 @pytest.mark.parametrize("content", [[1], {"loss": 3}, {"loss": ["a"]}, {"loss": [10**400]}])
 def test_malformed_histories_are_the_students(tmp_path: Path, content: object) -> None:
     (tmp_path / "h.json").write_text(json.dumps(content))

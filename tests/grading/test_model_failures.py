@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,6 +13,7 @@ import pytest
 
 from autograder.grading import model
 from autograder.inputs import Input
+from autograder.records import LayerDescription, ModelDescription
 
 SHAPE = Input((2,))
 SECRET = "indices[0,3] = 217 is not in [0, 200)"
@@ -37,3 +42,42 @@ def test_a_failure_at_visible_images_is_said_in_full(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(model, "_predict", failing_at(0))
     with pytest.raises(model._Failed, match="217"):
         model._predict_parts(object(), SHAPE, images, [2, 1])
+
+
+LAYER = LayerDescription("dense", "Dense", {"units": 10}, (), (None, 10))
+DESCRIPTION = ModelDescription("Sequential", (None, 784), (None, 10), (LAYER,), None)
+
+
+def nested(levels: int) -> Any:
+    value: Any = []
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("odd", ["\ud800", nested(205), nested(300)], ids=["half a character", "deep", "deeper"])
+def test_compile_settings_that_cannot_be_passed_on_are_none(tmp_path: Path, odd: Any) -> None:
+    """One line in a notebook, `model.optimizer.name = ...`, would otherwise end the process, and leave the submission unscored for good."""
+
+    def compiled(name: Any) -> Any:
+        settings = {"optimizer": {"class_name": "Adam", "config": {"name": name}}, "loss": "mse", "metrics": []}
+        (tmp_path / "compile.json").write_text(json.dumps(settings))
+        return model._compiled(tmp_path)
+
+    assert compiled("adam").optimizer == "Adam"
+    assert compiled(odd) is None
+
+
+@pytest.mark.parametrize("odd", ["\ud800", nested(205), nested(300)], ids=["half a character", "deep", "deeper"])
+def test_a_description_that_cannot_be_passed_on_is_that_models_refusal(monkeypatch: pytest.MonkeyPatch, odd: Any) -> None:
+    """The models after it are still opened."""
+    strange = replace(DESCRIPTION, layers=(replace(LAYER, config={"note": odd}),))
+    found = {"strange": strange, "usual": DESCRIPTION}
+    frames: list[tuple[str, dict[str, Any]]] = []
+    writer = SimpleNamespace(send=lambda kind, payload=b"", **fields: frames.append((kind, fields)))
+    request = {"models": list(found), "images": {}, "limit": 1000, "predictions": []}
+    monkeypatch.setattr(model, "Caller", lambda: SimpleNamespace(writer=writer, receive=lambda _: request))
+    monkeypatch.setattr(model, "_open", lambda name, *_: (None, found[name]))
+    model.main()
+    kinds = [(kind, fields.get("model")) for kind, fields in frames if kind != "opening"]
+    assert kinds == [("refused", "strange"), ("described", "usual"), ("done", None)]

@@ -23,7 +23,8 @@ from autograder.grading.model import _batch_size
 from autograder.grading.models import _Opening, _Said, open_models
 from autograder.handin import _write_model
 from autograder.inputs import Input
-from autograder.isolation.sandbox import Ended, Sandbox
+from autograder.isolation.process import Ended
+from autograder.isolation.sandbox import Sandbox
 from autograder.records import HandinEntry, Isolation, ModelDescription, Prediction, Run, Seconds, Usage, from_json
 from tests.conftest import SAMPLES
 
@@ -167,6 +168,18 @@ def test_a_prediction_that_never_ends_costs_the_models_other_predictions_and_not
     opening.open_all(["bomb", "last"])
     assert [names for names, _ in given] == [["bomb", "last"], ["last"]]
     assert (opening.refusals, sorted(opening.unpredicted)) == ({}, sorted((FIRST, SECOND)))
+
+
+def test_models_that_never_end_do_not_hold_a_slot_for_days(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A notebook may hand in hundreds of them; what is left after the second is refused without being opened."""
+    said, ended, _ = ENDS["endless work"]
+    names = [f"slow{index}" for index in range(300)]
+    opening, given = opening_of(monkeypatch, tmp_path, *[(replace(said, opening=name), ended) for name in names])
+    opening.open_all([*names, "last"])
+    assert len(given) == 2
+    assert list(opening.refusals) == [*names, "last"]
+    assert opening.refusals["last"] == "The model 'last' cannot be opened: this notebook's models before it took more than 480 s together."
+    assert opening.unpredicted == {LAST: opening.refusals["last"]}
 
 
 def test_a_model_that_ends_the_process_when_it_is_opened_again_keeps_its_description(

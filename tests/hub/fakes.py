@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from jupyterhub.services.auth import HubOAuth
 
-from autograder.batch.regrade import Regraded
+from autograder.batch.regraded import Regraded
 from autograder.doctor.finding import Finding, Place
 from autograder.errors import UsageError
 from autograder.feedback.audits import AuditRow, AuditView
@@ -100,7 +100,7 @@ FINDINGS = (
     ),
     Finding("order", "worth knowing", Place(4, None, MARKUP), "The cells ran in another order.", "Restart and run all."),
 )
-GRADED = submission("first_dense_network.3", "ada", note="Graded.", score=72.5, max_score=90.0, outcome="completed",
+GRADED = submission("first_dense_network.3", "ada", score=72.5, max_score=90.0, outcome="completed",
                     checked=Checked("first_dense_network.3", NOW, FINDINGS))  # fmt: skip
 BEFORE = submission("first_dense_network.1", "ada", "superseded", note="A newer one came before its turn.")
 RUNNING = submission("hidden_layers.2", "ada", "running", note="Your notebook runs.", elapsed_s=42.0, cell=7, cells=19, checked=None)
@@ -134,7 +134,7 @@ class FakeSource:
         feedback = self.folder / f"{user}.html"
         attempts = {"attempts_allowed": 5, "attempts_left": 3, "next_attempt_at": NOW + timedelta(minutes=10), "grace_s": 900.0}
         page = feedback if feedback.is_file() else None
-        first = view("first_dense_network", "First dense network", "graded", "Graded.", score=score, feedback=page, **attempts)
+        first = view("first_dense_network", "First dense network", "graded", "", score=score, feedback=page, **attempts)
         board = (Rank(1, "Frida", "0.9912"), Rank(2, MARKUP, "0.9876", own=True))
         return StudentsView(user, user.title(), "keras-digits", "Deep learning with Keras", NOW, "Europe/Madrid", 1, (
             first,
@@ -235,7 +235,7 @@ class FakeSource:
 
     def decide(self, form: DecisionForm, who: str) -> str:
         if form.students == "nobody":
-            raise UsageError("Nobody of the course is called 'nobody'. Nothing was written.")
+            raise UsageError("Nobody of the course is called 'nobody'. Nothing was done.")
         self.orders.append((form.kind, form.students or "everybody", who))
         return "d4 is in the ledger."
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from autograder.batch import regrade
-from autograder.batch.regrade import Regraded
+from autograder.batch.regraded import Attempt, Regraded
 from autograder.course.settings import Curve
 from autograder.errors import UsageError
 from autograder.grading.verdict import award
@@ -28,19 +28,25 @@ IN_FORCE = Curve({0.50: 0, 0.70: 1})
 MEASURED = {"ana": 0.80, "ben": 0.60, "eve": 0.55}
 
 
-def of_student(job: Job, curve: Curve = IN_FORCE) -> Record:
+def of_student(job: Job) -> Record:
     """80 points by a curve over what was measured."""
-    value = MEASURED[job.submission.student]
+    return scored(record(job), MEASURED[job.submission.student], IN_FORCE)
+
+
+def scored(before: Record, value: float, curve: Curve) -> Record:
     fraction, message = award({"test_accuracy": value}, {"test_accuracy": curve})
     test = TestResult("test_accuracy", fraction == 1, fraction, message, None, "visible", {"test_accuracy": value})
     points = round(80 * (fraction or 0.0), 2)
-    return record(job, score=points, grade_cells=(GradeCell("accuracy", points, 80.0, False, (test,)),))
+    return replace(before, score=points, grade_cells=(GradeCell("accuracy", points, 80.0, False, (test,)),))
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    """Three students are graded; plans are as much of them as curves need, and regrading is the arithmetic alone."""
-    made = World(tmp_path)
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> World:
+    """Three students are graded; plans are as much of them as curves need, and regrading is the arithmetic alone.
+
+    A test's parameter is the course's policy.
+    """
+    made = World(tmp_path, getattr(request, "param", ""))
     made.grader.answer = of_student
     for student in MEASURED:
         made.submit(student)
@@ -49,10 +55,10 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
 
     def plan(plans: Plans, assignment: str) -> Any:
         profile = _Profile("smoke", dict(plans.course.assignments[0].profiles["smoke"].curves))
-        return _Plan(made.store, profile, specs, assignment)
+        return _Plan(made.store, profile, specs, SimpleNamespace(id=assignment))
 
     monkeypatch.setattr(Plans, "of", plan)
-    monkeypatch.setattr(curves, "regrade_from_store", _regraded)
+    monkeypatch.setattr(regrade, "_from_store", _regraded)
     return made
 
 
@@ -74,17 +80,11 @@ def _replaceable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(curves, "_with", other)
 
 
-def _regraded(plan: _Plan, students: list[str], write: bool = True, final: Collection[str] = ()) -> list[Regraded]:
-    found = []
-    for student in students:
-        before = plan.store.present(plan.profile.name, plan.assignment, student)
-        job: Any = SimpleNamespace(submission=SimpleNamespace(student=student, submission_id=before.submission_id, submitted_at=None))
-        job.assignment = plan.assignment
-        after = of_student(job, plan.profile.curves["test_accuracy"])
-        if write and student not in final:
-            plan.store.write(replace(before, score=after.score, grade_cells=after.grade_cells))
-        found.append(Regraded(student, before.score, after.score, before.score != after.score, kept=student in final))
-    return found
+def _regraded(plan: Any, keep: Callable[[Record], None], attempt: Attempt) -> Regraded:
+    before = plan.store.read(plan.profile.name, plan.assignment.id, attempt.student, attempt.submission_id)
+    after = scored(before, before.grade_cells[0].tests[0].measured["test_accuracy"], plan.profile.curves["test_accuracy"])
+    keep(after)
+    return Regraded(attempt.student, before.score, after.score, before.score != after.score)
 
 
 def scores(world: World) -> dict[str, float | None]:
@@ -150,7 +150,7 @@ def test_the_configurations_curve_is_applied_to_what_was_graded_and_to_what_come
     assert scores(world) == {"ana": 80.0, "ben": 0.0, "eve": 0.0}
     assert world.seen("ben").newest.score == 0.0  # type: ignore[union-attr]  # it is there
     assert world.service.instructors_view().problems == ()
-    assert world.grader.plans.course is world.service.course
+    assert world.grader.plans.course is world.service.office.course
     assert not world.service.curves.views(ASSIGNMENT)[0].differs
     assert "garcia applied the curves of tiny: 2 score(s) changed" in world.said
     world.publisher.late = ["ben", "eve"]
@@ -173,12 +173,30 @@ def test_what_was_being_graded_meanwhile_has_the_new_curve_too(world: World) -> 
     assert made.score == 80.0
 
 
+@pytest.mark.parametrize("world", ['counting="best"'], indirect=True)
+def test_where_the_best_attempt_counts_all_attempts_have_the_new_curve(world: World) -> None:
+    world.grader.answer = lambda job: scored(record(job), 0.50, IN_FORCE)
+    later = world.submit("ben", text="worse")
+    world.service.dispatch()
+    assert scores(world)["ben"] == 0.0  # the present one; the first has 40
+    effect = world.service.curves.try_out(ASSIGNMENT, "test_accuracy", "0.5: 0, 0.6: 1")
+    assert effect.best
+    assert [(each.student, each.before, each.after) for each in effect.changed] == [("eve", 20.0, 40.0), ("ben", 40.0, 80.0)]
+    assert sorted(each.score or 0.0 for each in world.store.of_student(ASSIGNMENT, "ben")) == [0.0, 40.0]
+    configure(world, "Curve({0.50: 0, 0.70: 1})", "Curve({0.50: 0, 0.60: 1})")
+    assert world.service.apply_curves(ASSIGNMENT, "garcia").changed == effect.changed
+    assert sorted(each.score or 0.0 for each in world.store.of_student(ASSIGNMENT, "ben")) == [0.0, 80.0]
+    present = world.store.present("smoke", ASSIGNMENT, "ben")
+    assert present
+    assert present.submission_id == later.submission_id
+
+
 def test_anything_else_in_the_configuration_waits_for_the_next_start(world: World) -> None:
     configure(world, "Curve({0.50: 0, 0.70: 1})", "Curve({0.60: 0, 0.80: 1})")
     configure(world, 'due="2027-02-12 23:59"', 'due="2027-02-13 23:59"')
     world.service.apply_curves(ASSIGNMENT, "garcia")
     assert scores(world)["ben"] == 0.0
-    assert world.service.course.assignments[0].due == "2027-02-12 23:59"
+    assert world.service.office.course.assignments[0].due == "2027-02-12 23:59"
     assert "start the service again" in world.service.instructors_view().problems[0]
 
 
@@ -204,12 +222,11 @@ def test_a_configuration_that_is_broken_changes_nothing(world: World) -> None:
 
 
 def test_applied_curves_leave_the_record_of_a_final_score(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    def lowered(plan: Any, keep: Callable[[Record], None], student: str) -> Regraded:
-        before = plan.store.present("smoke", ASSIGNMENT, student)
+    def lowered(plan: Any, keep: Callable[[Record], None], attempt: Attempt) -> Regraded:
+        before = plan.store.present("smoke", ASSIGNMENT, attempt.student)
         keep(replace(before, score=1.0))
-        return Regraded(student, before.score, 1.0, True)
+        return Regraded(attempt.student, before.score, 1.0, True)
 
-    monkeypatch.setattr(curves, "regrade_from_store", regrade.regrade_from_store)
     monkeypatch.setattr(regrade, "_from_store", lowered)
     frozen = Frozen(policy(), {"ben": Facts()})
     ledger(world.store.root).append(lambda _: replace(decision("finalise", frozen=frozen, students=None), assignment=ASSIGNMENT))
@@ -221,10 +238,8 @@ def test_applied_curves_leave_the_record_of_a_final_score(world: World, monkeypa
 
 
 def test_whom_the_graders_have_to_look_at_again_keeps_the_score(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(curves, "regrade_from_store", regrade.regrade_from_store)
-    monkeypatch.setattr(regrade, "_from_store", lambda plan, keep, student: regrade._Unscored(student, 2))
+    monkeypatch.setattr(regrade, "_from_store", lambda plan, keep, attempt: regrade._Unscored(attempt, 2))
     plan = world.grader.plans.of(ASSIGNMENT)
-    plan.assignment = SimpleNamespace(id=ASSIGNMENT)
     [ana] = regrade.regrade_from_store(plan, ["ana"])
     assert (ana.before, ana.after, ana.changed) == (80.0, 80.0, False)
     assert "autograder regrade" in ana.needs_execution

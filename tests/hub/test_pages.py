@@ -109,7 +109,7 @@ def text(answer: HTTPResponse) -> str:
 def words(answer: HTTPResponse) -> str:
     """What a reader sees, in one line; where an element ends before a comma, no space."""
     found = samples.Read()
-    found.feed(text(answer))
+    found.feed(text(answer).replace("<wbr>", ""))  # where a long name may break
     found.close()
     return re.sub(r" ([.,:;])", r"\1", found.text)
 

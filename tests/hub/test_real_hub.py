@@ -2,170 +2,79 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
-from autograder.hub.demo import Plan, read_plan
+from autograder.errors import UsageError
+from autograder.hub import accounts, demo_plan
+from tests.hub import real
+from tests.hub.conftest import SCRIPT
+from tests.hub.real import LONG_MS, PREFIX, Hub
 
 pytestmark = pytest.mark.hub
 
-ROOT = Path(__file__).parents[2]
-PREFIX = "services/autograder/"
-_LONG_MS = 180_000
+AS_ROOT = pytest.mark.skipif(os.getuid() != 0, reason="needs accounts of its own: run as root")
+CONTEST = "convolutional_digits"
+MARKUP = "<img src=x onerror=alert(9)>"  # as a pseudonym, which may have 30 characters
+
+# What a student writes who only takes part in the contest, in seconds.
+_CONTEST_ANSWERS = {
+    "train_contest": """contest = keras.Sequential([keras.Input((28, 28, 1)), layers.Flatten(), layers.Dense(10, activation="softmax")])
+contest.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+contest_history = contest.fit(x_train[..., None] / 255, y_train, epochs=3, validation_split=0.2, verbose=0)""",
+    "write_pseudonym": f'pseudonym = "{MARKUP}"',
+}
 
 
-@dataclass
-class Hub:
-    """A running demo: its plan, and what it printed."""
-
-    plan: Plan
-    printed: list[str]
-
-    def page(self, path: str = "") -> str:
-        return f"{self.plan.address}{PREFIX}{path}"
-
-    def log(self, name: str) -> str:
-        return (self.plan.root / "logs" / f"{name}.log").read_text(encoding="utf-8", errors="replace")
-
-
-@pytest.fixture(scope="module")
-def hub() -> Iterator[Hub]:
-    with TemporaryDirectory(prefix="hub-") as folder:  # not pytest's, which no other account may enter
-        Path(folder).chmod(0o711)
-        yield from _demo(Path(folder) / "demo")
-
-
-def _demo(folder: Path) -> Iterator[Hub]:
-    command = [sys.executable, "-m", "autograder.hub.demo", "--into", str(folder), "--port", "0", "--until-closed"]
-    command += ["--proxy", str(ROOT / ".venv/hub-proxy")]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
-        assert demo.stdin is not None
-        assert demo.stdout is not None
-        printed = []
-        for line in demo.stdout:
-            printed.append(line)
-            if line == "READY\n":
-                break
-        assert printed[-1:] == ["READY\n"], "".join(printed)
-        yield Hub(read_plan(folder), printed)
-        demo.stdin.close()
-        rest = demo.stdout.read()
-    assert demo.returncode == 0, rest
-    assert "Everything has ended." in rest
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        options = ["--no-sandbox", "--disable-background-networking"]
-        opened = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=options)
-        yield opened
-        opened.close()
-
-
-@pytest.fixture(scope="module")
-def people(browser: Any, hub: Hub) -> Iterator[dict[str, Any]]:
-    """A page for each person, signed in with the hub, on the service's first page."""
-    opened = {}
-    for name, password in hub.plan.passwords.items():
-        page = browser.new_context(locale="en-GB").new_page()
-        page.goto(hub.page())
-        page.get_by_label("Username").fill(name)
-        page.get_by_label("Password").fill(password)
-        page.get_by_role("button", name="Sign in").click()
-        page.get_by_role("heading", name="My assignments").wait_for()
-        opened[name.removesuffix("-demo")] = page
-    yield opened
-    for page in opened.values():
-        page.context.close()
-
-
-_SEND = """async ([address, body]) => {
-  const xsrf = document.cookie.split("; ").find((each) => each.startsWith("_xsrf=")).slice(6);
-  const headers = {"X-XSRFToken": xsrf, "Content-Type": "application/json"};
-  const answer = await fetch(address, {method: "POST", headers, body: JSON.stringify(body)});
-  return await answer.json();
-}"""
-
-
-def _in_jupyterlab(page: Any, hub: Hub, user: str) -> dict[str, Any]:
-    """Opens the user's server and gives JupyterLab's own settings."""
-    page.goto(f"{hub.plan.address}hub/user-redirect/lab", timeout=_LONG_MS)
-    page.wait_for_url(re.compile(f"/user/{user}/lab"), timeout=_LONG_MS)
-    found: dict[str, Any] = json.loads(page.locator("#jupyter-config-data").text_content(timeout=_LONG_MS))
-    return found
-
-
-@pytest.fixture(scope="module")
-def submitted(people: dict[str, Any], hub: Hub) -> tuple[str, float]:
-    """Ana fetches and submits as nbgrader's buttons do; her receipt's number, and seconds until it stood on her page."""
-    page, course = people["ana"], {"course_id": hub.plan.course, "assignment_id": hub.plan.assignment}
-    _in_jupyterlab(page, hub, "ana-demo")
-    fetched = page.evaluate(_SEND, ["/user/ana-demo/assignments/fetch", course])
-    assert fetched["success"], fetched
-    sent = page.evaluate(_SEND, ["/user/ana-demo/assignments/submit", course])
-    assert sent["success"], sent
-    began = time.monotonic()
-    page.goto(hub.page(f"assignment/{hub.plan.assignment}"))
-    link = page.locator("#live a[href*='/submission/']")
-    link.wait_for(timeout=_LONG_MS)
-    return link.get_attribute("href").rpartition("/")[2], time.monotonic() - began
-
-
-@pytest.fixture(scope="module")
-def graded(submitted: tuple[str, float], people: dict[str, Any], hub: Hub) -> str:
-    """The same receipt once it is graded, seen on a page that nobody reloads."""
-    people["ana"].goto(hub.page(f"submission/{submitted[0]}"))
-    people["ana"].locator("#live .tag.good").wait_for(timeout=_LONG_MS)
-    return submitted[0]
+# --- a student --------------------------------------------------------------------------------------------------------
 
 
 def test_people_sign_in_and_see_their_assignments(people: dict[str, Any], hub: Hub) -> None:
     page = people["bo"]
     page.goto(hub.page())
-    assert page.locator("header").inner_text().count("bo-demo")
+    assert page.locator("header").inner_text().count(hub.name("bo"))
     assert page.get_by_role("article").count() == 5
     assert page.get_by_role("link", name="Class").count() == 0
 
 
-def test_a_wrong_password_is_refused(browser: Any, hub: Hub) -> None:
-    page = browser.new_context().new_page()
-    page.goto(hub.page())
-    page.get_by_label("Username").fill("ana-demo")
-    page.get_by_label("Password").fill("wrong")
-    page.get_by_role("button", name="Sign in").click()
-    page.get_by_text("Invalid username or password").wait_for()
-    page.context.close()
-
-
 def test_students_have_no_menus_of_instructors(people: dict[str, Any], hub: Hub) -> None:
-    settings = _in_jupyterlab(people["bo"], hub, "bo-demo")
+    settings = real.open_jupyterlab(people["bo"], hub, "bo")
     off = set(settings["disabledExtensions"])
     assert {"@jupyter/nbgrader:formgrader", "@jupyter/nbgrader:create-assignment"} <= off
     assert "@jupyter/nbgrader:assignment-list" not in off
-    assert people["bo"].goto(f"{hub.plan.address}user/bo-demo/formgrader").status == 404
+    assert people["bo"].goto(f"{hub.plan.address}user/{hub.name('bo')}/formgrader").status == 404
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="needs accounts of its own: run as root")
-def test_students_cannot_read_the_course(people: dict[str, Any], hub: Hub) -> None:
-    about = hub.plan.course_folder.stat()
-    assert about.st_mode & 0o077 == 0
-    assert about.st_uid not in (0, hub.plan.home("ana-demo").stat().st_uid)
-    assert hub.plan.token_file.stat().st_mode & 0o077 == 0
+def test_a_student_checks_the_notebook_in_jupyterlab(people: dict[str, Any], hub: Hub) -> None:
+    page, assignment = people["bo"], hub.plan.assignment
+    real.open_jupyterlab(page, hub, "bo")
+    real.fetch(page, hub, "bo", assignment)
+    cells = [
+        "from autograder.checks import expect_equal\nfrom autograder.student import doctor, hand_in",
+        "count = 3\nexpect_equal(count, 3, 'The count')",
+        "hand_in('count')",
+        f"doctor('{assignment}/{assignment}.ipynb')",
+    ]
+    notebook = {"cells": [real.code(each) for each in cells], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    notebook["metadata"] = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    real.save(page, hub, "bo", "check.ipynb", notebook)
+    page.goto(f"{hub.plan.address}user/{hub.name('bo')}/lab/tree/check.ipynb", timeout=LONG_MS)
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=LONG_MS)  # before that the menu does nothing
+    page.locator(".jp-Notebook .jp-Cell").first.click()
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    outputs = page.locator(".jp-OutputArea-output", has=page.locator("table"))
+    outputs.filter(has_text=f"{assignment}.ipynb, as it was saved").wait_for(timeout=LONG_MS)
+    checked, handed_in, doctor = outputs.all_inner_texts()
+    assert "✓" in checked
+    assert "count" in handed_in
+    assert "13 cells still have their placeholder" in doctor
 
 
 def test_a_receipt_comes_at_once(submitted: tuple[str, float], people: dict[str, Any], hub: Hub) -> None:
@@ -178,21 +87,25 @@ def test_a_receipt_comes_at_once(submitted: tuple[str, float], people: dict[str,
 def test_the_result_comes_by_itself(graded: str, people: dict[str, Any], hub: Hub) -> None:
     page = people["ana"]
     page.goto(hub.page(f"assignment/{hub.plan.assignment}"))
+    page.get_by_role("heading", name="Score").wait_for(timeout=LONG_MS)
     page.locator("iframe").scroll_into_view_if_needed()
-    page.frame_locator("iframe").locator("text=Points and checks").wait_for(timeout=_LONG_MS)
+    page.frame_locator("iframe").locator("text=Points and checks").wait_for(timeout=LONG_MS)
 
 
-def test_another_student_sees_nothing_of_it(graded: str, people: dict[str, Any], hub: Hub) -> None:
-    for path in (
-        f"submission/{graded}",
-        f"feedback/{hub.plan.assignment}",
-        f"teach/submission/{graded}",
-        "teach",
-        f"teach/record/{graded}",
-    ):
-        answer = people["bo"].goto(hub.page(path))
-        assert answer.status == (403 if path.startswith("teach") else 404)
-        assert "ana-demo" not in people["bo"].content()
+def test_the_feedback_can_be_fetched_with_nbgraders_button(graded: str, people: dict[str, Any], hub: Hub) -> None:
+    page = people["ana"]
+    real.open_jupyterlab(page, hub, "ana")
+    done = real.send(
+        page,
+        f"/user/{hub.name('ana')}/assignments/fetch_feedback",
+        {"course_id": hub.plan.course, "assignment_id": hub.plan.assignment},
+    )
+    assert done["success"], done
+    home = hub.plan.home(hub.name("ana"))
+    assert list(home.glob(f"{hub.plan.assignment}/feedback/*/*.html")), [*map(str, home.rglob("*feedback*"))]
+
+
+# --- the instructor ---------------------------------------------------------------------------------------------------
 
 
 def test_the_instructor_sees_the_class(graded: str, people: dict[str, Any], hub: Hub) -> None:
@@ -201,10 +114,31 @@ def test_the_instructor_sees_the_class(graded: str, people: dict[str, Any], hub:
     page.get_by_role("link", name="Class").click()
     page.get_by_role("link", name="First dense network").click()
     assert page.get_by_role("heading", name="Tests, hardest first").count() == 1
-    page.get_by_role("link", name="ana-demo").click()
+    page.get_by_role("link", name=hub.name("ana")).click()
     assert page.get_by_role("heading", name="Record").count() == 1
+
+
+def test_a_script_in_a_notebooks_output_does_nothing(graded: str, people: dict[str, Any], hub: Hub) -> None:
+    page = people["garcia"]
+    page.goto(hub.page(f"teach/submission/{graded}"))
+    for title in ("Feedback for", "Notebook of"):
+        frame = page.locator(f"iframe[title^='{title}']")
+        frame.scroll_into_view_if_needed()
+        frame.content_frame.get_by_text(SCRIPT).first.wait_for(timeout=LONG_MS)
+    for path in (f"teach/notebook/{graded}", f"teach/feedback/{graded}"):
+        page.goto(hub.page(path))
+        page.get_by_text(SCRIPT).first.wait_for()
+    people["ana"].goto(hub.page(f"feedback/{hub.plan.assignment}"))
+    people["ana"].get_by_text(SCRIPT).first.wait_for()
+    assert page.ran == people["ana"].ran == []
+
+
+def test_the_instructor_grades_it_again(graded: str, people: dict[str, Any], hub: Hub) -> None:
+    page = people["garcia"]
+    page.goto(hub.page(f"teach/submission/{graded}"))
     page.get_by_role("button", name="Grade it again").click()
     page.get_by_text("It is in the queue again.").wait_for()
+    page.locator("#live .tag.good").wait_for(timeout=LONG_MS)
 
 
 def test_the_instructor_tries_a_curve_out_and_applies_the_configurations(graded: str, people: dict[str, Any], hub: Hub) -> None:
@@ -244,60 +178,64 @@ def test_the_instructor_exports(graded: str, people: dict[str, Any], hub: Hub) -
     page.get_by_role("button", name="Make the file").click()
     with page.expect_download() as download:
         page.get_by_role("link", name="Download").click()
-    assert "ana-demo" in Path(download.value.path()).read_text(encoding="utf-8")
-
-
-def test_a_form_of_another_site_does_nothing_and_holds_up_nobody(graded: str, people: dict[str, Any], hub: Hub) -> None:
-    page = people["garcia"].context.new_page()
-    order = f"<form method=post action={hub.page('teach/order')}><input name=kind value=rerun><input name=receipt value={graded}></form>"
-    page.set_content(order)
-    with page.expect_navigation() as there:
-        page.evaluate("document.forms[0].submit()")
-    assert there.value.status in (401, 403)
-    page.close()
-    assert people["bo"].goto(hub.page()).status == 200
-
-
-def test_a_forged_sign_in_is_none(browser: Any, hub: Hub) -> None:
-    page = browser.new_context().new_page()
-    assert page.goto(hub.page("oauth_callback?code=made-up&state=made-up")).status == 403
-    page.context.close()
-
-
-@pytest.mark.skipif(os.getuid() != 0, reason="needs accounts of its own: run as root")
-def test_a_submission_in_anothers_name_is_flagged_and_never_theirs(graded: str, people: dict[str, Any], hub: Hub) -> None:
-    inbound = hub.plan.root / "exchange" / hub.plan.course / "inbound"
-    folder = inbound / f"ana-demo+{hub.plan.assignment}+2020-01-01 00:00:00.000000 UTC"
-    script = (
-        'umask 0; mkdir "$1" && echo {} >"$1/notebook.ipynb" && echo "2020-01-01 00:00:00.000000 UTC" >"$1/timestamp.txt" && chmod 777 "$1"'
-    )
-    subprocess.run(["sh", "-c", script, "sh", str(folder)], check=True, user="bo-demo", cwd="/")
-    page = people["garcia"]
-    page.goto(hub.page("teach"))
-    page.get_by_text("Other name").wait_for(timeout=_LONG_MS)
-    for user in ("ana", "bo"):
-        people[user].goto(hub.page(f"assignment/{hub.plan.assignment}"))
-    assert "under another user's name" in people["bo"].locator("#live").inner_text()
-    assert "another user" not in people["ana"].locator("#live").inner_text()
+    assert hub.name("ana") in Path(download.value.path()).read_text(encoding="utf-8")
 
 
 def test_the_instructor_opens_formgrader(people: dict[str, Any], hub: Hub) -> None:
     page = people["garcia"]
     page.goto(hub.page("teach"))
     page.get_by_role("link", name="Formgrader", exact=True).click()
-    page.wait_for_url(re.compile("/user/garcia-demo/formgrader/manage_assignments"), timeout=_LONG_MS)
-    page.get_by_text("Manage Assignments").first.wait_for(timeout=_LONG_MS)
+    page.wait_for_url(re.compile(f"/user/{hub.name('garcia')}/formgrader/manage_assignments"), timeout=LONG_MS)
+    page.get_by_text("Manage Assignments").first.wait_for(timeout=LONG_MS)
 
 
 def test_formgraders_autograde_button_asks_the_service(graded: str, people: dict[str, Any], hub: Hub) -> None:
     page = people["garcia"]
-    page.goto(f"{hub.plan.address}hub/user-redirect/formgrader", timeout=_LONG_MS)
-    page.wait_for_url(re.compile("/user/garcia-demo/formgrader"), timeout=_LONG_MS)
-    address = f"/user/garcia-demo/formgrader/api/submission/{hub.plan.assignment}/ana-demo/autograde"
-    asked = page.evaluate(_SEND, [address, {}])
+    page.goto(f"{hub.plan.address}hub/user-redirect/formgrader", timeout=LONG_MS)
+    page.wait_for_url(re.compile(f"/user/{hub.name('garcia')}/formgrader"), timeout=LONG_MS)
+    address = f"/user/{hub.name('garcia')}/formgrader/api/submission/{hub.plan.assignment}/{hub.name('ana')}/autograde"
+    asked = real.send(page, address, {})
     assert asked["success"], asked
     assert "Not graded yet" in asked["log"]
     assert f"/{PREFIX}teach/submission/{graded}" in asked["log"]
+
+
+# --- both -------------------------------------------------------------------------------------------------------------
+
+
+@AS_ROOT
+def test_a_contest_from_release_to_leaderboard_where_a_name_is_markup(people: dict[str, Any], hub: Hub) -> None:
+    """Released in formgrader, handed in by Ana, admitted by the instructor; what she calls herself is text to whoever sees it."""
+    teacher, student = people["garcia"], people["ana"]
+    teacher.goto(f"{hub.plan.address}hub/user-redirect/formgrader", timeout=LONG_MS)
+    teacher.wait_for_url(re.compile(f"/user/{hub.name('garcia')}/formgrader"), timeout=LONG_MS)
+    for button in ("assign", "release"):
+        done = real.send(teacher, f"/user/{hub.name('garcia')}/formgrader/api/assignment/{CONTEST}/{button}", {})
+        assert done["success"], done
+    real.open_jupyterlab(student, hub, "ana")
+    real.fetch(student, hub, "ana", CONTEST)
+    answers = hub.notebook(CONTEST, _CONTEST_ANSWERS, start="release")
+    real.save(student, hub, "ana", f"{CONTEST}/{CONTEST}.ipynb", answers)
+    real.submit(student, hub, "ana", CONTEST)
+    receipt, _ = real.newest_receipt(student, hub, CONTEST)
+    real.until_graded(student, hub, receipt)
+    assert student.goto(hub.page(f"board/{CONTEST}")).status == 404  # nobody has looked at her entry yet
+
+    command = [sys.executable, "-m", "autograder.cli", "report", CONTEST, "--admit", hub.name("ana")]
+    subprocess.run(command, check=True, cwd=hub.plan.course_folder, capture_output=True)
+    owner = hub.plan.course_folder.stat()
+    for path in hub.plan.course_folder.rglob("*"):
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+    teacher.goto(hub.page(f"teach/submission/{receipt}"))
+    teacher.get_by_role("button", name="Grade it again").click()
+    teacher.get_by_text("It is in the queue again.").wait_for()
+    student.goto(hub.page(f"assignment/{CONTEST}"))
+    student.get_by_role("link", name="Leaderboard").click(timeout=LONG_MS)
+    student.locator("#live tbody th", has_text=MARKUP).wait_for()
+    assert people["bo"].goto(hub.page(f"board/{CONTEST}")).status == 404  # for those who take part
+    for path in (f"teach/submission/{receipt}", f"teach/notebook/{receipt}", f"teach/report/{CONTEST}"):
+        assert teacher.goto(hub.page(path)).status == 200
+    assert [people[who].ran for who in people] == [[], [], []]
 
 
 def test_the_hub_and_the_service_know_no_secret_in_their_logs(graded: str, hub: Hub) -> None:
@@ -305,3 +243,12 @@ def test_the_hub_and_the_service_know_no_secret_in_their_logs(graded: str, hub: 
     for name in ("hub", "service"):
         assert token not in hub.log(name)
         assert not [password for password in hub.plan.passwords.values() if password in hub.log(name)]
+
+
+@AS_ROOT
+def test_a_second_demo_takes_neither_folder_nor_accounts_of_the_first(hub: Hub, people: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="A demo runs in"):
+        demo_plan.prepare(hub.plan.root, 0, hub.plan.assignment, Path(hub.plan.proxy[1]), True)
+    assert hub.plan.course_folder.is_dir()
+    names = [f"{each.partition('-')[0]}-demo" for each in hub.plan.users]
+    assert not {*accounts.free_names(names)} & {*hub.plan.users}

@@ -11,6 +11,8 @@ from hypothesis import strategies as some
 
 from autograder.hub.rules import Fate, Graded, Rules, Situation, attempts_left, fates, in_fair_order, next_attempt_at
 from autograder.hub.state import Order, Receipt
+from autograder.term.decisions import Frozen
+from autograder.term.facts import Facts
 from tests.hub.world import BEGIN
 from tests.term.samples import decision, holding, policy
 
@@ -100,6 +102,16 @@ def test_an_extension_opens_it_again() -> None:
     reopened = rules(closes_s=3600, standing=holding(decision("reopen", until=DUE + timedelta(days=3))))
     assert phases(fates([receipt(1, 24 * 60)], [], reopened, around())) == ["queued"]
     assert reopened.closes == DUE + timedelta(days=3)
+
+
+def test_nothing_is_graded_of_a_final_score_until_it_is_reopened() -> None:
+    finalise = decision("finalise", frozen=Frozen(policy(DUE), {"ana": Facts()}))
+    settled = rules(standing=holding(finalise))
+    found = fates([receipt(1), receipt(2, 1)], [order("rerun")], settled, around(1))
+    assert phases(found) == ["graded", "refused"]
+    assert "final" in found[1].note
+    again = rules(standing=holding(finalise, decision("reopen", 2, until=DUE + timedelta(days=3))))
+    assert phases(fates([receipt(1), receipt(2, 1)], [order("rerun")], again, around(1))) == ["queued", "queued"]
 
 
 def test_the_cool_down_holds_the_next_one_back_until_it_is_over() -> None:

@@ -17,6 +17,8 @@ from autograder.hub.state import Rank, Receipt
 from autograder.hub.views.moment import Board
 from autograder.intake.collect import find_submissions
 from autograder.records import Record
+from autograder.term.decisions import Decision, Frozen, ledger
+from autograder.term.facts import Facts, policy_of
 from tests.hub.world import ASSIGNMENT, BEGIN, World, record
 
 
@@ -109,6 +111,15 @@ def test_broken_graders_pause_the_assignment_and_tell_its_instructor(tmp_path: P
 
 def test_places_and_waits_follow_from_what_others_took(tmp_path: Path) -> None:
     world = World(tmp_path, later=True)
+
+    def cold(job: Job) -> Record:
+        world.clock.forward(seconds=900)
+        return record(job)
+
+    world.grader.answer = cold
+    world.submit("zoe")  # the first one pays for what has to be started, and tells nothing
+    world.service.dispatch()
+    world.finish()
     for student in ("ana", "ben", "eve", "kim"):
         world.submit(student)
 
@@ -116,6 +127,12 @@ def test_places_and_waits_follow_from_what_others_took(tmp_path: Path) -> None:
         world.clock.forward(seconds=40)
         return record(job)
 
+    ana, kim = (world.seen(each).newest for each in ("ana", "kim"))
+    assert ana
+    assert kim
+    assert (kim.place, kim.wait_s) == (4, None)  # nothing was measured yet
+    assert ana.wait_s == 0.0
+    assert world.service.instructors_view().batches[0].done_s is None
     world.grader.answer = answer
     world.service.dispatch()
     world.finish()
@@ -204,6 +221,23 @@ def test_an_older_submission_that_is_graded_again_does_not_become_the_present_on
     present = world.store.present(world.course.default_profile, ASSIGNMENT, "ana")
     assert present
     assert present.submission_id == second.submission_id
+
+
+def test_a_final_score_is_not_graded_again(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    first = world.submit(text="a")
+    world.service.dispatch()
+    before = world.store.present(world.course.default_profile, ASSIGNMENT, "ana")
+    frozen = Frozen(policy_of(world.course, ASSIGNMENT), {"ana": Facts()})
+    ledger(world.store.root).append(lambda _: Decision("d1", "2026-02-01", "garcia", "agreed", "finalise", ASSIGNMENT, None, frozen=frozen))
+    with pytest.raises(UsageError, match="The score of 'ana' in 'tiny' is final") as caught:
+        world.service.rerun(first.id, "garcia")
+    assert "autograder decide reopen tiny --student ana" in caught.value.cure
+    world.submit(text="b")
+    world.service.dispatch()
+    assert world.phases() == ["graded", "refused"]
+    assert world.grader.graded == [first.id]
+    assert world.store.present(world.course.default_profile, ASSIGNMENT, "ana") == before
 
 
 def test_what_fails_after_grading_costs_neither_the_result_nor_a_slot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

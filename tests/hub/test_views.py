@@ -153,18 +153,19 @@ def test_instructors_see_the_whole_batch(tmp_path: Path) -> None:
         return record(job)
 
     world.grader.answer = answer
-    for student in ("ana", "ben", "eve"):
+    for student in ("zoe", "ana", "ben", "eve"):
         world.submit(student)
-    world.service.dispatch()
-    world.finish()
+    for _ in ("zoe, who pays for the start", "ana"):
+        world.service.dispatch()
+        world.finish()
     world.owner = "mallory"
     world.handed_in("ana")
     world.service.receive()
     batch = world.service.instructors_view().batches[0]
-    assert batch.counts == {"graded": 1, "queued": 2, "refused": 1}
+    assert batch.counts == {"graded": 2, "queued": 2, "refused": 1}
     assert [each.student for each in batch.queue] == ["ben", "eve"]
     assert [each.place for each in batch.queue] == [1, 2]
-    assert batch.submitted == 3
+    assert batch.submitted == 4
     assert batch.done_s == 40
 
 

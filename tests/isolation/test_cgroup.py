@@ -61,6 +61,15 @@ def end_of(pid: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
+def test_mount_points_may_have_any_name(tmp_path: Path) -> None:
+    """One whose name is no UTF-8, anywhere on the machine, ended every command of root in a traceback."""
+    table = tmp_path / "mountinfo"
+    disks = b"20 1 8:1 / /mnt/\xff rw - ext4 /dev/sda rw\n21 1 8:2 / /mnt/a\xc2\x85b\xe2\x80\xa8c rw - ext4 /dev/sdb rw\n"
+    table.write_bytes(disks + b"22 1 0:3 / /sys/fs/cgroup/\xe9 rw - cgroup2 cgroup rw\n")
+    (found,) = cgroup._mounts(table)
+    assert (found.version, os.fsencode(found.point)) == (2, b"/sys/fs/cgroup/\xe9")
+
+
 def test_more_memory_than_allowed_is_killed_and_counted(group: Cgroup) -> None:
     assert group.usage().oom_kills == 0
     assert end_of(member_of(group, lambda: bytearray(b"x") * (64 * MIB))) == -signal.SIGKILL
@@ -236,8 +245,7 @@ def test_groups_of_dead_commands_are_removed_and_others_are_not(hierarchy: Hiera
         return [str(path) for path in left_in(hierarchy)]
 
     stale = [Path(path) for path in in_child(die_without_removing)]
-    assert stale
-    assert all(path.exists() for path in stale)
+    assert stale  # they were there; another command on this machine may have removed them since
     cgroup.remove_stale(hierarchy)
     assert not any(path.exists() for path in stale)
     assert end_of(member_of(group, lambda: None)) == 0

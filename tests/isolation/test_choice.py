@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from autograder.errors import MachineError, UsageError
-from autograder.isolation import choice, landlock, probes, seccomp
-from autograder.isolation.choice import candidates, choose_sandbox, cures, examine
-from autograder.isolation.sandbox import Command, Process, Sandbox, short_folder
+from autograder.isolation import choice, landlock, packets, probes, seccomp
+from autograder.isolation.choice import Examination, candidates, choose_sandbox, cures, examine
+from autograder.isolation.process import Process
+from autograder.isolation.sandbox import Command, Sandbox
+from autograder.isolation.scratch import short_folder
+from autograder.isolation.servers import ServerKind
 from tests.isolation.conftest import examined
 from tests.isolation.running import LEVELS, ROOT
 
@@ -80,6 +85,31 @@ def test_consent_takes_the_best_that_there_is(level_1_is_here: None, without_bub
     assert chosen(2, trust=True)[0] == 1
 
 
+def test_less_than_the_best_is_said(level_1_is_here: None, without_bubblewrap: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    choose_sandbox(2, True, said.append).close()
+    monkeypatch.setattr(landlock, "abi", lambda: 0)
+    choose_sandbox(2, True, said.append).close()
+    missing = f"level {BEST}: bubblewrap is not installed"
+    end = "`autograder isolation` shows each probe."
+    assert said == [
+        f"Isolation level 1 instead of {BEST} ({missing}). {end}",
+        f"Isolation level 0 instead of {BEST} ({missing}; level 1: the kernel has no Landlock). {end}",
+    ]
+
+
+def test_the_best_is_not_worth_a_line(best_is_here: None) -> None:
+    said: list[str] = []
+    choose_sandbox(2, False, said.append).close()
+    assert said == []
+
+
+def test_probes_without_the_time_to_end_have_found_nothing_out(best_is_here: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "_PROBE_S", 0)
+    found = examine(BEST)
+    assert (found.killed, found.probes, found.obstacle) == (True, {}, "the probes took more than 0 s")
+
+
 @pytest.mark.parametrize("min_isolation", [0, 1, 2, 3])
 def test_without_any_isolation_nothing_runs_but_with_consent(without_bubblewrap: None, without_landlock: None, min_isolation: int) -> None:
     with pytest.raises(UsageError, match=f"level {max(1, min_isolation)} is required, this machine offers level 0"):
@@ -108,17 +138,19 @@ def test_without_seccomp_no_level_holds(monkeypatch: pytest.MonkeyPatch) -> None
 WRAPPER = """#!{python}
 import os, sys
 arguments = sys.argv[1:]
+if arguments == ["--version"]:
+    sys.exit(print("bubblewrap 0.4.1"))
 if {fails}:
-    sys.exit("bwrap: No permissions to create new namespace")
+    sys.exit("bwrap: " + {says!r})
 at = arguments.index("--chdir")
 os.execv({real!r}, [{real!r}, *arguments[:at], "--ro-bind", {shown!r}, {shown!r}, *arguments[at:]])
 """
 
 
-def install(folder: Path, monkeypatch: pytest.MonkeyPatch, fails: bool) -> None:
+def install(folder: Path, monkeypatch: pytest.MonkeyPatch, fails: bool, says: str = "No permissions to create new namespace") -> None:
     wrapper = folder / "bwrap"
     real = shutil.which("bwrap")
-    wrapper.write_text(WRAPPER.format(python=sys.executable, fails=fails, real=real, shown=short_folder()))
+    wrapper.write_text(WRAPPER.format(python=sys.executable, fails=fails, says=says, real=real, shown=short_folder()))
     wrapper.chmod(0o755)
     monkeypatch.setenv("PATH", str(folder))
 
@@ -142,6 +174,26 @@ def test_a_sandbox_that_does_not_start_says_why(best_is_here: None, monkeypatch:
     assert "No permissions to create new namespace" in found.obstacle
     assert found.probes == {}
     assert ("CAP_SYS_ADMIN" if ROOT else "user namespaces") in cures([found])[0]
+
+
+def test_a_bubblewrap_that_is_too_old_is_no_question_of_permissions(
+    best_is_here: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    install(tmp_path, monkeypatch, fails=True, says="Unknown option --clearenv")
+    assert cures([examine(BEST)]) == ["Install bubblewrap 0.8 or newer; version 0.4.1 was found."]
+
+
+def test_in_a_container_the_cure_names_all_that_dockers_profiles_refuse() -> None:
+    refused = [Examination(level, {}, "bwrap: Creating new namespace failed: Operation not permitted") for level in (3, 2)]
+    as_root, as_user = cures(refused)
+    for profile in ("seccomp", "apparmor", "systempaths"):
+        assert f"--security-opt {profile}=unconfined" in as_root
+        assert f"--security-opt {profile}=unconfined" in as_user
+    assert "--cap-add SYS_ADMIN" in as_root
+
+
+def test_no_permission_cures_a_sandbox_that_lets_something_out() -> None:
+    assert cures([Examination(2, {}, "files: /tmp/secret could be read"), Examination(3, {}, "files: /tmp/secret could be read")]) == []
 
 
 def test_a_level_cannot_be_had_without_its_means(without_bubblewrap: None) -> None:
@@ -177,10 +229,12 @@ def test_a_probe_that_is_killed_is_asked_once_more(best_is_here: None, monkeypat
     assert len(killed) == 1
 
 
-def test_probes_that_are_killed_again_are_the_machines_failure(best_is_here: None, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("trust", [False, True])
+def test_probes_that_are_killed_again_are_the_machines_failure(best_is_here: None, monkeypatch: pytest.MonkeyPatch, trust: bool) -> None:
+    """With consent too: whether there is any need for it nobody knows."""
     killed = kill_the_probes(monkeypatch, times=4)
     with pytest.raises(MachineError, match=rf"whether isolation level {BEST} holds could not be found out.*killed by signal 9") as caught:
-        choose_sandbox(BEST, trust=False)
+        choose_sandbox(BEST, trust)
     assert caught.value.exit_status == 3
     assert len(killed) == (4 if candidates() == [BEST, 1] else 2)
 
@@ -192,3 +246,41 @@ def test_a_single_probe_that_is_killed_proves_nothing(best_is_here: None, monkey
     monkeypatch.setattr(choice, "WAS_KILLED", "")  # as if each that held had been killed
     found = examine(BEST)
     assert (found.killed, found.obstacle) == (True, "one of the processes that try it was killed")
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def test_many_jobs_may_have_their_descriptors_and_submissions_may_not(best_is_here: None) -> None:
+    """Each job takes a dozen; on a machine with 128 cores the usual limit ended submissions at random."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, most))
+    with choose_sandbox(2, trust=False) as sandbox:
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (min(most, 65_536) if most > 0 else 65_536, most)
+        process = sandbox.start(Command("autograder.isolation.probes", ServerKind((), (), ())))
+        (job,) = [job for guard in psutil.Process(process._started.server.pid()).children() for job in guard.children()]
+        limits = Path(f"/proc/{[job, *job.children(recursive=True)][-1].pid}/limits").read_text()
+        process.kill()
+    soft, hard = next(line.split()[3:5] for line in limits.splitlines() if line.startswith("Max open files"))
+    assert (int(soft) <= 1024, int(hard) <= 1024) == (True, True)
+
+
+def test_where_descriptors_run_out_none_is_lost() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    before = open_files()
+    opened: list[Any] = []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before + 20, hard))
+    try:
+        opened += [packets.open_streams(), packets.open_streams()]
+        with pytest.raises(MachineError, match="Too many open files") as caught:
+            packets.open_streams()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert "ulimit -n" in caught.value.cure
+    assert open_files() == before + 8 * len(opened)
+    for pipes, line in opened:
+        for descriptor in (descriptor for pipe in pipes for descriptor in pipe):
+            os.close(descriptor)
+        for end in line:
+            end.close()

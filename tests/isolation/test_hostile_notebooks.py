@@ -21,7 +21,8 @@ import pytest
 import autograder.execution.run as run_module
 from autograder.errors import MachineError
 from autograder.execution.devices import Slot
-from autograder.isolation.sandbox import Caps, Process, Sandbox
+from autograder.isolation.process import Process
+from autograder.isolation.sandbox import Caps, Sandbox
 from autograder.records import Question
 from tests.isolation.attacks import ATTACKS, Attack, cells_of, targets_in
 from tests.isolation.conftest import examined

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -27,8 +27,9 @@ from autograder.execution.environment import notebook_server, server_kind
 from autograder.grading import models
 from autograder.grading.models import model_server
 from autograder.intake.collect import find_submissions
-from autograder.isolation import cgroup
-from autograder.isolation.sandbox import Command, Process, Sandbox
+from autograder.isolation import cgroup, scratch
+from autograder.isolation.process import Process
+from autograder.isolation.sandbox import Command, Sandbox
 from autograder.isolation.servers import ServerKind
 from autograder.quality.variants import Variant, build_submission
 from tests.isolation.running import LEVELS, NAMED, NAMESPACES, ROOT, Place, Runner, new_token, processes_named, server_processes
@@ -233,12 +234,14 @@ def test_servers_hold_no_secret(sandboxes: Callable[[int], Sandbox], place: Plac
 # --- what they leave --------------------------------------------------------------------------------------------------
 
 BUSY = """
-import signal, sys
+import os, sys
+from autograder.isolation import scratch
 from autograder.isolation.sandbox import Sandbox
 from tests.isolation.test_servers import WAITING, replace
+scratch.short_folder = lambda: os.environ["TMPDIR"]
 sandbox = Sandbox(int(sys.argv[1]))
 jobs = [sandbox.start(replace(WAITING, cold=cold)) for cold in ("", "", "for the test")]
-print("ready", flush=True)
+print(*(job.work for job in jobs), sep="\\t", flush=True)
 sys.stdin.readline()
 for job in jobs if sys.argv[2] == "kill" else []:
     job.kill()
@@ -248,16 +251,25 @@ sys.stdin.readline()
 """
 
 
+@dataclass(frozen=True)
+class Busy:
+    """A command with two servers and three jobs, everything below it, and the folders in which its jobs work."""
+
+    command: subprocess.Popen[str]
+    below: list[psutil.Process]
+    works: list[Path]
+
+
 @contextmanager
-def busy_command(folder: Path, level: int, kill: bool) -> Iterator[tuple[subprocess.Popen[str], list[psutil.Process]]]:
-    """A command with two servers and three jobs, and everything below it."""
+def busy_command(folder: Path, level: int, kill: bool) -> Iterator[Busy]:
+    """All its temporary folders lie in `folder`."""
     environment = {**os.environ, "TMPDIR": str(folder), "PYTHONPATH": os.getcwd()}
     arguments = [sys.executable, "-c", BUSY, str(level), "kill" if kill else "leave"]
     with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True) as command:
         try:
             assert command.stdout is not None
-            assert command.stdout.readline() == "ready\n"
-            yield command, psutil.Process(command.pid).children(recursive=True)
+            works = [Path(each) for each in command.stdout.readline().rstrip("\n").split("\t")]
+            yield Busy(command, psutil.Process(command.pid).children(recursive=True), works)
         finally:
             command.kill()
 
@@ -270,27 +282,39 @@ def groups_of(command: int) -> list[Path]:
 @pytest.mark.parametrize(("level", "kill"), [(level, kill) for level in LEVELS for kill in (True, False) if kill or level >= 2])
 def test_nothing_is_left_after_close(sandboxes: Callable[[int], Sandbox], tmp_path: Path, level: int, kill: bool) -> None:
     sandboxes(level)
-    with busy_command(tmp_path, level, kill) as (command, below):
-        assert len(below) >= 5
+    with busy_command(tmp_path, level, kill) as busy:
+        command = busy.command
+        assert len(busy.below) >= 5
+        assert len(list(tmp_path.iterdir())) == (0 if level >= 2 else 5)
         assert bool(groups_of(command.pid)) == (sandboxes(level)._hierarchy is not None)
         assert command.stdin is not None
         assert command.stdout is not None
         command.stdin.write("\n")
         command.stdin.flush()
         assert command.stdout.readline() == "closed\n"
-        assert psutil.wait_procs(below, timeout=SOON)[1] == []
+        assert psutil.wait_procs(busy.below, timeout=SOON)[1] == []
+        assert not any(work.exists() for work in busy.works)
         assert list(tmp_path.iterdir()) == []
         if kill:
             assert groups_of(command.pid) == []
 
 
 @at_all_levels
-def test_no_process_is_left_when_the_command_is_killed(sandboxes: Callable[[int], Sandbox], tmp_path: Path, level: int) -> None:
+def test_no_process_is_left_when_the_command_is_killed_and_its_folders_are_free_for_removal(
+    sandboxes: Callable[[int], Sandbox], tmp_path: Path, level: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sandboxes(level)
-    with busy_command(tmp_path, level, kill=False) as (command, below):
-        command.kill()
-        command.wait()
-        assert psutil.wait_procs(below, timeout=SOON)[1] == []
-        if level >= 2:
-            assert list(tmp_path.iterdir()) == []
-        assert groups_of(command.pid) == []  # the next command removes them
+    monkeypatch.setattr(scratch, "short_folder", lambda: str(tmp_path))
+    monkeypatch.setattr(scratch, "_NEW_S", 0)
+    with busy_command(tmp_path, level, kill=False) as busy:
+        scratch.remove_abandoned()
+        assert all(work.is_dir() == (level < 2) for work in busy.works)
+        opened = {os.readlink(each) for process in busy.below for each in Path(f"/proc/{process.pid}/fd").iterdir()}
+        assert not {each for each in opened if Path(each).parent == tmp_path and not each.endswith(" (deleted)")}  # they hold no lock
+        busy.command.kill()
+        busy.command.wait()
+        assert psutil.wait_procs(busy.below, timeout=SOON)[1] == []
+        assert len(list(tmp_path.iterdir())) == (0 if level >= 2 else 5)
+        scratch.remove_abandoned()
+        assert list(tmp_path.iterdir()) == []
+        assert groups_of(busy.command.pid) == []  # the next command removes them

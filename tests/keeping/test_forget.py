@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,42 @@ def test_a_run_that_somebody_shares_stays(course: Path) -> None:
     assert "cleo" not in records(course)
 
 
+def replaced_run(course: Path, run_key: str, folder: str = "runs") -> Path:
+    """One more execution, which no record names any more, as after `grade --force` with another environment."""
+    return Path(shutil.copytree(course / ".autograder/runs" / run_key, course / ".autograder" / folder / "0123456789abcdef"))
+
+
+def test_executions_that_were_replaced_go_too(course: Path) -> None:
+    (own,), (run,) = records(course)["bob"][0].runs, records(course)["ada"][0].runs
+    replaced, damaged = replaced_run(course, own.run_key), replaced_run(course, own.run_key, "broken/20270301T100000-0/runs")
+    erase(course)
+    assert not replaced.exists()
+    assert not damaged.exists()
+    assert (course / ".autograder/runs" / run.run_key / "run.json").is_file()
+
+
+@pytest.mark.parametrize("how", ["damaged", "moved aside"])
+def test_while_a_record_of_others_cannot_be_read_only_what_is_surely_theirs_goes(course: Path, how: str) -> None:
+    (own,), (shared,) = records(course)["bob"][0].runs, records(course)["ada"][0].runs
+    for student in ("ada", "cleo"):
+        (file,) = (course / f".autograder/records/smoke/standin/{student}").glob("*.json")
+        file.write_text("{")
+    if how == "moved aside":
+        assert autograder(course, "store", "check", "--repair").returncode == 0
+    replaced = replaced_run(course, own.run_key)
+    remains = " ".join(found(course).remains)
+    erase(course)
+    assert replaced.is_dir()
+    assert (course / ".autograder/runs" / shared.run_key).is_dir()
+    assert not (course / ".autograder/runs" / own.run_key).exists()
+    assert "cannot be read: nobody knows which of them it names" in remains
+    for student in ("ada", "cleo"):
+        shutil.rmtree(course / f".autograder/records/smoke/standin/{student}")
+    shutil.rmtree(course / ".autograder/broken", ignore_errors=True)
+    erase(course)
+    assert not replaced.exists()
+
+
 def test_a_dry_run_changes_nothing_and_says_all(course: Path) -> None:
     (course / "exports").mkdir()
     (course / "exports/grades.csv").write_text("id\nbob\n")
@@ -135,6 +172,7 @@ def test_nobody_is_erased_without_being_asked_for(course: Path) -> None:
 
 @pytest.mark.parametrize("name", ["bop", "../bob", ".", "..", "", "*", "ada/standin"])
 def test_who_is_nobody_is_refused(course: Path, name: str) -> None:
+    replaced_run(course, records(course)["bob"][0].runs[0].run_key)
     failed = autograder(course, "forget", "--yes", "--", name)
     assert failed.returncode == 2
     assert "Traceback" not in failed.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -29,13 +30,13 @@ def validate(course: Path, *options: str) -> tuple[int, dict[str, Any], str]:
 
 
 @pytest.fixture(scope="module")
-def validated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, dict[str, Any]]:
+def validated(started: tuple[Path, subprocess.CompletedProcess[str]]) -> tuple[Path, int, dict[str, Any]]:
     """The started course with what its first validation found; copy it before changing it."""
-    root = tmp_path_factory.mktemp("start") / "course"
-    assert autograder(root.parent, "init", "course").returncode == 0
-    status, found, said = validate(root, "--junit", "validated.xml")
-    assert found, said
-    return root, status, found
+    root, done = started
+    assert "Traceback" not in done.stderr, done.stderr
+    assert done.stdout.startswith("["), done.stderr
+    (found,) = json.loads(done.stdout)
+    return root, done.returncode, found
 
 
 @pytest.fixture
@@ -143,6 +144,9 @@ def test_a_declaration_that_excuses_nothing_is_listed(course: Path) -> None:
     status, found, _ = validate(course, "--mutants", "1")
     assert status == 1
     assert found["problems"] == ["declared equivalent, but no such mutant survives: not_normalised in 'write_prepare'"]
+    with (course / f"solutions/{ASSIGNMENT}/equivalents.toml").open("a") as file:
+        file.write("by_chance = true\n")
+    assert validate(course, "--mutants", "1")[0] == 0
 
 
 def test_whole_notebooks_say_the_same(course: Path) -> None:
@@ -207,6 +211,17 @@ def test_a_course_with_a_problem_is_not_validated(course: Path, breaks: Callable
     status, _, errors = validate(course)
     assert status == 2
     assert said in errors
+
+
+def test_what_is_wrong_with_a_later_assignment_is_said_before_the_first_one_is_validated(tmp_path: Path) -> None:
+    assert autograder(tmp_path, "init", "course").returncode == 0
+    course = tmp_path / "course"
+    later = '        Assignment("later", profiles={"full": Profile(dataset="mnist")}),\n'
+    change(course / "grading_config.py", "        ),\n    ],\n)", f"        ),\n{later}    ],\n)")
+    done = autograder(course, "validate", *FEW)
+    assert done.returncode == 2
+    assert "source_assignments/later/later.ipynb" in done.stderr
+    assert "Validating" not in done.stderr
 
 
 def test_runs_that_nobody_uses_any_more_go(course: Path) -> None:

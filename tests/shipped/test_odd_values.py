@@ -90,3 +90,91 @@ def test_what_is_no_number_is_the_students_mistake(load: Any, check: str, value:
 def test_rows_of_any_shape_are_compared(load: Any, rows: np.ndarray[Any, Any]) -> None:
     with pytest.raises(AssertionError):
         load("dense_vs_convolutional", "training").expect_steps(handed_in(10**6, rows), "dense_steps", PROFILE)
+
+
+# --- what graders look at otherwise: answers, predictions, tables, samples --------------------------------------------
+
+PART = SimpleNamespace(x=np.zeros((20, 28, 28), np.uint8), y=np.arange(20) % 10)
+PICTURES = np.zeros((3, 6, 4), np.uint8)
+HUGE, CURVE = 10**400, {"loss": [1.0, 0.5], "accuracy": [0.5, 0.6], "val_loss": [1.0, 0.6], "val_accuracy": [0.5, 0.6]}
+VARIANTS = ["softmax_sgd", "hidden_sgd", "dropout_sgd", "dropout_sgd_long", "dropout_rmsprop", "dropout_adam"]
+WIDTHS = {"16": [2.0, 1.0], "128": [2.0, 0.9], "512": [2.0, 0.5]}
+
+
+def handed(**values: Any) -> Any:
+    """A submission with these hand-ins, each of which may be asked for in every way."""
+
+    def sample(name: str) -> Sample:
+        return Sample(values[name].shape, values[name].dtype, values[name], np.arange(len(values[name]) if values[name].ndim else 0))
+
+    return SimpleNamespace(value=values.__getitem__, array=values.__getitem__, history=values.__getitem__, sample=sample)
+
+
+def predicted(*shape: int) -> Any:
+    return SimpleNamespace(visible=np.full(shape, 0.5, np.float32), hidden=np.full(shape, 0.5, np.float32))
+
+
+STEPS_OF_VARIANTS = handed(variant_results=dict.fromkeys(VARIANTS, CURVE), variant_steps=dict.fromkeys(VARIANTS, 375), training_images=HUGE)
+IMAGES_OF_VARIANTS = handed(
+    variant_results=dict.fromkeys(VARIANTS, CURVE), variant_steps=dict.fromkeys(VARIANTS, HUGE), training_images=48_000
+)
+WIDTH_TABLE = handed(
+    width_results={width: {**CURVE, "loss": loss} for width, loss in WIDTHS.items()},
+    width_table={
+        "16": 5,
+        "16.0": {"parameters": 13_002, "validation": 0.6, "seconds": 1.0},
+        "512": {"parameters": 669_706, "validation": 0.6, "seconds": 1.0},
+    },
+)
+LAYOUT = "test_pictures_of_any_size_in_either_layout"
+RUNS = "test_noisy_calls_differ_around_the_predictions"
+SHORT_NAMES = {**CURVE, "val_accuracy": [], "val_acc": [0.5, 0.6]}
+ODD_HAND_INS = {
+    "a pair instead of pictures": lambda load: getattr(load("dense_vs_convolutional", "data"), LAYOUT)(
+        [((PICTURES, "channels_last"), [np.zeros((3, 6, 4, 1)), "channels_last"])], "channels_last"
+    ),
+    "rows of different lengths": lambda load: getattr(load("dense_vs_convolutional", "data"), LAYOUT)(
+        [((PICTURES, "channels_last"), [[1, 2], [3]])], "channels_last"
+    ),
+    "steps of more images than there are": lambda load: load("hidden_layers", "training").test_each_step_took_128_images(
+        handed(softmax_steps={"steps": 1, "images": HUGE}, softmax_history=CURVE), "softmax_only"
+    ),
+    "more training images than there are": lambda load: load(
+        "training_choices", "variants"
+    ).test_each_epoch_went_through_the_same_images_in_batches_of_128(STEPS_OF_VARIANTS),
+    "more steps than anybody took": lambda load: load(
+        "training_choices", "variants"
+    ).test_each_epoch_went_through_the_same_images_in_batches_of_128(IMAGES_OF_VARIANTS),
+    "noisy calls of truth values": lambda load: getattr(load("hidden_layers", "comparison"), RUNS)(
+        handed(noisy=np.ones((30, 20, 10), bool)), predicted(20, 10)
+    ),
+    "a width in two spellings": lambda load: load("training_choices", "experiments").test_the_table_of_widths_is_right(
+        WIDTH_TABLE, SimpleNamespace(epoch_limit=2)
+    ),
+    "mistakes of a network without a dense part": lambda load: load(
+        "convolutional_digits", "mistakes"
+    ).test_wrong_lists_the_mistakes_of_the_trained_network(handed(wrong=np.arange(3)), predicted(20, 6, 6, 10), PART),
+    "probabilities without an axis": lambda load: load("hidden_layers", "slim").test_slim_gives_probabilities(predicted(20)),
+    "a single number instead of images": lambda load: load("first_dense_network", "training").test_recipe_took_batches_of_100(
+        handed(x_train_ready=np.array(0.5), recipe_steps=5), predicted(20, 10), PART
+    ),
+    "steps that are arrays": lambda load: load(
+        "convolutional_digits", "training"
+    ).test_an_epoch_goes_through_the_few_images_in_batches_of_fifty(
+        handed(training_facts={"images": 100, "steps": [np.arange(3), np.arange(3)]})
+    ),
+    "an empty curve beside a full one": lambda load: load("dense_vs_convolutional", "training").expect_same_network(
+        SHORT_NAMES, predicted(20, 10).visible, PART.y, "dense_history"
+    ),
+}
+
+
+@pytest.mark.parametrize("odd", ODD_HAND_INS)
+def test_odd_hand_ins_are_the_students_mistake(load: Any, odd: str) -> None:
+    with pytest.raises(AssertionError):
+        ODD_HAND_INS[odd](load)
+
+
+def test_the_last_validation_accuracy_is_found_by_either_name(load: Any) -> None:
+    history = handed(slow_history={"loss": [1.0, 0.5], "val_acc": [0.5, 0.6]})
+    assert load("dense_vs_convolutional", "search").last_accuracy(history, "slow_history", SimpleNamespace(epoch_limit=2)) == 0.6

@@ -11,11 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import CliRunner
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from autograder.batch.store import Store
 from autograder.cli import cli
+from autograder.errors import UsageError
 from autograder.gradebook.session import open_gradebook
 from autograder.intake.collect import find_submissions
 from tests.gradebook.tiny_course import marked
@@ -55,20 +57,25 @@ import pytest
 def test_value(submission, award):
     award("share", min(1.0, submission.value("total") / 45))
 """
+KNOWS_BOTH = GRADER.replace("/ 45", "/ (36 if submission.version == 1 else 45)")
+WITH_MISTAKES, CORRECTED = "Add the numbers from 0 to 8.", "Add the numbers from 0 to 9, and say why it ends."
 SCHEME = "=== BEGIN MARK SCHEME ===\n10 points: an adder.\n10 points: why it ends.\n=== END MARK SCHEME ==="
 STUDENTS = [f"s{number:02}" for number in range(1, 31)]
 
 
-def source_notebook() -> Any:
+def source_notebook(corrected: bool = True) -> Any:
+    """Without corrections the task says another number, and the written question was forgotten."""
     parameters = 'seed = 1\nsample_limit = None\nepoch_limit = None\ndataset = "mnist"'
+    why = [marked(new_markdown_cell(f"Because it adds.\n\n{SCHEME}"), "why", solution=True, points=20)]
     cells = [
+        new_markdown_cell(CORRECTED if corrected else WITH_MISTAKES, id="task"),
         marked(new_code_cell("import keras\n\nfrom autograder.student import graded_later, hand_in"), "imports", locked=True),
         marked(new_code_cell(parameters, metadata={"tags": ["parameters"]}), "parameters", locked=True),
         marked(new_code_cell("keras.utils.set_random_seed(seed)"), "seed", locked=True),
         marked(new_code_cell("### BEGIN SOLUTION\ntotal = sum(range(10))\n### END SOLUTION"), "add", solution=True),
-        marked(new_code_cell('graded_later("value", "the sum")'), "value", points=80, locked=True),
+        marked(new_code_cell('graded_later("value", "the sum")'), "value", points=80 if corrected else 100, locked=True),
         marked(new_code_cell('hand_in("total")'), "hand_in_all", locked=True),
-        marked(new_markdown_cell(f"Because it adds.\n\n{SCHEME}"), "why", solution=True, points=20),
+        *(why if corrected else []),
     ]
     return new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}})
 
@@ -93,6 +100,12 @@ class TermCourse:
         assert found.exit_code == 0, found.output
         return found.output
 
+    def refused(self, *arguments: str) -> str:
+        """What a command says that must not be done."""
+        with pytest.raises(UsageError) as caught:
+            CliRunner().invoke(cli, [*arguments, "--course", str(self.root)], catch_exceptions=False)
+        return str(caught.value)
+
     def json(self, *arguments: str) -> Any:
         found = CliRunner().invoke(cli, [*arguments, "--course", str(self.root), "--json", "-"], catch_exceptions=False)
         assert found.exit_code == 0, found.output
@@ -106,19 +119,29 @@ class TermCourse:
         return done.stderr
 
     def make(self) -> None:
-        """The course's files, and every assignment released."""
+        """The course's files, and every assignment released; that of `lists` has mistakes."""
         (self.root).mkdir(parents=True)
         (self.root / "grading_config.py").write_text(CONFIG)
-        source = json.dumps(source_notebook())
         for name in ASSIGNMENTS:
+            source = json.dumps(source_notebook(corrected=name != "lists"))
             for folder, file, text in (("source_assignments", f"{name}.ipynb", source), ("graders", "test_it.py", GRADER)):
                 (self.root / folder / name).mkdir(parents=True)
                 (self.root / folder / name / file).write_text(text)
             self.do("release", name)
 
-    def hand_in(self, student: str, assignment: str, total: int, at: str | None, received: str | None = None) -> None:
-        """`at`: what the student's clock said, in Madrid; None: no timestamp, and the hub's receipt says `received`."""
-        notebook = json.loads((self.root / f"release/{assignment}/{assignment}.ipynb").read_text())
+    def correct(self, assignment: str) -> None:
+        """The source notebook with its mistakes mended, and graders that know both versions."""
+        (self.root / f"source_assignments/{assignment}/{assignment}.ipynb").write_text(json.dumps(source_notebook()))
+        (self.root / f"graders/{assignment}/test_it.py").write_text(KNOWS_BOTH)
+
+    def hand_in(
+        self, student: str, assignment: str, total: int, at: str | None, received: str | None = None, began_as: Path | None = None
+    ) -> None:
+        """`at`: what the student's clock said, in Madrid; None: no timestamp, and the hub's receipt says `received`.
+
+        `began_as`: the notebook in which the student worked, by default the present release.
+        """
+        notebook = json.loads((began_as or self.root / f"release/{assignment}/{assignment}.ipynb").read_text())
         for cell in notebook["cells"]:
             name = cell["metadata"].get("nbgrader", {}).get("grade_id")
             cell["source"] = {"add": f"total = {total}", "why": "It adds, and ends."}.get(name, cell["source"])
@@ -138,6 +161,11 @@ class TermCourse:
                 grade.manual_score, grade.extra_credit = score, (extra or {}).get(student)
                 grade.needs_manual_grade = False
             gradebook.db.commit()
+
+    def waits(self, assignment: str, student: str) -> bool:
+        """Whether formgrader lists the submission as one that needs a manual grade."""
+        with open_gradebook(self.gradebook) as gradebook:
+            return bool(gradebook.find_submission(assignment, student).needs_manual_grade)
 
     def score(self, assignment: str, student: str) -> dict[str, Any]:
         found: dict[str, Any] = self.json("scores", assignment, "--student", student)[0]

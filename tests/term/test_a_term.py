@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from tests.term.term_course import STUDENTS, TermCourse
+from tests.term.term_course import CORRECTED, STUDENTS, TermCourse
 
 IN_TIME = {"sums": "2027-02-12 20:00", "loops": "2027-03-27 20:00", "lists": "2027-04-16 20:00", "essay": "2027-05-07 20:00"}
 
@@ -26,6 +26,7 @@ def test_a_term(tmp_path: Path) -> None:
     february_illness_an_outage_and_late_submissions(course)
     february_marking_by_hand(course)
     march_the_clocks_go_forward_and_a_score_is_withheld(course)
+    april_an_erratum(course)
     april_a_second_attempt_and_somebody_who_hands_nothing_in(course)
     may_the_last_assignment(course)
     june_finalised_scores_change_by_decision_only(course)
@@ -146,12 +147,40 @@ def march_the_clocks_go_forward_and_a_score_is_withheld(course: TermCourse) -> N
     assert "29 feedback page(s)" in course.do("feedback", "loops")
 
 
+def april_an_erratum(course: TermCourse) -> None:
+    for student, total in {"s11": 36, "s12": 27, "s13": 36}.items():
+        course.hand_in(student, "lists", total, "2027-04-09 18:00")
+    course.correct("lists")
+    said = course.do("release", "lists", "--erratum", "--migrate", str(course.root / "corrected"))
+    assert "Version 1 → 2. Handed in as version 1: s11, s12, s13." in said
+    for cell in ("cell task: changed", "value: changed", "why: new"):
+        assert f"{cell}; who has the older version is graded by its own" in said
+    assert "Handed nothing in yet, so nobody knows which version they have: s01, s02," in said
+    assert "3 notebooks as version 2, with the students' work" in said
+    made = course.root / "corrected/s13/lists/lists.ipynb"
+    cells = json.loads(made.read_text())["cells"]
+    assert "".join(cells[0]["source"]) == CORRECTED
+    assert "total = 36" in ["".join(each["source"]) for each in cells]
+    config = course.root / "grading_config.py"
+    points = 'points=100, version_points={1: {"value": 100}} if name == "lists" else {},'
+    config.write_text(config.read_text().replace("points=100,", points))
+    course.hand_in("s13", "lists", 45, "2027-04-15 18:00", began_as=made)  # who goes on; the others are done
+
+
 def april_a_second_attempt_and_somebody_who_hands_nothing_in(course: TermCourse) -> None:
-    ordinary(course, "lists", ("s01", "s10", "s28"))
+    ordinary(course, "lists", ("s01", "s10", "s11", "s12", "s13", "s28"))
     course.hand_in("s01", "lists", 27, IN_TIME["lists"])
     course.hand_in("s10", "lists", 27, "2027-04-15 10:00")
     course.run("grade", "lists", "--quiet")
-    course.mark("lists", dict.fromkeys(STUDENTS[:27], 10.0))
+    assert (course.waits("lists", "s11"), course.waits("lists", "s13")) == (False, True)
+    course.mark("lists", {student: 10.0 for student in STUDENTS[:27] if student not in ("s11", "s12")})
+    found = {student: course.score("lists", student) for student in ("s11", "s12", "s13")}
+    assert {student: (each["score"], each["max_score"]) for student, each in found.items()} == {
+        "s11": (100, 100),  # 0 to 8, as the task said, and all of the points
+        "s12": (75, 100),
+        "s13": (90, 100),
+    }
+    assert [next(course.store.of_student("lists", student)).release for student in found] == [1, 1, 2]
     course.hand_in("s10", "lists", 45, "2027-04-16 10:00")
     course.hand_in("s30", "lists", 45, IN_TIME["lists"])
     course.run("grade", "lists", "--student", "s10", "--student", "s30", "--quiet")
@@ -217,6 +246,13 @@ def june_the_term_grades(course: TermCourse) -> None:
     assert (rows["s30"]["sums"], rows["s30"]["sums: part"]) == ("", "excused")
     assert (rows["s28"]["lists"], rows["s28"]["lists: part"]) == ("0", "dropped")
     assert rows["s01"]["term"] == "77.02"
+    config = course.root / "grading_config.py"
+    agreed = config.read_text()
+    config.write_text(agreed.replace('"essay": 2}', '"essay": 3}'))
+    said = course.refused("export", "--term")
+    assert "29 term grades (s01, s02, s03, s04, s05 and 24 more) became final by" in said
+    assert "weight of 'essay' 2, now 3" in said
+    config.write_text(agreed)
     course.do("export", "--term", "--format", "moodle")
     assert (course.root / "exports/term.moodle.csv").read_text().splitlines()[:2] == ["username,term", "s01,77.02"]
 

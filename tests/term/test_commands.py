@@ -192,6 +192,9 @@ def test_who_handed_in_and_was_never_graded_does_not_become_a_final_0(course: Pa
     said = refused(course, "decide", "finalise", "tiny", "--everybody", "--why", "end of term")
     assert "1 of 2 have no score yet that could be final: bo (handed in, without a readable record)" in said
     (course / "submitted/bo/tiny").rmdir()
+    said = refused(course, "decide", "finalise", "tiny", "--everybody", "--until", "2027-02-20 12:00", "--why", "end of term")
+    assert "finalise takes no date" in said
+    assert "final score of" not in said  # of nobody yet
     said = done(course, "decide", "finalise", "tiny", "--everybody", "--why", "end of term").stderr
     assert "Nothing that counts was handed in, so 0 is the final score of: bo." in said
 

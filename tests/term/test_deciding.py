@@ -105,6 +105,13 @@ def test_everything_is_said_at_once() -> None:
         assert words in str(caught.value)
 
 
+@pytest.mark.parametrize(("wishes", "cure"), [([wish("extend")], "--help"), ([wish("withhold"), wish("withhold")], "autograder decisions")])
+def test_the_cure_belongs_to_what_is_wrong(wishes: list[Wish], cure: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        write(*wishes)
+    assert cure in caught.value.cure
+
+
 def test_what_goes_together() -> None:
     write(wish("extend", until=LATER), wish("excuse"))  # fell ill after all
     write(wish("extend", None, LATER), wish("extend", until=LATEST))

@@ -31,7 +31,7 @@ from autograder.term.marking import (
     parts_of,
     piles_of,
 )
-from autograder.term.roster import Member
+from autograder.term.roster import Member, RosterChange, roster_journal
 from autograder.term.students_csv import Student
 from tests.conftest import autograder
 from tests.gradebook.tiny_course import record
@@ -84,8 +84,9 @@ def test_an_automatic_cell_that_a_person_scored_is_looked_at_again() -> None:
 
 @given(NAMES, st.lists(st.sampled_from(["kim", "lee", "roy"]), unique=True, min_size=1))
 def test_even_piles_differ_by_one_and_come_out_the_same_again(students: list[str], assistants: list[str]) -> None:
-    given_out = evenly("tiny", students, assistants, {})
-    assert given_out == evenly("tiny", list(reversed(students)), assistants, {})
+    given_out, problems = evenly("tiny", students, assistants, {}, {})
+    assert not problems
+    assert given_out == evenly("tiny", list(reversed(students)), assistants, {}, {})[0]
     assert given_out.keys() == set(students)
     sizes = [list(given_out.values()).count(name) for name in assistants]
     assert max(sizes) - min(sizes) <= 1
@@ -95,9 +96,18 @@ def test_even_piles_differ_by_one_and_come_out_the_same_again(students: list[str
 def test_who_comes_later_evens_out_what_is_there(first: list[str], later: list[str]) -> None:
     already = dict.fromkeys(first, "kim")
     new = [each for each in later if each not in already]
-    added = evenly("tiny", new, ["kim", "lee"], already)
+    added, _ = evenly("tiny", new, ["kim", "lee"], already, {})
     lee, kim = list(added.values()).count("lee"), len(first) + list(added.values()).count("kim")
     assert abs(lee - kim) <= 1 or (lee == len(new) and lee < kim)
+
+
+def test_nobody_gets_what_they_mark_a_second_time() -> None:
+    second = {"ana": {"kim"}, "bo": {"kim", "lee"}}
+    found, problems = evenly("tiny", ["ana", "bo", "cy"], ["kim", "lee"], {"x": "lee", "y": "lee"}, second)
+    assert found == {"ana": "lee", "cy": "kim"}
+    assert problems == ["kim and lee already mark a second time: bo"]
+    roster = {name: member(name, "A", "kim") for name in ("ana", "cy")}
+    assert by_section(["ana", "cy"], roster, second) == ({"cy": "kim"}, ["kim already marks a second time: ana"])
 
 
 def test_sections_go_to_their_assistants_and_who_has_none_is_named() -> None:
@@ -105,12 +115,12 @@ def test_sections_go_to_their_assistants_and_who_has_none_is_named() -> None:
         each.student.id: each
         for each in (member("ana", "A", "kim"), member("bo", "A"), member("cy", "B"), member("dan"), member("eva", "B", "roy"))
     }
-    found, problems = by_section(["ana", "bo", "cy", "dan", "eva", "zoe"], roster)
+    found, problems = by_section(["ana", "bo", "cy", "dan", "eva", "zoe"], roster, {})
     assert found == {"ana": "kim", "bo": "kim", "cy": "roy", "eva": "roy"}
     assert problems == ["neither section nor assistant in the roster: dan", "not in the roster: zoe"]
     roster["fay"] = member("fay", "A", "lee")
-    assert by_section(["bo"], roster)[1] == ["section 'A' has several assistants (kim, lee): bo"]
-    assert by_section(["gil"], {"gil": member("gil", "C")})[1] == ["section 'C' has no assistant: gil"]
+    assert by_section(["bo"], roster, {})[1] == ["section 'A' has several assistants (kim, lee): bo"]
+    assert by_section(["gil"], {"gil": member("gil", "C")}, {})[1] == ["section 'C' has no assistant: gil"]
 
 
 def test_later_lines_count() -> None:
@@ -125,6 +135,7 @@ def test_later_lines_count() -> None:
     found = marking_of(entries, "tiny")
     assert (found.markers, found.second) == ({"ana": "kim", "bo": "lee"}, {"ana": "lee"})
     assert found.marks["ana", "why"].score == 4.0
+    assert found.second_markers == {"ana": {"lee", "garcia"}}
 
 
 def test_progress_by_assistant_and_of_what_nobody_has() -> None:
@@ -195,6 +206,20 @@ def test_of_a_final_score_nobody_waits_for_marks(tiny: Path) -> None:
     frozen = Frozen(policy_of(course, "tiny"), {"ana": Facts()})
     ledger(store.root).append(lambda _: decision("finalise", frozen=frozen))
     assert held_back(course, store, "tiny", paths.gradebook_url) == {}
+
+
+@pytest.mark.parametrize("when", ["marked", "all_marked"])
+def test_nobody_waits_for_the_marks_of_who_is_excused(tiny: Path, when: str) -> None:
+    course, paths, store = opened(tiny, when)
+    ledger(store.root).append(lambda _: decision("excuse"))
+    assert held_back(course, store, "tiny", paths.gradebook_url) == {}
+
+
+def test_nobody_waits_for_the_marks_of_who_dropped(tiny: Path) -> None:
+    course, paths, store = opened(tiny, "all_marked")
+    for change in (RosterChange("", "", "", joined=(Student("ana"), Student("bo"))), RosterChange("", "", "", dropped=("ana",))):
+        roster_journal(store.root).append(lambda _, change=change: change)  # type: ignore[misc]  # bound at once
+    assert held_back(course, store, "tiny", paths.gradebook_url) == {"ana": "a person still has to mark why"}
 
 
 def test_the_feedback_verb_says_who_waits_and_takes_an_older_page_back(tiny: Path) -> None:
@@ -293,6 +318,18 @@ def test_what_cannot_be_meant_is_said_and_writes_nothing(course: Path, arguments
     assert words in refused(course, "marking", *arguments)
     journal = course / ".autograder/marking.jsonl"
     assert not journal.exists() or not journal.read_bytes()
+
+
+def test_allocated_again_nothing_goes_to_its_second_marker(course: Path) -> None:
+    done(course, "marking", "allocate", "tiny", "--by-section")
+    drawn = json.loads(done(course, "marking", "sample", "tiny", "--share", "1", "--json", "-").stdout)
+    said = refused(course, "marking", "allocate", "tiny", "--evenly", "--again", "--assistant", "kim")
+    assert "Nobody is allocated, because some have no assistant: kim already marks a second time" in said
+    done(course, "marking", "allocate", "tiny", "--evenly", "--again")
+    lines = [json.loads(line) for line in (course / ".autograder/marking.jsonl").read_text().splitlines()]
+    first = {student: name for line in lines if line["kind"] == "allocate" for student, name in line["markers"].items()}
+    assert all(first[student] != second for student, second in drawn.items())
+    assert len(drawn) == 10
 
 
 def test_who_has_no_assistant_stops_the_allocation_by_section(course: Path) -> None:

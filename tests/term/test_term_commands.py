@@ -77,6 +77,35 @@ def test_who_dropped_has_no_grade_and_is_named(course: Path) -> None:
     assert [each["student"] for each in json.loads(done.stdout)["grades"]] == ["ana", "bo"]
 
 
+def test_final_grades_are_exported_by_the_term_that_was_agreed(course: Path) -> None:
+    assert autograder(course, "decide", "finalise", "tiny", "--student", "ana", "--student", "cy", "--why", "agreed").returncode == 0
+    config = course / "grading_config.py"
+    before = config.read_text()
+    config.write_text(before.replace("points=10, decimals=1", "points=5, decimals=1"))
+    refused = autograder(course, "export", "--term")
+    assert refused.returncode == 2
+    assert "2 term grades (ana, cy) became final by d1" in refused.stderr
+    assert "points 10, now 5" in refused.stderr
+    assert not (course / "exports").exists()
+    assert autograder(course, "export", "--term", "--student", "bo").returncode == 0  # who has no final grade
+    shown = autograder(course, "scores", "--term")
+    assert (shown.returncode, "Not as agreed: 2 term grades" in shown.stderr) == (0, True)
+    for arguments, words in (
+        (("tiny", "--why", "x"), "not about 'tiny'"),
+        (("--everybody", "--why", "x"), "needs nothing but a reason"),
+        (("--why", " "), "needs a reason"),
+    ):
+        assert words in autograder(course, "decide", "term", *arguments).stderr
+    said = autograder(course, "decide", "term", "--why", "the faculty, 12 June")
+    assert "d2: term, everybody: the faculty, 12 June" in said.stderr
+    assert autograder(course, "export", "--term").returncode == 0
+    assert "d2" in autograder(course, "decisions").stdout
+    config.write_text(before)
+    assert "became final by d2" in autograder(course, "export", "--term").stderr
+    assert autograder(course, "decide", "revoke", "d2", "--why", "not decided after all").returncode == 0
+    assert autograder(course, "export", "--term").returncode == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

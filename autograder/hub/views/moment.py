@@ -68,8 +68,10 @@ class Work:
     unpublished: int
     boards: Mapping[str, Board]
 
-    def wait_s(self, ahead: int) -> float:
-        """Expected seconds until a submission begins that has so many before it."""
+    def wait_s(self, ahead: int) -> float | None:
+        """Expected seconds until a submission begins that has so many before it; None where it has to wait and nothing was measured yet."""
+        if not self.taken and len(self.running) + ahead >= self.slots:
+            return None
         return expected_wait(ahead, [each.elapsed_s for each in self.running.values()], self.slots, self.taken)
 
     def local(self, moment: datetime | None) -> datetime | None:

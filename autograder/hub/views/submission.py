@@ -50,7 +50,7 @@ def _place(work: Work, fate: Fate) -> tuple[int | None, float | None]:
         return None, None
     ahead = work.order.index(fate.receipt.id)
     wait_s = work.wait_s(ahead)
-    if fate.not_before is not None:
+    if wait_s is not None and fate.not_before is not None:
         wait_s = max(wait_s, (fate.not_before - work.now).total_seconds())
     return ahead + 1, wait_s
 

@@ -22,7 +22,7 @@ _RECEIPT = r"([A-Za-z0-9_\-]+\.[0-9]+)"
 
 def make_app(service: Service, settings: Settings) -> Application:
     """The pages of a running service. Raises UsageError without a hub's address and token: nobody could be told from anybody else."""
-    return application(OfService(service), settings, service.course.title, connect(settings))
+    return application(OfService(service), settings, service.office.course.title, connect(settings))
 
 
 def application(source: Source, settings: Settings, course_title: str, auth: HubOAuth) -> Application:

@@ -123,19 +123,19 @@ class OfService:
         with self._lock:
             known = self._records.get(assignment)
             if known is None or time.monotonic() - known[0] > _FRESH_S:
-                profile = self._service.course.default_profile
-                known = time.monotonic(), tuple(self._service.store.latest(profile, assignment))
+                profile = self._service.office.course.default_profile
+                known = time.monotonic(), tuple(self._service.office.store.latest(profile, assignment))
                 self._records[assignment] = known
             return known[1]
 
     def names(self) -> Mapping[str, str]:
-        return read_names(self._service.store.root)
+        return read_names(self._service.office.store.root)
 
     def audits(self, assignment: str) -> AuditView | None:
-        return audit_view(audit_store(self._service.store).of_records(self.records(assignment)))
+        return audit_view(audit_store(self._service.office.store).of_records(self.records(assignment)))
 
     def write_report(self, assignment: str) -> None:
-        course, paths, store = self._service.course, self._service.paths, self._service.store
+        course, paths, store = self._service.office.course, self._service.office.paths, self._service.office.store
         profile = resolve_profile(course, find_assignment(course, assignment), None)
         records = list(store.latest(profile.name, assignment, choose_students(store, profile.name, assignment, ())))
         audits = audit_store(store).of_records(records)
@@ -143,7 +143,7 @@ class OfService:
 
     def feedback(self, receipt: str) -> str | None:
         found = self._service.submission(receipt)
-        page = self._service.paths.feedback(found.student, found.assignment) if found and found.phase == "graded" else None
+        page = self._service.office.paths.feedback(found.student, found.assignment) if found and found.phase == "graded" else None
         return page.read_text(encoding="utf-8") if page is not None and page.is_file() else None
 
     def notebook(self, receipt: str) -> dict[str, Any] | None:
@@ -153,7 +153,7 @@ class OfService:
 
     def report(self, assignment: str, similar: bool = False) -> str | None:
         try:
-            page = self._service.paths.report(find_assignment(self._service.course, assignment).id)
+            page = self._service.office.paths.report(find_assignment(self._service.office.course, assignment).id)
         except UsageError:
             return None
         page = page.with_name(similar_address(assignment)) if similar else page

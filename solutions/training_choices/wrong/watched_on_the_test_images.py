@@ -1,7 +1,7 @@
 """The tutorials' vice: the test images are the validation data. All checks in the notebook are content, the graders see it."""
 
 DEMO = True
-LOSES = {"variant_results": 0.75, "best_network": 0.33}
+LOSES = {"base": 1, "variant_results": 0.75, "best_network": 0.33}
 
 # %% write_train
 def train(network, optimizer, epochs, images=x_train_ready, labels=y_train_ready, batch_size=128):

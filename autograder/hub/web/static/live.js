@@ -19,10 +19,18 @@
       const at = new Date(time.dateTime);
       if (-at.getTimezoneOffset() === offset) continue;
       differs = true;
-      time.title = `Where you are: ${own.format(at)}`;
+      const said = `where you are: ${own.format(at)}`;
+      if (time.closest("table, h1")) {
+        time.title = said;  // where there is no room for it
+      } else {
+        const beside = document.createElement("span");
+        beside.className = "quiet";
+        beside.textContent = ` (${said})`;
+        (time.closest("a") || time).after(beside);
+      }
     }
     const zone = document.getElementById("zone");
-    if (differs && zone) zone.textContent = "; point at a time to see it in yours";
+    if (differs && zone) zone.textContent = "; yours stands beside them";
   }
 
   function replace(page) {

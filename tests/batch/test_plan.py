@@ -1,0 +1,44 @@
+"""What is looked up and checked before the first submission of a batch starts."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from autograder.batch.plan import _copy_of
+from autograder.course.loading import load_course
+from autograder.quality.variants import Variant, build_submission
+from tests.conftest import autograder
+
+
+@pytest.mark.parametrize(
+    ("all_graders", "mine", "copies"),
+    [(0o755, 0o755, 0o755), (0o700, 0o755, 0o700), (0o755, 0o700, 0o700), (0o750, 0o755, 0o750), (0o750, 0o705, 0o700)],
+)
+def test_who_may_not_see_the_graders_may_not_see_their_copies(tmp_path: Path, all_graders: int, mine: int, copies: int) -> None:
+    graders, state = tmp_path / "graders/tiny", tmp_path / "state/graders"
+    graders.mkdir(parents=True)
+    state.mkdir(parents=True)
+    state.chmod(0o755)  # as an earlier version left it
+    (graders / "test_it.py").write_text("secret = 7\n")
+    graders.chmod(mine)
+    graders.parent.chmod(all_graders)
+    copy = _copy_of(graders, state)
+    assert state.stat().st_mode & 0o777 == copies
+    assert (copy / "test_it.py").read_text() == "secret = 7\n"
+    shutil.rmtree(copy)
+    assert _copy_of(graders, state) == copy
+
+
+def test_graders_that_only_their_owner_may_see_score(released: Path) -> None:
+    """At level 3 the scorer has a user id of its own, and reads the copy without having a way to it."""
+    (released / "graders").chmod(0o700)
+    folder = released / "submitted/ada/tiny"
+    folder.mkdir(parents=True)
+    (folder / "tiny.ipynb").write_text(json.dumps(build_submission(load_course(released)[1], "tiny", Variant("ada", "", True))))
+    done = autograder(released, "grade", "tiny", "--trust-submissions", "--json", "-")
+    assert (done.returncode, [each["score"] for each in json.loads(done.stdout)]) == (0, [80])
+    assert (released / ".autograder/graders").stat().st_mode & 0o777 == 0o700
