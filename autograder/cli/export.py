@@ -55,11 +55,10 @@ def export(
     Who has no score is named and stays empty, never 0.
     """
     from autograder.batch.plan import store_of
+    from autograder.cli.gradebook import url_to_read
     from autograder.cli.term import export_term
     from autograder.errors import UsageError
     from autograder.exports.exporting import Books, Wanted, make_export
-    from autograder.gradebook.location import gradebook_url
-    from autograder.gradebook.session import gradebook_is_missing
     from autograder.intake.roster import read_roster
 
     form = _form(form, term, assignment, partial)
@@ -69,10 +68,8 @@ def export(
         raise UsageError("Canvas imports only into a gradebook that it exported.", cure)
     if template and form not in ("canvas", "moodle"):
         raise UsageError(f"--template has no meaning for '{form}'.", "Leave it out.")
-    if gradebook and gradebook_is_missing(gradebook):
-        raise UsageError(f"There is no gradebook '{gradebook}'.", "Look at --gradebook, or leave it out.")
     store = store_of(common.course, common.paths, common.store)
-    books = Books(common.course, store, gradebook_url(common.paths, gradebook), common.profile)
+    books = Books(common.course, store, url_to_read(common, gradebook), common.profile)
     if term:
         _check_target(into, template)
         mine = id_column if not students_file else None
