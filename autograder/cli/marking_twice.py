@@ -77,8 +77,8 @@ def second(common: Common, assignment: str, student: str, cell: str, score: floa
 
     marking_journal(store.root).append(make, warn)
     part = next(each for each in parts if (each.student, each.cell) == (student, cell))
-    first = "not marked yet" if part.open or part.score is None else f"{part.score:g}"
-    common.say(f"{student}, {cell}: {score:g} of {part.max_score:g} by {person}; the first mark is {first}.")
+    first = "there is no first mark yet" if part.open or part.score is None else f"the first mark is {part.score:g}"
+    common.say(f"{student}, {cell}: {score:g} of {part.max_score:g} by {person}; {first}.")
 
 
 @click.command()

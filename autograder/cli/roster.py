@@ -44,7 +44,7 @@ def import_list(
     from autograder.term.roster import compare, members, require_no_mistake, roster_journal
     from autograder.term.students_csv import read_class_list
 
-    url, (listed, remarks) = url_to_read(common, gradebook), read_class_list(csv_file, ignore_unknown)
+    url, listed = url_to_read(common, gradebook), read_class_list(csv_file, ignore_unknown)
     store = store_of(common.course, common.paths, common.store)
     journal = roster_journal(store.root)
 
@@ -55,7 +55,7 @@ def import_list(
         return change if change.joined or change.changed or change.dropped else None
 
     change = journal.append(make, _warn)
-    for remark in remarks:
+    for remark in listed.remarks:
         _warn(f"'{csv_file}': {remark}")
     active = {name: each for name, each in members(journal.read()).items() if each.active}
     _tell(common, change, len(active))
