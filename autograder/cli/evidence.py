@@ -50,6 +50,8 @@ def evidence(common: Common, student: str, assignment: str, into: str | None, gr
     dossier = _gathered(common, store, profile, student, assignment, url_to_read(common, gradebook), called)
     if not dossier.records and not dossier.handed:
         raise UsageError(f"{student} handed nothing in of '{assignment}', so there is no evidence.", f"See: autograder scores {assignment}")
+    if into and Path(into).is_dir():
+        raise UsageError(f"'{into}' is a folder.", "Name the file with --into.")
     path = Path(into) if into else common.paths.root / "evidence" / f"{student}.{assignment}.zip"
     write_atomic(path, build_archive(dossier, scrub), mode=0o600)
     if scrub.weak:

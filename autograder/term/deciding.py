@@ -86,7 +86,10 @@ def decided(wish: Wish, course: Course, known: frozenset[str], entries: Sequence
 def revocation(named: str, who: str, why: str, entries: Sequence[Decision], at: str) -> Decision:
     """The entry that takes another one back. Raises UsageError for one that is not there, or does not hold any more."""
     found = next((each for each in entries if each.id == named), None)
-    if found is None or found.kind == "revoke":
+    if found is not None and found.kind == "revoke":
+        said = f"{named} took {found.revokes} back, and is not taken back itself. Nothing was written."
+        raise UsageError(said, "Decide again what shall hold: autograder decide …")
+    if found is None:
         known = ", ".join(each.id for each in entries if each.kind != "revoke")[-200:] or "none"
         raise UsageError(f"There is no decision '{named}' to revoke. Nothing was written.", f"There are: {known}.")
     if named in revoked(entries):

@@ -72,6 +72,7 @@ def test_one_student_into_a_file(graded: Path) -> None:
         (["--format", "junit", "--template", "canvas.csv"], "--template has no meaning for 'junit'"),
         (["--format", "canvas", "--template", "none.csv"], "The template 'none.csv' cannot be read: No such file"),
         (["--format", "canvas", "--template", "canvas.csv", "--into", "canvas.csv"], "The template itself would be overwritten."),
+        (["--format", "moodle", "--into", "."], "'.' is a folder."),
         (["--format", "moodle", "--students", "canvas.csv"], "has no column 'id' with the students' ids; it has: 'Student', 'ID', 'SIS"),
         (["--format", "canvas", "--template", "canvas.csv", "--students", "twice.csv"], "twice.csv:4: id 'ada' stands in line 2 already"),
         (["--format", "moodle", "--students", "twice.csv"], "twice.csv:4: id 'ada' stands in line 2 already"),

@@ -175,6 +175,7 @@ def test_one_student_from_a_late_submission_to_a_final_score(course: Path) -> No
         (("scores", "--gradebook", "sqlite:///none.db"), "There is no gradebook 'sqlite:///none.db'. Nothing was done."),
         (("forget", "ana", "--yes", "--gradebook", "sqlite:///none.db"), "There is no gradebook"),
         (("evidence", "ana", "tiny", "--gradebook", "sqlite:///none.db"), "There is no gradebook"),
+        (("evidence", "ana", "tiny", "--into", "."), "'.' is a folder."),
         (("feedback", "tiny", "--gradebook", "sqlite:///none.db"), "There is no gradebook"),
         (("report", "tiny", "--gradebook", "sqlite:///none.db"), "There is no gradebook"),
         (("archive", "--gradebook", "sqlite:///none.db"), "There is no gradebook"),

@@ -92,7 +92,7 @@ def test_entries_get_ids_in_order() -> None:
         ([final(), final()], "the score of ana is final already"),
         ([("revoke", "d1")], "There is no decision 'd1'"),
         ([wish("excuse"), ("revoke", "d1"), ("revoke", "d1")], "d1 is revoked already"),
-        ([wish("excuse"), ("revoke", "d1"), ("revoke", "d2")], "There is no decision 'd2'"),
+        ([wish("excuse"), ("revoke", "d1"), ("revoke", "d2")], "d2 took d1 back, and is not taken back itself"),
     ],
 )
 def test_what_speaks_against_a_decision(wishes: list[Any], words: str) -> None:
