@@ -38,11 +38,11 @@ def one(page: Any, hub: real.Hub, number: int) -> dict[str, float]:
     real.save(page, hub, "ana", f"{assignment}/{assignment}.ipynb", notebook)
     known = _receipts(page, hub)
     watched = page.context.new_page()
-    watched.goto(hub.page(f"assignment/{assignment}"))
     began = time.monotonic()
     real.submit(page, hub, "ana", assignment)
     copied = time.monotonic() - began
-    watched.wait_for_function("count => document.querySelectorAll(\"#live a[href*='/submission/']\").length > count", arg=known)
+    watched.goto(hub.page(f"assignment/{assignment}"))
+    watched.locator("#live a[href*='/submission/']").nth(known).wait_for(timeout=real.LONG_MS)
     receipt = time.monotonic() - began
     watched.locator("#live .tag.good").first.wait_for(timeout=real.LONG_MS)
     graded = time.monotonic() - began
