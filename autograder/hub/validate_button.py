@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import html
 import json
+import textwrap
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,10 @@ from autograder.doctor.files import examine_file
 from autograder.doctor.finding import Finding, summed
 from autograder.errors import AutograderError
 
-_NOTHING_FAILED = """(The line above is nbgrader's. Nothing failed.)
-{name}, as it was saved at {saved:%H:%M:%S}: {summed}
-{findings}
-Your notebook was not run. Run it yourself from top to bottom: the checks in it look at what you have computed, and train nothing.
-What is "graded later" is tested after you submit."""
+_WIDTH = 90  # letters that nbgrader's dialog has room for: it breaks no lines
+_NOTHING_FAILED = "(The line above is nbgrader's. Nothing failed.)"
+_NOT_RUN = """Your notebook was not run. Run it yourself from top to bottom: the checks in it look at what you have computed, and train
+nothing. What is "graded later" is tested after you submit."""
 
 
 def answer_for(root: Path, path: str) -> dict[str, Any]:
@@ -47,13 +47,17 @@ def answer_for(root: Path, path: str) -> dict[str, Any]:
     costly = [each for each in findings if each.costly]
     if costly:
         return {"success": True, "value": {"failed": [{"source": str(each.place), "error": html.escape(_words(each))} for each in costly]}}
-    lines = "\n".join(f"• {each.place}: {_words(each)}" for each in findings)
-    said = _NOTHING_FAILED.format(name=notebook.name, saved=saved, summed=summed(findings), findings=lines)
-    return {"success": False, "value": said}
+    said = f"{notebook.name}, as it was saved at {saved:%H:%M:%S}: {summed(findings)}"
+    lines = [_NOTHING_FAILED, said, *(f"• {each.place}: {_words(each)}" for each in findings), "", _NOT_RUN.replace("\n", " ")]
+    return {"success": False, "value": _wrapped("\n".join(lines))}
 
 
 def _words(finding: Finding) -> str:
-    return f"{finding.reason}\n→ {finding.cure}" if finding.cure else finding.reason
+    return _wrapped(f"{finding.reason}\n→ {finding.cure}" if finding.cure else finding.reason)
+
+
+def _wrapped(text: str) -> str:
+    return "\n".join(textwrap.fill(line, _WIDTH) for line in text.split("\n"))
 
 
 class Validate(JupyterHandler):

@@ -77,7 +77,7 @@ def test_a_student_checks_the_notebook_in_jupyterlab(people: dict[str, Any], hub
     assert "13 cells still have their placeholder" in doctor
     page.get_by_role("button", name="Validate").click()  # it looks at what is saved, and trains nothing
     page.locator(".jp-Dialog", has_text="Validation Results").wait_for(timeout=LONG_MS)
-    page.get_by_role("button", name="Ok").click()
+    page.get_by_role("button", name="Ok", exact=True).click()
     found = real.send(page, f"/user/{hub.name('bo')}/assignments/validate", {"path": f"{assignment}/{assignment}.ipynb"})
     assert "13 cells still have their placeholder" in found["value"]["failed"][0]["error"]
 

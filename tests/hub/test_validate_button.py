@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import socket
@@ -36,6 +37,7 @@ def test_what_would_cost_points_is_named_and_nothing_runs(tmp_path: Path) -> Non
     [failed] = [each for each in answer["value"]["failed"] if "nb_epoch" in each["error"]]
     assert "Write `epochs=`" in failed["error"]
     assert "line 2" in failed["source"]
+    assert max(len(line) for each in answer["value"]["failed"] for line in html.unescape(each["error"]).splitlines()) <= 90
     assert not (tmp_path / "ran").exists()
 
 
@@ -45,6 +47,7 @@ def test_nothing_found_is_not_called_a_passed_test(tmp_path: Path) -> None:
     assert not answer["success"]  # else nbgrader's dialog says that all tests pass
     assert "nothing was found that would cost points" in answer["value"]
     assert "was not run" in answer["value"]
+    assert max(map(len, answer["value"].splitlines())) <= 90  # its dialog breaks no lines
 
 
 def test_what_cannot_be_looked_at_is_a_sentence(tmp_path: Path) -> None:
