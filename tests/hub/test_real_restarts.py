@@ -69,11 +69,24 @@ def place() -> Iterator[Place]:
     with TemporaryDirectory(prefix="hub-") as folder:
         proxy = real.ROOT / ".venv/hub-proxy"
         plan = demo_plan.prepare(Path(folder) / "demo", 0, "first_dense_network", proxy, one_account=True)
-        with Processes(plan.root / "logs") as processes:
-            demo.make_users(plan)
-            demo.release(plan, processes)
-            hub = demo.start_hub(plan, processes, threading.Event())
-            yield Place(plan, processes, hub, demo.start_service(plan, processes, threading.Event()))
+        processes = Processes(plan.root / "logs")  # not to be ended as a whole: the browser is a child of this process, too
+        demo.make_users(plan)
+        demo.release(plan, processes)
+        made = Place(plan, processes, *_started(plan, processes))
+        try:
+            yield made
+        finally:
+            made.end(made.service)
+            made.end(made.hub)  # and with it its proxy
+
+
+def _started(plan: Plan, processes: Processes) -> tuple[subprocess.Popen[bytes], subprocess.Popen[bytes]]:
+    hub = demo.start_hub(plan, processes, threading.Event())
+    try:
+        return hub, demo.start_service(plan, processes, threading.Event())
+    except BaseException:
+        hub.terminate()
+        raise
 
 
 @pytest.fixture(scope="module")
