@@ -2,8 +2,9 @@
 
     python benchmarks/measure_full.py --data DIR [--runs 2]
 
-DIR holds the MNIST files. The reference of each assignment is graded with as many students as there are cores, `--runs` times with other
-seeds; seconds are those from the start of its sandbox to its record.
+DIR holds the MNIST files. The reference of each assignment is graded with as many students as there are cores, `--runs` times.
+`seconds` are those from the start of its sandbox to its record, less those that its notebook was ready to run and had no core: what it
+takes on a slot with a core of its own. `waited_s` says how many these were, `cpu_s` the CPU time of notebook, models and scoring.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--output", type=Path, default=RESULTS / "full.json", metavar="FILE")
     options = parser.parse_args()
-    seconds: dict[str, list[float]] = {}
+    measured: dict[str, dict[str, list[float]]] = {"seconds": {}, "waited_s": {}, "cpu_s": {}}
     scores: dict[str, list[str]] = {}
     with tempfile.TemporaryDirectory(prefix="autograder-bench-") as folder:
         root = Path(folder) / "course"
@@ -78,11 +79,20 @@ def main() -> int:
                 [sys.executable, "-m", "autograder.cli", "release", each.id, "--quiet"], cwd=root, check=True, env=clean_environment()
             )
             records = [record for run in range(options.runs) for record in graded(root, each.id, options.data, run)]
-            seconds[each.id] = [sum(record["seconds"].values()) - record["seconds"]["queue"] for record in records]
+            found = {"seconds": [_taken_s(record) for record in records]}
+            found["waited_s"] = [record["usage"]["waited_s"] for record in records]
+            found["cpu_s"] = [sum(record["usage"][f"{part}cpu_s"] for part in ("", "model_", "scoring_")) for record in records]
+            for name, values in found.items():
+                measured[name][each.id] = values
             scores[each.id] = [f"{record['outcome']}: {record['score']} of {record['max_score']}" for record in records]
-            print(f"{each.id}: {', '.join(f'{one:.0f} s' for one in seconds[each.id])}; {', '.join(scores[each.id])}")
-            write_result(options.output, rounded({"machine": describe_machine(), "seconds": seconds, "scores": scores}))
+            print(f"{each.id}: {', '.join(f'{one:.0f} s' for one in found['seconds'])}; {', '.join(scores[each.id])}", flush=True)
+            write_result(options.output, rounded({"machine": describe_machine(), **measured, "scores": scores}))
     return 0
+
+
+def _taken_s(record: dict[str, Any]) -> float:
+    parts: dict[str, float] = record["seconds"]
+    return sum(parts.values()) - parts["queue"] - float(record["usage"]["waited_s"])
 
 
 if __name__ == "__main__":
