@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import overload
 
@@ -11,7 +10,7 @@ from autograder.records import Record
 
 
 class PackedRecords(Sequence[Record]):
-    """A record of each student, in the order in which they came; packed to about a kilobyte each, and unpacked when it is asked for."""
+    """A record of each student, in the order in which they came; each as one string of bytes, which is unpacked when it is asked for."""
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
         self._packed: dict[str, bytes] = {}
@@ -20,7 +19,7 @@ class PackedRecords(Sequence[Record]):
 
     def add(self, record: Record) -> None:
         """Adds a record, or puts it in the place of its student's earlier one."""
-        self._packed[record.student] = zlib.compress(pickle.dumps(record, pickle.HIGHEST_PROTOCOL), 1)
+        self._packed[record.student] = pickle.dumps(record, pickle.HIGHEST_PROTOCOL)
 
     def update(self, others: PackedRecords) -> None:
         """Adds all of them."""
@@ -52,5 +51,5 @@ class PackedRecords(Sequence[Record]):
 
 
 def _unpacked(packed: bytes) -> Record:
-    record: Record = pickle.loads(zlib.decompress(packed))
+    record: Record = pickle.loads(packed)
     return record

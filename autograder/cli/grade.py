@@ -173,12 +173,18 @@ def publish(common: Common, plan: Plan, students: Sequence[str], url: str) -> in
     from autograder.cli.gradebook import tell
     from autograder.cli.scores import after_publishing
     from autograder.gradebook.publishing import publish as publish_records
+    from autograder.gradebook.uptodate import Standing
 
+    standing = Standing(common.course, common.paths, plan.store, plan.profile.name, plan.assignment.id, students, url)
+    if standing.is_as_noted():
+        return 0
     with open_counter(len(students), "in the gradebook", common.quiet) as done:
         published = publish_records(common.paths, plan.store, plan.release, plan.profile.name, plan.assignment.id, students, url, done)
     status = tell(common, published)
     if status == 0 and plan.profile.name == common.course.default_profile:
         after_publishing(common, plan.store, plan.assignment.id, url)
+    if status == 0 and not (published.unreadable or published.unknown_cells):
+        standing.note()
     return status
 
 
