@@ -3,8 +3,9 @@
     python benchmarks/simulate_deadline.py         writes results/deadline.json and docs/images/deadline.png
 
 A night is that of one assignment. What a submission takes is one of the measured executions of its reference under the profile `full`,
-on a core of its own, in results/full.json (benchmarks/measure_full.py), times a random factor from 0.5 to 1.5: students train for shorter
-and for longer. That factor is assumed, not measured. Arrivals of the last hour grow towards the deadline; the others come over the day before it.
+on a core of its own, in results/full.json (benchmarks/measure_full.py), times a random factor from 0.5 to 1.5: students train for
+shorter and for longer. That factor is assumed, not measured. Arrivals of the last hour grow towards the deadline; the others come over
+the day before it.
 
 In the worst moment, the longest queue, a worker with a quarter of the slots is lost for half an hour. What ran on it runs again as the
 product has it: when all others are done, one after the other and alone (docs/scale.md). The wait that is announced at an arrival is the

@@ -22,8 +22,14 @@ from autograder.errors import MachineError
 from autograder.files import PARTIAL, scratch_folder, write_atomic
 
 distributed: Any = untyped_distributed
-# Dask looks a hundred times a second what its workers' threads do, and fifty times whether its own is late. Ours wait for processes.
-_QUIET = {"distributed.worker.profile.enabled": False, "distributed.admin.tick.interval": "500ms"}
+# A hundred times a second Dask looks what its workers' threads do, fifty times whether its own is late, and so on. Ours wait for processes,
+# and a submission is sent to one worker, so that none can be moved. All that took a twentieth of a core, whether or not anything ended.
+_QUIET = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "500ms",
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.scheduler.work-stealing": False,
+}
 
 
 class _EndJobsFirst(distributed.WorkerPlugin):  # type: ignore[misc]  # it has no types
