@@ -20,6 +20,7 @@ from autograder.batch import remote
 from autograder.batch.cluster_workers import Engine, Worker, WorkerLost, Workers
 from autograder.batch.keeping import keep, or_unscored, unscored
 from autograder.batch.losses import Losses, rejected_for_losses
+from autograder.batch.packed import PackedRecords
 from autograder.batch.pipeline import Turn, kept_runs
 from autograder.batch.plan import Plan
 from autograder.batch.progress import BatchProgress
@@ -52,12 +53,12 @@ class Grading:
         self._done: queue.Queue[Future[remote.JobResult]] = queue.Queue()
         self._running: dict[Future[remote.JobResult], _Attempt] = {}
         self._waiting: deque[Submission] = deque()
-        self._records: list[Record] = []
+        self._records = PackedRecords()
         self._losses = Losses(plan, batch_id, alone)
         self._announced: set[str] = set()
         self._began = time.monotonic()
 
-    def all(self, submissions: Sequence[Submission]) -> tuple[list[Record], set[str]]:
+    def all(self, submissions: Sequence[Submission]) -> tuple[PackedRecords, set[str]]:
         """The records, in the order in which they are made, and at whom a process or a worker was lost."""
         self._waiting.extend(submissions)
         self._engine.listen(self._heard)
@@ -98,7 +99,7 @@ class Grading:
             self._ended(record)
 
     def _ended(self, record: Record) -> None:
-        self._records.append(record)
+        self._records.add(record)
         if record.student in self._losses.students and not self._alone:  # it comes once more, when all others are done
             self._progress.postponed(record.student)
         else:

@@ -20,11 +20,12 @@ from autograder.batch.cluster_workers import WorkerLost, Workers
 from autograder.batch.keeping import recorded
 from autograder.batch.losses import suspects_last
 from autograder.batch.network import Tls
+from autograder.batch.packed import PackedRecords
 from autograder.batch.plan import Plan
 from autograder.batch.progress import BatchProgress
 from autograder.batch.workplace import LEASE_S, Batch
 from autograder.errors import MachineError, UsageError
-from autograder.records import Record, Submission
+from autograder.records import Submission
 
 distributed: Any = untyped_distributed  # it has no types
 
@@ -50,25 +51,30 @@ class Cluster:
     say: Callable[[str], None]
 
 
-def grade_on_cluster(plan: Plan, submissions: Sequence[Submission], cluster: Cluster, force: bool, progress: BatchProgress) -> list[Record]:
+def grade_on_cluster(
+    plan: Plan, submissions: Sequence[Submission], cluster: Cluster, force: bool, progress: BatchProgress
+) -> PackedRecords:
     """Records of all submissions, in their order; see `grade_batch`.
 
     Raises UsageError when nobody answers at the address, MachineError when the scheduler is lost or no worker can be used.
     """
-    records = {} if force else {each.student: known for each in submissions if (known := recorded(plan, each)) is not None}
-    for record in records.values():
-        progress.began(record.student)
-        progress.ended(record)
-    missing = [each for each in submissions if each.student not in records]
+    records = PackedRecords()
+    for each in submissions if not force else ():
+        record = recorded(plan, each)
+        if record is not None:
+            progress.began(record.student)
+            progress.ended(record)
+            records.add(record)
+    missing = [each for each in submissions if not records.has(each.student)]
     if missing:
         with _connected(cluster) as link, _announced(plan, link, cluster) as batch:
             workers = Workers(plan, link, batch, cluster.watch, cluster.say)
 
-            def grade_some(some: Sequence[Submission], alone: bool) -> tuple[list[Record], set[str]]:
+            def grade_some(some: Sequence[Submission], alone: bool) -> tuple[PackedRecords, set[str]]:
                 return Grading(plan, link, batch.id, workers, force, alone, progress).all(some)
 
-            records |= {record.student: record for record in suspects_last(plan, missing, grade_some)}
-    return [records[each.student] for each in submissions]
+            records.update(suspects_last(plan, missing, grade_some))
+    return records.of(each.student for each in submissions)
 
 
 def security_of(tls: Tls) -> Any:

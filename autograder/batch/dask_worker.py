@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import dask
 import distributed as untyped_distributed
 
 from autograder.batch import remote
@@ -21,6 +22,14 @@ from autograder.errors import MachineError
 from autograder.files import PARTIAL, scratch_folder, write_atomic
 
 distributed: Any = untyped_distributed
+# A hundred times a second Dask looks what its workers' threads do, fifty times whether its own is late, and so on. Ours wait for processes,
+# and a submission is sent to one worker, so that none can be moved. All that took a twentieth of a core, whether or not anything ended.
+_QUIET = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "500ms",
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.scheduler.work-stealing": False,
+}
 
 
 class _EndJobsFirst(distributed.WorkerPlugin):  # type: ignore[misc]  # it has no types
@@ -55,7 +64,8 @@ def work(address: str, tls: Tls, jobs: int, name: str | None) -> None:
             await worker.finished()
 
     try:
-        asyncio.run(serve())
+        with dask.config.set(_QUIET):
+            asyncio.run(serve())
     except (OSError, TimeoutError, RuntimeError) as error:
         raise MachineError(NO_ANSWER.format(address=address, error=error.__cause__ or error), NO_ANSWER_CURE) from None
     finally:
@@ -74,6 +84,7 @@ def local_cluster(jobs: int, state: Path) -> Iterator[tuple[str, Tls, Callable[[
         folder = stack.enter_context(scratch_folder(state / "tls", PARTIAL))
         security = distributed.Security.temporary()
         tls = Tls(*(_written(folder / name, getattr(security, f"tls_{name}")) for name in ("ca_file", "worker_cert", "worker_key")))
+        stack.enter_context(dask.config.set(_QUIET))
         cluster = stack.enter_context(
             distributed.LocalCluster(
                 n_workers=0,

@@ -6,11 +6,13 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 from autograder.batch.bench import Bench, SlotsClosed
 from autograder.batch.losses import Postponing, suspects_last, was_lost
 from autograder.batch.machine import Machine
+from autograder.batch.packed import PackedRecords
 from autograder.batch.pipeline import OnCell, Turn, grade_submission
 from autograder.batch.plan import Plan
 from autograder.batch.progress import BatchProgress, Progress
@@ -25,20 +27,27 @@ T = TypeVar("T")
 
 def grade_batch(
     plan: Plan, submissions: Sequence[Submission], sandbox: Sandbox, jobs: int | None, force: bool, progress: BatchProgress
-) -> list[Record]:
+) -> PackedRecords:
     """Records of all submissions, in their order. Interrupted: everything started is killed, what is recorded stays.
 
     Raises UsageError, before anything is executed, when this machine cannot give what the assignment asks for; StoreError when
     nothing can be kept.
     """
 
-    def grade_some(some: Sequence[Submission], alone: bool) -> tuple[list[Record], set[str]]:
+    def grade_some(some: Sequence[Submission], alone: bool) -> tuple[PackedRecords, set[str]]:
         def work(submission: Submission, slot: Slot, on_cell: OnCell, queued_s: float) -> Record:
             return grade_submission(plan, submission, sandbox, on_cell, Turn(slot, queued_s, force, alone))
 
         told = progress if alone else Postponing(progress)
-        records = side_by_side(plan, some, sandbox, 1 if alone else jobs, work, told)
-        return records, {record.student for record in records if was_lost(record)}
+        records, lost = PackedRecords(), set()
+
+        def take(_: int, record: Record) -> None:
+            records.add(record)
+            if was_lost(record):
+                lost.add(record.student)
+
+        as_they_end(plan, some, sandbox, 1 if alone else jobs, work, told, take)
+        return records, lost
 
     return suspects_last(plan, submissions, grade_some)
 
@@ -51,14 +60,30 @@ def side_by_side(
     work: Callable[[Submission, Slot, OnCell, float], T],
     progress: Progress[T],
 ) -> list[T]:
-    """What `work` makes of each submission, in a slot of its own and with the seconds it waited for that; in their order.
+    """What `work` makes of each submission, in their order; see `as_they_end`."""
+    done: dict[int, T] = {}
+    as_they_end(plan, submissions, sandbox, jobs, work, progress, done.__setitem__)
+    return [done[at] for at in sorted(done)]
+
+
+def as_they_end(
+    plan: Plan,
+    submissions: Sequence[Submission],
+    sandbox: Sandbox,
+    jobs: int | None,
+    work: Callable[[Submission, Slot, OnCell, float], T],
+    progress: Progress[T],
+    take: Callable[[int, T], None],
+) -> None:
+    """Hands over what `work` makes of each submission, in a slot of its own and with the seconds it waited for that, as soon as it is made:
+    `take` gets its place among the submissions and the result, here in this thread. Nothing of it is held any longer.
 
     `work` never raises for a submission. An interrupt, or whatever it does raise, ends the batch and kills everything started.
     """
     slots = plan_slots(plan, jobs)
     began = time.monotonic()
 
-    def one(submission: Submission) -> T | None:
+    def one(at: int, submission: Submission) -> tuple[int, T] | None:
         try:
             with slots.take() as slot:
                 progress.began(submission.student)
@@ -66,18 +91,18 @@ def side_by_side(
         except SlotsClosed:
             return None
         progress.ended(done)
-        return done
+        return at, done
 
     with plan.store.in_use(), ThreadPoolExecutor(max_workers=slots.count) as pool:
         try:
-            futures = [pool.submit(one, submission) for submission in submissions]
-            for future in as_completed(futures):
-                future.result()  # submissions never raise; whatever did ends the batch
+            for future in as_completed([pool.submit(partial(one, at), each) for at, each in enumerate(submissions)]):
+                found = future.result()  # submissions never raise; whatever did ends the batch
+                if found is not None:
+                    take(*found)
         except BaseException:
             slots.close()
             sandbox.stop()
             raise
-    return [done for future in futures if (done := future.result()) is not None]
 
 
 def plan_slots(plan: Plan, jobs: int | None, bench: Bench | None = None) -> Slots:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from autograder.batch.keeping import NOT_REUSED, unscored
+from autograder.batch.packed import PackedRecords
 from autograder.batch.plan import Plan
 from autograder.batch.progress import BatchProgress
 from autograder.batch.starts import Start
@@ -53,8 +54,8 @@ def rejected_for_losses(plan: Plan, submission: Submission) -> Record | None:
 
 
 def suspects_last(
-    plan: Plan, submissions: Sequence[Submission], grade_some: Callable[[Sequence[Submission], bool], tuple[list[Record], set[str]]]
-) -> list[Record]:
+    plan: Plan, submissions: Sequence[Submission], grade_some: Callable[[Sequence[Submission], bool], tuple[PackedRecords, set[str]]]
+) -> PackedRecords:
     """Records of all submissions, in their order.
 
     `grade_some(some, alone)` grades some of them, side by side or one after the other, and says at whom a process was lost. Those, and at
@@ -69,9 +70,9 @@ def suspects_last(
         others = [each for each in submissions if each.student not in suspected]
         records, lost = grade_some(others, False)
         suspects = [*(each for each in others if each.student in lost), *suspects]
-        again = grade_some(suspects, True)[0] if suspects else []
-    graded = {record.student: record for record in (*records, *again)}
-    return [graded[each.student] for each in submissions]
+        if suspects:
+            records.update(grade_some(suspects, True)[0])
+    return records.of(each.student for each in submissions)
 
 
 @dataclass(frozen=True)

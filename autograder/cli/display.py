@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from types import TracebackType
@@ -148,7 +148,7 @@ def open_counter(total: int, what: str, quiet: bool) -> Iterator[Callable[[], No
         yield partial(bars.advance, bars.add_task(what, total=total))
 
 
-def print_records(records: Sequence[Record], title: str, names: Mapping[str, str] | None = None) -> None:
+def print_records(records: Iterable[Record], title: str, names: Mapping[str, str] | None = None) -> None:
     """The class as a table, on standard error. `names` by student, where the roster has them."""
     from rich.console import Console
     from rich.table import Table

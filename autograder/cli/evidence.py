@@ -95,7 +95,7 @@ def _gathered(common: Common, store: Store, profile: str, student: str, assignme
     records = sorted((each for each in store.of_student(assignment, student) if each.profile == profile), key=lambda each: each.attempt)
     everybody = list(store.latest(profile, assignment))
     release = common.paths.release_notebook(assignment)
-    notebooks = executed_notebooks(store, everybody) if release.is_file() else {}
+    notebooks = dict(executed_notebooks(store, everybody)) if release.is_file() else {}
     similar, pairs = _similar(notebooks, read_notebook(release), student, called) if notebooks else ([], 0)
     audits = {each.student: each for each in audit_store(store).of_records(everybody)}
     receipts = _receipts(common, store, assignment, student)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from heapq import merge
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from autograder.cli.options import Common, common_options, consent
 
 if TYPE_CHECKING:
     from autograder.batch.network import Tls
+    from autograder.batch.packed import PackedRecords
     from autograder.batch.plan import Plan
     from autograder.records import Record, Submission
 
@@ -84,11 +86,12 @@ def grade(
             records = _run_on_cluster(plan, submissions, address, tls, jobs, force, trust, common)
         else:
             records = run_batch(plan, submissions, sandbox, jobs, force, common.quiet)
-    shown = sorted((*records, *kept), key=lambda record: record.student)
+    shown = partial(merge, records, kept, key=lambda record: record.student)  # one record at a time: a class may be large
     if not common.quiet:
-        print_records(shown, f"{assignment}, profile {plan.profile.name}", read_names(plan.store.root))
-    common.write_json([to_dict(record) for record in shown])
-    status = publish(common, plan, [record.student for record in records], url) if url and records else 0
+        print_records(shown(), f"{assignment}, profile {plan.profile.name}", read_names(plan.store.root))
+    if common.json_file is not None:
+        common.write_json([to_dict(record) for record in shown()])
+    status = publish(common, plan, [each.student for each in submissions], url) if url and submissions else 0
     finish(common, records, status=status)
 
 
@@ -122,7 +125,7 @@ def _checked(dask: str | None, tls: Tls, plain: bool) -> str:
 
 def _run_on_cluster(
     plan: Plan, submissions: Sequence[Submission], address: str, tls: Tls, jobs: int | None, force: bool, trust: bool, common: Common
-) -> list[Record]:
+) -> PackedRecords:
     from autograder.batch.dask import Cluster, grade_on_cluster
     from autograder.batch.dask_worker import local_cluster
     from autograder.batch.local import plan_slots
@@ -155,7 +158,7 @@ def submitted_folder(common: Common, assignment: str, submitted: str | None) -> 
         yield found.folder
 
 
-def run_batch(plan: Plan, submissions: Sequence[object], sandbox: object, jobs: int | None, force: bool, quiet: bool) -> list[Record]:
+def run_batch(plan: Plan, submissions: Sequence[object], sandbox: object, jobs: int | None, force: bool, quiet: bool) -> PackedRecords:
     """Grades with a progress display; an interrupt kills what runs and keeps what is recorded."""
     from autograder.batch.local import grade_batch
     from autograder.cli.display import open_progress
@@ -170,12 +173,18 @@ def publish(common: Common, plan: Plan, students: Sequence[str], url: str) -> in
     from autograder.cli.gradebook import tell
     from autograder.cli.scores import after_publishing
     from autograder.gradebook.publishing import publish as publish_records
+    from autograder.gradebook.uptodate import Standing
 
+    standing = Standing(common.course, common.paths, plan.store, plan.profile.name, plan.assignment.id, students, url)
+    if standing.is_as_noted():
+        return 0
     with open_counter(len(students), "in the gradebook", common.quiet) as done:
         published = publish_records(common.paths, plan.store, plan.release, plan.profile.name, plan.assignment.id, students, url, done)
     status = tell(common, published)
     if status == 0 and plan.profile.name == common.course.default_profile:
         after_publishing(common, plan.store, plan.assignment.id, url)
+    if status == 0 and not (published.unreadable or published.unknown_cells):
+        standing.note()
     return status
 
 

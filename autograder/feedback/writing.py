@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from autograder.feedback.words import in_words
 from autograder.files import write_atomic
 from autograder.gradebook.writing import read_manual_scores
 from autograder.grading.audit import Audit
-from autograder.quality.similarity import Similarity, compare_notebooks
+from autograder.quality.similarity import Line, Similarity, compare_lines, own_lines
 from autograder.records import Record
 from autograder.term.decisions import ledger
 from autograder.term.names import read_names
@@ -89,7 +89,7 @@ def write_report(
     """Writes the page for instructors and returns its path, with the item analysis; beside it similar submissions and the leaderboard, if
     there are any.
     """
-    notebooks, release = executed_notebooks(store, records), _release(paths, assignment)
+    similarity, reached = _compared(store, records, _release(paths, assignment))
     page = ReportPage(
         course_title=course.title,
         assignment=assignment,
@@ -99,13 +99,13 @@ def write_report(
         curves=profile.curves,
         manual=manual_grades(gradebook_url, assignment),
         due=due_of(course, assignment),
-        similar=compare_notebooks(notebooks, release) if release else Similarity(),
+        similar=similarity,
         audits=audits,
         contest=find_assignment(course, assignment).contest,
         entries=_entries(course, assignment, profile, store, records, audits),
         names=read_names(store.root),
         extended=extended_dues(course, assignment, [record.student for record in records], ledger(store.root).read()),
-        reached=reached_by(notebooks, release),
+        reached=reached,
     )
     path = paths.report(assignment)
     similar = path.with_name(similar_address(assignment))
@@ -136,10 +136,25 @@ def _write_leaderboard(page: ReportPage, path: Path) -> None:
         write_atomic(path, render_leaderboard(board, title, page.course_title, page.generated_at, metric))
 
 
-def executed_notebooks(store: Store, records: Iterable[Record]) -> dict[str, dict[str, Any]]:
-    """The notebooks of the counted runs by student; who has none is left out."""
+def _compared(store: Store, records: Iterable[Record], release: dict[str, Any] | None) -> tuple[Similarity, dict[str, frozenset[str]]]:
+    """Similar submissions, and the grade cells that each student reached. One notebook is in memory at a time; a class may be large."""
+    if release is None:
+        return Similarity(), {}
+    lines: dict[str, Sequence[Line]] = {}
+    reached: dict[str, frozenset[str]] = {}
+    for student, notebook in executed_notebooks(store, records):
+        lines[student] = own_lines(notebook, release)
+        reached |= reached_by({student: notebook}, release)
+    return compare_lines(lines, release), reached
+
+
+def executed_notebooks(store: Store, records: Iterable[Record]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each student with the notebook of the counted run, read one after the other; who has none is left out."""
     counted = {record.student: run.run_key for record in records for run in record.runs if run.counted}
-    return {student: notebook for student, key in counted.items() if (notebook := store.run(key).notebook()) is not None}
+    for student, key in counted.items():
+        notebook = store.run(key).notebook()
+        if notebook is not None:
+            yield student, notebook
 
 
 def _release(paths: CoursePaths, assignment: str) -> dict[str, Any] | None:

@@ -58,7 +58,8 @@ class Submission:
         self._assignment, self._handin, self._opened, self._sources = assignment, handin, opened, sources
         self._version = version
         self._entries = {entry.name: entry for entry in entries}
-        self._refusals: dict[str, str] = json.loads((opened / "refusals.json").read_bytes())
+        refusals = opened / "refusals.json"  # not there where no model was handed in
+        self._refusals: dict[str, str] = json.loads(refusals.read_bytes()) if refusals.is_file() else {}
 
     @property
     def version(self) -> int:

@@ -45,7 +45,7 @@ class OpenedModels:
     """What was found out about the models of a run, as files in one folder; wall and CPU seconds that it took.
 
     Descriptions `<name>.json`, predictions `<key>.npz`, and the reasons why there are none: `refusals.json` by model name,
-    `unpredicted.json` by prediction key. `flags`: for instructors.
+    `unpredicted.json` by prediction key. Without any model there is no such folder. `flags`: for instructors.
     """
 
     folder: Path
@@ -72,12 +72,15 @@ def open_models(
     """
     key = digest(digest_files(folder.handin), [asdict(each) for each in predictions], split.fingerprint, versions(backend), code_digest())
     target = folder.models(key)
+    names = [entry.name for entry in run.entries if entry.kind == "model"]
+    if not names:  # a folder with nothing in it would take more of the disk than the record
+        return OpenedModels(target, 0.0)
     if (target / "refusals.json").is_file():
         return OpenedModels(target, 0.0, flags=_kept_flags(target))
     began = time.monotonic()
     with scratch_folder(target.parent, PARTIAL) as partial:
         opening = _Opening(folder, predictions, split, profile, sandbox, backend, partial, min(_MEMORY_MIB, memory_mib))
-        opening.open_all([entry.name for entry in run.entries if entry.kind == "model"])
+        opening.open_all(names)
         opening.ask_custom_models(student_code)
         write_atomic(partial / "unpredicted.json", json.dumps(opening.unpredicted))
         write_atomic(partial / "flags.json", to_json(tuple(opening.flags)))

@@ -23,6 +23,7 @@ _LEAST_RUNS = 40  # below, an answer is so short that many must write the same
 _RARE = 0.1  # what a larger part of the class writes is no sign of anything
 _MOST_CHARACTERS = 100_000
 _PARSED_CHARACTERS = 10_000  # of one cell: Python's parser takes gigabytes for what somebody nests deeply
+_AT_ONCE = 500  # students compared with all others: so a class of thousands takes no gigabytes
 _MOST_PAIRS = 50  # that are shown
 _MOST_LINES = 2_000
 _SHOWN = 300
@@ -65,7 +66,11 @@ class Similarity:
 
 def compare_notebooks(notebooks: Mapping[str, dict[str, Any]], release: dict[str, Any]) -> Similarity:
     """Executed notebooks by student, each with each. Those that hold nothing of a student's own are in no pair."""
-    lines = {student: own_lines(notebook, release) for student, notebook in notebooks.items()}
+    return compare_lines({student: own_lines(notebook, release) for student, notebook in notebooks.items()}, release)
+
+
+def compare_lines(lines: Mapping[str, Sequence[Line]], release: dict[str, Any]) -> Similarity:
+    """The same of what `own_lines` gives of each notebook, by student."""
     pairs = similar_pairs(lines, release)
     return Similarity(tuple(pairs), tuple(tuple(side_by_side(lines[pair.one], lines[pair.other])) for pair in pairs[:_MOST_PAIRS]))
 
@@ -98,12 +103,16 @@ def similar_pairs(lines: Mapping[str, Sequence[Line]], release: dict[str, Any], 
     table = CountVectorizer(analyzer=sorted, binary=True).fit_transform([runs[student] for student in students])
     table = table.astype(np.float64)
     weights = np.log((len(students) + 1) / np.asarray(table.sum(axis=0)).ravel())
-    common = (table.multiply(weights).tocsr() @ table.T).toarray()
-    sizes = common.diagonal()
-    shares = common / np.minimum.outer(sizes, sizes)
+    weighted = table.multiply(weights).tocsr()
+    blocks = [slice(first, first + _AT_ONCE) for first in range(0, len(students), _AT_ONCE)]
+    sizes = np.concatenate([(weighted[block] @ table[block].T).diagonal() for block in blocks])
     enough = _LEAST_RUNS * np.log((len(students) + 1) / max(2, _RARE * len(students)))
-    found = np.argwhere(np.triu((shares >= threshold) & (common >= enough), 1))
-    pairs = [Pair(students[one], students[other], float(shares[one, other])) for one, other in found]
+    pairs = []
+    for block in blocks:
+        common = (weighted[block] @ table.T).toarray()
+        shares = common / np.minimum.outer(sizes[block], sizes)
+        found = np.argwhere(np.triu((shares >= threshold) & (common >= enough), block.start + 1))
+        pairs += [Pair(students[block.start + row], students[other], float(shares[row, other])) for row, other in found]
     return sorted(pairs, key=lambda pair: (-pair.share, pair.one, pair.other))
 
 

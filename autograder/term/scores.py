@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +14,7 @@ from autograder.course.profile import find_assignment
 from autograder.course.settings import Course
 from autograder.errors import UsageError
 from autograder.files import write_atomic
-from autograder.records import to_dict
+from autograder.records import to_json
 from autograder.term.decisions import Decision, Frozen, ledger, standing
 from autograder.term.facts import Facts, HandGrade, facts_of, policy_of
 from autograder.term.roster import members, roster_journal
@@ -26,23 +25,29 @@ HandGrades = Mapping[str, Mapping[str, HandGrade]]
 
 def facts_by_student(course: Course, store: Store, assignment: str, hand: HandGrades) -> dict[str, Facts]:
     """What is known of everybody who is in the roster now or handed something in, by id."""
+    return dict(_facts(course, store, assignment, hand))
+
+
+def _facts(course: Course, store: Store, assignment: str, hand: HandGrades) -> Iterator[tuple[str, Facts]]:
+    """The same one after the other, sorted by id."""
     profile = course.default_profile
     active = [name for name, member in members(roster_journal(store.root).read()).items() if member.active]
-    found = {}
     for student in sorted({*active, *store.students(profile, assignment)}):
         records = [record for record in store.of_student(assignment, student) if record.profile == profile]
-        found[student] = facts_of(records, hand.get(student, {}))
-    return found
+        yield student, facts_of(records, hand.get(student, {}))
 
 
 def compute_scores(course: Course, store: Store, assignment: str, hand: HandGrades, entries: Sequence[Decision]) -> list[Final]:
     """Final scores by the decisions that hold, everybody's, sorted by id."""
-    facts, policy = facts_by_student(course, store, assignment, hand), policy_of(course, assignment)
+    policy, points = policy_of(course, assignment), find_assignment(course, assignment).points
+
+    def final(name: str, facts: Facts) -> Final:
+        return final_score(name, assignment, facts, policy, standing(entries, name, assignment), points)
+
+    found = {name: final(name, facts) for name, facts in _facts(course, store, assignment, hand)}  # facts are large, and used once
     frozen = [each.frozen for each in entries if each.kind == "finalise" and each.assignment == assignment and each.frozen]
-    names = sorted({*facts, *(name for each in frozen for name in each.facts)})
-    points = find_assignment(course, assignment).points
-    holding = {name: standing(entries, name, assignment) for name in names}
-    return [final_score(name, assignment, facts.get(name, Facts()), policy, holding[name], points) for name in names]
+    found |= {name: final(name, Facts()) for each in frozen for name in each.facts if name not in found}
+    return [found[name] for name in sorted(found)]
 
 
 def due_for(course: Course, assignment: str, student: str, entries: Sequence[Decision]) -> datetime | None:
@@ -67,7 +72,8 @@ def withheld_from(store: Store, assignment: str, students: Sequence[str]) -> lis
 def keep_scores(store: Store, assignment: str, scores: Sequence[Final]) -> None:
     """Writes them to `scores/<assignment>.json` in the store, with every line of their explanation; nothing where the same stands there."""
     path = store.root / "scores" / f"{assignment}.json"
-    content = json.dumps([to_dict(each) for each in scores], ensure_ascii=False, indent=1)
+    each_alone = (to_json(each).rstrip().replace("\n", "\n ") for each in scores)  # a list of all as plain values would be large
+    content = "[\n " + ",\n ".join(each_alone) + "\n]" if scores else "[]"
     with suppress(OSError):
         if path.read_text(encoding="utf-8") == content:
             with suppress(OSError):  # a store that may only be read

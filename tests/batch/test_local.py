@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from autograder.batch import local
-from autograder.batch.local import grade_batch, plan_slots
+from autograder.batch.local import as_they_end, grade_batch, plan_slots
 from autograder.batch.pipeline import Turn
 from autograder.course.settings import Resources
 from autograder.errors import UsageError
@@ -93,6 +93,34 @@ def test_records_come_in_the_order_of_the_submissions(slots_given: list[Slot]) -
     assert [record.student for record in records] == [f"s{number}" for number in range(20)]
     assert len(display.heard) == 40
     assert set(slots_given) == {Slot(memory_mib=1024)}
+
+
+def test_results_are_handed_over_and_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Result:
+        pass
+
+    monkeypatch.setenv("AUTOGRADER_DEVICES", "none")
+    made: list[weakref.ref[Result]] = []
+    taken: list[int] = []
+    alive: list[int] = []
+    turn = threading.Semaphore(1)
+
+    def work(*_: Any) -> Result:
+        turn.acquire()  # when the one before was taken
+        result = Result()
+        made.append(weakref.ref(result))
+        return result
+
+    def take(at: int, result: Result) -> None:
+        taken.append(at)
+        alive.append(sum(each() is not None for each in made))
+        turn.release()
+
+    box: Any = Box()
+    display: Any = SimpleNamespace(began=lambda *_: None, ended=lambda *_: None)
+    as_they_end(plan(memory_gib=0.5), submissions(20), box, 1, work, display, take)
+    assert taken == list(range(20))
+    assert max(alive) <= 2  # this one, and the one before where its thread has not let go of it
 
 
 def test_who_was_lost_comes_again_after_all_others_and_alone(slots_given: list[Slot], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,14 @@ def submission(folder: Path, *entries: HandinEntry) -> Submission:
     return Submission("a", folder, list(entries), folder, {"cell": "x = 1"})
 
 
+def test_where_no_model_was_handed_in_nothing_was_opened(tmp_path: Path) -> None:
+    found = Submission("a", tmp_path, [HandinEntry("m", "missing", 1, reason="no such name")], tmp_path / "opened", {})
+    with pytest.raises(HandinProblem):
+        found.model("m")
+    with pytest.raises(HandinProblem):
+        found.model("other")
+
+
 def _zip(name: str, content: bytes, **options: int) -> Callable[[Path], None]:
     def write(path: Path) -> None:
         with zipfile.ZipFile(path, "w", **options) as archive:  # type: ignore[arg-type]  # a compression, if any

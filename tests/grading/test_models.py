@@ -106,6 +106,19 @@ def test_one_odd_model_never_touches_another(tmp_path: Path, sandbox: Sandbox) -
     assert (again.folder, again.seconds) == (opened.folder, 0.0)
 
 
+def test_without_a_model_nothing_is_opened_and_nothing_kept(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.handin.mkdir(parents=True)
+    entries = (HandinEntry("x", "value", 1, "x.json"),)
+    run = Run("run", "completed", "", None, entries, (), Isolation(0), Usage(), Seconds(), {}, 0, (), "", "")
+    nothing: Any = None  # no data, no profile, no sandbox
+    split: Any = SimpleNamespace(fingerprint="f")
+    opened = open_models(folder, run, (Prediction("model", (784,), None),), split, nothing, nothing, "tensorflow")
+    assert (opened.seconds, opened.flags) == (0.0, ())
+    assert [path.name for path in folder.path.iterdir()] == ["handin"]
+    assert not opened.folder.exists()
+
+
 PREDICTIONS = (Prediction("bomb", (784,), None), Prediction("bomb", (28, 28), None), Prediction("last", (784,), None))
 FIRST, SECOND, LAST = (each.key for each in PREDICTIONS)
 

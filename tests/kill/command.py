@@ -31,6 +31,9 @@ if __name__ == "__main__":
     if os.environ.get("STAND_IN_LEVEL"):
         sandbox = Sandbox(int(os.environ["STAND_IN_LEVEL"]))
         plan.choose_sandbox = lambda *_: sandbox  # type: ignore[assignment]  # as where a machine offers no more
+    if os.environ.get("STAND_IN_VERSION"):
+        other = {"keras": os.environ["STAND_IN_VERSION"]}
+        environment._versions = lambda _: other  # type: ignore[assignment]  # as after an update
     for module in (environment, models, scoring):
         module.server_kind = _light  # type: ignore[attr-defined]
     main()

@@ -15,10 +15,10 @@ def executions(course: Path) -> dict[Path, int]:
     return {file: file.stat().st_mtime_ns for file in (course / ".autograder/runs").glob("*/run.json")}
 
 
-def called_again(course: Path, *arguments: str) -> tuple[set[str], set[str]]:
+def called_again(course: Path, *arguments: str, **environment: str) -> tuple[set[str], set[str]]:
     """Who was executed and whose record was written by one more call."""
     ran, written = executions(course), {file: file.stat().st_mtime_ns for file in (course / ".autograder/records").glob("*/*/*/*.json")}
-    done = grade(course, *arguments)
+    done = grade(course, *arguments, **environment)
     assert done.returncode == 0, done.stderr
     new = {file.parent.name for file, when in executions(course).items() if ran.get(file) != when}
     executed = {student for student, found in records(course).items() if {run.run_key for each in found for run in each.runs} & new}
@@ -54,6 +54,12 @@ def test_other_limits_or_data_execute_everybody(whole: Path, graded_once: Graded
     change(whole / "grading_config.py", old, new)
     assert called_again(whole) == (EVERYBODY, EVERYBODY)
     assert {student: found[0].verdict() for student, found in records(whole).items()} == graded_once.verdicts
+
+
+def test_another_environment_executes_everybody(whole: Path, graded_once: Graded) -> None:
+    assert called_again(whole, STAND_IN_VERSION="99.0") == (EVERYBODY, EVERYBODY)
+    assert {student: found[0].verdict() for student, found in records(whole).items()} == graded_once.verdicts
+    assert called_again(whole, STAND_IN_VERSION="99.0") == (set(), set())
 
 
 def test_a_new_submission_executes_that_one(whole: Path) -> None:

@@ -1,0 +1,55 @@
+"""Records of a batch in little memory: a command holds those of its whole class until its end."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterable, Iterator, Sequence
+from typing import overload
+
+from autograder.records import Record
+
+
+class PackedRecords(Sequence[Record]):
+    """A record of each student, in the order in which they came; each as one string of bytes, which is unpacked when it is asked for."""
+
+    def __init__(self, records: Iterable[Record] = ()) -> None:
+        self._packed: dict[str, bytes] = {}
+        for record in records:
+            self.add(record)
+
+    def add(self, record: Record) -> None:
+        """Adds a record, or puts it in the place of its student's earlier one."""
+        self._packed[record.student] = pickle.dumps(record, pickle.HIGHEST_PROTOCOL)
+
+    def update(self, others: PackedRecords) -> None:
+        """Adds all of them."""
+        self._packed |= others._packed
+
+    def of(self, students: Iterable[str]) -> PackedRecords:
+        """The records of these students, in their order. Raises KeyError for one who has none."""
+        chosen = PackedRecords()
+        chosen._packed = {student: self._packed[student] for student in students}
+        return chosen
+
+    def has(self, student: str) -> bool:
+        """Whether there is a record of this student."""
+        return student in self._packed
+
+    def __len__(self) -> int:
+        return len(self._packed)
+
+    def __iter__(self) -> Iterator[Record]:
+        return map(_unpacked, self._packed.values())
+
+    @overload
+    def __getitem__(self, at: int) -> Record: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Record]: ...
+    def __getitem__(self, at: int | slice) -> Record | list[Record]:
+        chosen = list(self._packed.values())[at]
+        return [_unpacked(each) for each in chosen] if isinstance(chosen, list) else _unpacked(chosen)
+
+
+def _unpacked(packed: bytes) -> Record:
+    record: Record = pickle.loads(packed)
+    return record
