@@ -21,8 +21,8 @@ def encode(value: Any, levels: int = _LEVELS) -> Any:
     """A value as JSON. Raises TypeError or ValueError, naming what does not fit (whoever made the value is at fault)."""
     if value is None or isinstance(value, bool | str | int):
         return value
-    if isinstance(value, np.bool_ | np.integer | np.floating):
-        return encode(value.item())
+    if (number := unwrapped(value)) is not value:
+        return encode(number)
     if isinstance(value, float):
         return value if math.isfinite(value) else {"__float__": str(value)}
     if isinstance(value, list | tuple | dict):
@@ -42,6 +42,23 @@ def _check_levels(levels: int) -> None:
     """Whoever looks at a value on the other side calls itself for each level, and Python allows that so often only."""
     if levels <= 0:
         raise ValueError(f"lists or dictionaries inside each other are too deep to be handed in, {_LEVELS} are allowed")
+
+
+def unwrapped(value: Any) -> Any:
+    """A number or a text as Python's own, where NumPy or a framework has wrapped it: a NumPy scalar, an array or a tensor without axes.
+
+    Everything else comes back as it is.
+    """
+    if type(value) in (bool, int, float, str, list, tuple, dict) or not hasattr(value, "__array__"):
+        return value
+    try:
+        if tuple(value.shape) != ():
+            return value
+        array = as_array(value)
+        plain = {"b": bool, "i": int, "u": int, "f": float, "U": str}.get(array.dtype.kind)
+        return plain(array.item()) if plain else value
+    except Exception:  # whatever a foreign object raises while it is looked at
+        return value
 
 
 def as_array(value: Any) -> np.ndarray[Any, Any]:
