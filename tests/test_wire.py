@@ -82,6 +82,13 @@ def test_a_number_without_axes_is_a_number_whatever_wraps_it(wrapped: Any, numbe
         assert type(found) is type(number)
 
 
+def test_arguments_of_a_question_stay_what_they_are() -> None:
+    """A grader may ask of an array without axes how many it has."""
+    (found,) = wire.decode(wire.encode([np.array(7, dtype="int16")], plain=False))
+    assert (type(found), found.shape, found.dtype.name) == (np.ndarray, (), "int16")
+    assert wire.encode([np.float32(0.5)], plain=False) == [0.5]
+
+
 @pytest.mark.parametrize("value", [np.array([1.0]), Tensor([1.0]), [1.0], "1", None, np.array(1j), np.array(object()), Tensor(object())])
 def test_everything_else_stays_as_it_is(value: Any) -> None:
     assert wire.unwrapped(value) is value

@@ -8,7 +8,7 @@ LOSES = {
     "histories": 3,
     "curves": 2,
     "dropout_acts": 2,
-    "candidates": 0.5,
+    "candidates": 1,
     "mistakes_shown": 1,
     "accuracy": 9,
     "contest_points": 4,
