@@ -111,7 +111,7 @@ for size in [32, 512]:
 
 # %% try_dropout
 def gone_through(net):
-    net.compile("adam", "categorical_crossentropy", ["accuracy"])
+    net.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
     log = net.fit(few_images, few_labels, batch_size=128, epochs=min(10, epoch_limit), validation_split=0.2, verbose=0)
     return {metric: [round(value, 5) for value in values] for metric, values in log.history.items()}
 
