@@ -3,10 +3,11 @@
     python benchmarks/bench_hub.py                                   as it is meant: ten minutes of arrivals, then until all is graded
     python benchmarks/bench_hub.py --students 6 --minutes 0.2        to try it out
 
-The exchange, the checks, the sandbox, the store, the gradebook, the feedback and the pages are the real ones, in one process of the
-service; each student has a user id. Notebooks are stand-ins that compute for some seconds (--seconds, on average) without TensorFlow.
-Nobody asks a hub who looks: a token says it. Arrivals are drawn once with a fixed seed, denser towards the end; with fewer --minutes the
-same arrivals come faster. Needs root, because files must have owners. Writes results/hub.json.
+The hub and its proxy, the exchange, the checks, the sandbox, the store, the gradebook, the feedback and the pages are the real ones; the
+service is one process. Each student has a user id and a token of the hub; no server of a student runs. Notebooks are stand-ins that
+compute for some seconds (--seconds, on average) without TensorFlow. Arrivals are drawn once with a fixed seed, denser towards the end; with
+fewer --minutes the same arrivals come faster. How fast the hub itself answers is measured before the service starts, during the rush, and
+after the service has ended. Needs root, because files must have owners, and the proxy of `make hub`. Writes results/hub.json.
 """
 
 from __future__ import annotations
@@ -23,34 +24,25 @@ import sys
 import tempfile
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from measuring import RESULTS, clean_environment, describe_machine, rounded, write_result
+from accounting import Account, machine_cpu_s
+from measuring import RESULTS, clean_environment, cores, describe_machine, rounded, write_result
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest
+from workload.a_hub import RealHub, real_hub
+from workload.hub_figures import Seen, described, targets
 from workload.hub_service import FIRST_UID, INSTRUCTOR, student
 from workload.stand_ins import ASSIGNMENT, make_course
 
 from autograder.course.loading import load_course
 from autograder.quality.variants import Variant, build_submission
 
-RECEIPT_S, CHECK_S, PAGE_S, WITHIN, LONG_WAIT_S = 30.0, 30.0, 0.3, 0.3, 60.0
-_STUDENT_LOOKS_S, _INSTRUCTOR_LOOKS_S = 2.0, 4.0  # as often as the pages' own script
-_PREFIX = "/services/autograder/"
-
-
-@dataclass
-class Seen:
-    """What the driver sees: when each submission was complete in the exchange, how long pages took, and what the service said last."""
-
-    arrived: dict[str, float] = field(default_factory=dict)
-    pages: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    failed_pages: int = 0
-    state: dict[str, int] = field(default_factory=lambda: {"received": 0, "graded": 0, "unpublished": 0})
+_STUDENT_LOOKS_S, _INSTRUCTOR_LOOKS_S, _HUB_ASKED_S = 2.0, 4.0, 0.5  # the first two as often as the pages' own script
+PROXY = Path(__file__).parents[1] / ".venv/hub-proxy"
 
 
 def arrivals(students: int, minutes: float, seed: int = 7) -> list[float]:
@@ -96,31 +88,56 @@ async def arrive(inbound: Path, notebooks: Sequence[str], at: Sequence[float], s
         seen.arrived[student(number)] = time.time()
 
 
-async def look(client: AsyncHTTPClient, port: int, user: str, page: str, seen: Seen, kind: str) -> None:
-    headers = {"Authorization": f"token {user}-token", "Sec-Fetch-Mode": "navigate"}
-    request = HTTPRequest(f"http://127.0.0.1:{port}{_PREFIX}{page}", headers=headers, request_timeout=60, follow_redirects=False)
-    began = time.perf_counter()
-    answer = await client.fetch(request, raise_error=False)
-    if answer.code == 200:
-        seen.pages[kind].append(time.perf_counter() - began)
-    else:
+async def look(client: AsyncHTTPClient, hub: RealHub, user: str, page: str, seen: Seen, kind: str) -> None:
+    """A page of the service, as a browser gets it: through the proxy, for whom the hub says."""
+    seconds = await _asked(client, f"{hub.address}services/autograder/{page}", hub.tokens[user])
+    if seconds is None:
         seen.failed_pages += 1
+    else:
+        seen.pages[kind].append(seconds)
 
 
-async def watch_as_student(client: AsyncHTTPClient, port: int, seen: Seen, chance: random.Random) -> None:
+async def _asked(client: AsyncHTTPClient, address: str, token: str | None) -> float | None:
+    """Seconds from the request to the whole answer; None for anything but 200."""
+    headers = {"Sec-Fetch-Mode": "navigate"} | ({"Authorization": f"token {token}"} if token else {})
+    began = time.perf_counter()
+    request = HTTPRequest(address, headers=headers, request_timeout=60, follow_redirects=False)
+    answer = await client.fetch(request, raise_error=False)
+    return time.perf_counter() - began if answer.code == 200 else None
+
+
+async def watch_as_student(client: AsyncHTTPClient, hub: RealHub, seen: Seen, chance: random.Random) -> None:
     """A page that somebody who has handed in keeps open, as often as its script looks."""
     while True:
         await asyncio.sleep(_STUDENT_LOOKS_S * chance.uniform(0.8, 1.2))
         if seen.arrived:
             user = chance.choice(list(seen.arrived))
             page, kind = chance.choice([("", "student, all assignments"), (f"assignment/{ASSIGNMENT}", "student, one assignment")])
-            await look(client, port, user, page, seen, kind)
+            await look(client, hub, user, page, seen, kind)
 
 
-async def watch_as_instructor(client: AsyncHTTPClient, port: int, seen: Seen, page: str, kind: str) -> None:
+async def watch_as_instructor(client: AsyncHTTPClient, hub: RealHub, seen: Seen, page: str, kind: str) -> None:
     while True:
         await asyncio.sleep(_INSTRUCTOR_LOOKS_S)
-        await look(client, port, INSTRUCTOR, page, seen, kind)
+        await look(client, hub, INSTRUCTOR, page, seen, kind)
+
+
+async def ask_the_hub(client: AsyncHTTPClient, hub: RealHub, seen: Seen, when: str) -> None:
+    """What the hub answers itself: the page on which people sign in, and who a token belongs to, which reads its database."""
+    while True:
+        for path, token in (("hub/login", None), ("hub/api/user", hub.tokens[INSTRUCTOR])):
+            seconds = await _asked(client, f"{hub.address}{path}", token)
+            if seconds is None:
+                seen.failed_hub += 1
+            else:
+                seen.hub[when].append(seconds)
+        await asyncio.sleep(_HUB_ASKED_S)
+
+
+async def ask_for(hub: RealHub, seen: Seen, when: str, seconds: float) -> None:
+    """The same for so many seconds, without the service."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(ask_the_hub(AsyncHTTPClient(), hub, seen, when), seconds)
 
 
 async def follow(seen: Seen, students: int, limit_s: float) -> None:
@@ -140,12 +157,13 @@ async def follow(seen: Seen, students: int, limit_s: float) -> None:
     print("The time is over.", flush=True)
 
 
-async def rush(port: int, inbound: Path, notebooks: Sequence[str], seen: Seen, options: argparse.Namespace) -> None:
+async def rush(hub: RealHub, inbound: Path, notebooks: Sequence[str], seen: Seen, options: argparse.Namespace) -> None:
     AsyncHTTPClient.configure(None, max_clients=200)
     client, chance = AsyncHTTPClient(), random.Random(9)
-    watching = [watch_as_student(client, port, seen, chance) for _ in range(options.watchers)]
-    watching.append(watch_as_instructor(client, port, seen, "teach", "instructor, class"))
-    watching.append(watch_as_instructor(client, port, seen, f"teach/assignment/{ASSIGNMENT}", "instructor, one assignment"))
+    watching = [watch_as_student(client, hub, seen, chance) for _ in range(options.watchers)]
+    watching.append(watch_as_instructor(client, hub, seen, "teach", "instructor, class"))
+    watching.append(watch_as_instructor(client, hub, seen, f"teach/assignment/{ASSIGNMENT}", "instructor, one assignment"))
+    watching.append(ask_the_hub(client, hub, seen, "during the rush"))
     tasks = [asyncio.create_task(each) for each in watching]
     coming = asyncio.create_task(arrive(inbound, notebooks, arrivals(len(notebooks), options.minutes), seen))
     await follow(seen, len(notebooks), 60 * options.limit_minutes)
@@ -161,19 +179,47 @@ def run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     make_course(root)
     config = root / "grading_config.py"
     config.write_text(config.read_text().replace('cell="8 s", total="12 s"', 'cell="4 min", total="5 min"'))
-    inbound = exchange / load_course(root)[0].id / "inbound"
+    course = load_course(root)[0].id
+    inbound = exchange / course / "inbound"
     inbound.mkdir(parents=True)
     notebooks, seen = make_notebooks(root, options.students, options.seconds), Seen()
-    command = [sys.executable, "-m", "workload.hub_service", str(root), str(exchange), str(output)]
+    account, machine, began = Account(), machine_cpu_s(), time.monotonic()
+    names = [student(number) for number in range(options.students)]
+    with real_hub(folder / "hub", course, names, INSTRUCTOR, options.proxy, account.join) as hub:
+        asyncio.run(ask_for(hub, seen, "before the service", options.alone))
+        serve_and_rush(options, hub, root, exchange, inbound, output, notebooks, seen, account)
+        asyncio.run(ask_for(hub, seen, "after the service", options.alone))
+    own, wall = account.close() + time.process_time(), time.monotonic() - began
+    foreign = max(0.0, machine_cpu_s() - machine - own) / wall / cores() if account.source == "control group" else None
+    outcomes = [json.loads(path.read_bytes())["outcome"] for path in root.glob(f".autograder/records/*/{ASSIGNMENT}/*/*.json")]
+    receipts = [json.loads(line) for line in (root / f".autograder/hub/{ASSIGNMENT}/receipts.jsonl").read_text().splitlines()]
+    released = len(list((exchange / course / "feedback").glob("*.html")))
+    found = described(options, seen, json.loads(output.read_text()), receipts, outcomes)
+    return {"foreign_share_of_the_machine": foreign, "without_feedback": options.students - released, **found}
+
+
+def serve_and_rush(
+    options: argparse.Namespace,
+    hub: RealHub,
+    root: Path,
+    exchange: Path,
+    inbound: Path,
+    output: Path,
+    notebooks: Sequence[str],
+    seen: Seen,
+    account: Account,
+) -> None:
+    """Starts the service, lets everybody hand in and look, and ends it when all is graded and published."""
+    command = [sys.executable, "-m", "workload.hub_service", str(root), str(exchange), str(output), "--port", str(hub.service_port)]
     command += ["--trust-submissions"] if options.trust_submissions else []
-    environment = {**clean_environment(), "PYTHONPATH": str(Path(__file__).parent)}
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, cwd=root) as service:
-        assert service.stdin is not None
-        assert service.stdout is not None
-        first = service.stdout.readline()
-        if not first:
-            sys.exit("The service did not start.")
+    of_hub = {"JUPYTERHUB_API_URL": hub.api_url, "JUPYTERHUB_API_TOKEN": hub.service_token}
+    environment = {**clean_environment(), "PYTHONPATH": str(Path(__file__).parent), **of_hub}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes, env=environment, cwd=root, preexec_fn=account.join) as service:
         said = service.stdout
+        assert said is not None
+        if not said.readline():
+            sys.exit("The service did not start.")
 
         def listen() -> None:
             for line in said:
@@ -181,73 +227,12 @@ def run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
         threading.Thread(target=listen, daemon=True).start()
         try:
-            asyncio.run(rush(json.loads(first)["port"], inbound, notebooks, seen, options))
+            asyncio.run(rush(hub, inbound, notebooks, seen, options))
         finally:
+            assert service.stdin is not None
             service.stdin.close()
     if service.returncode:
         sys.exit(f"The service ended with status {service.returncode}.")
-    outcomes = [json.loads(path.read_bytes())["outcome"] for path in root.glob(f".autograder/records/*/{ASSIGNMENT}/*/*.json")]
-    receipts = [json.loads(line) for line in (root / f".autograder/hub/{ASSIGNMENT}/receipts.jsonl").read_text().splitlines()]
-    return described(options, seen, json.loads(output.read_text()), receipts, outcomes)
-
-
-def described(
-    options: argparse.Namespace, seen: Seen, noted: dict[str, Any], receipts: Sequence[dict[str, Any]], outcomes: Sequence[str]
-) -> dict[str, Any]:
-    who = {each["id"]: each["student"] for each in receipts}
-    to_receipt = [noted["received"][name] - seen.arrived[who[name]] for name in noted["received"]]
-    to_check = [at - seen.arrived[who[f"{ASSIGNMENT}.{number}"]] for number, at in noted["checked"].items()]
-    waits = [(told["wait_s"], noted["began"][name] - told["at"]) for name, told in noted["told"].items() if name in noted["began"]]
-    long_ones = [(told, real) for told, real in waits if real >= LONG_WAIT_S]
-    every = [each for pages in seen.pages.values() for each in pages]
-    return {
-        "students": options.students,
-        "minutes": options.minutes,
-        "seconds_of_computing_each": options.seconds,
-        "slots": noted["slots"],
-        "where": noted["where"],
-        "lost": options.students - outcomes.count("completed"),
-        "receipts": len(receipts),
-        "receipt_s": spread(to_receipt),
-        "pre_check_s": spread(to_check),
-        "wait_s": spread([real for _, real in waits]),
-        "waits_of_a_minute_and_more": len(long_ones),
-        "announced_within_30_percent": (
-            statistics.mean(abs(told - real) <= WITHIN * real for told, real in long_ones) if long_ones else None
-        ),
-        "announced_over_real_median": statistics.median([told / real for told, real in long_ones]) if long_ones else None,
-        "open_students_pages": options.watchers,
-        "pages_s": {"all": spread(every), **{kind: spread(found) for kind, found in sorted(seen.pages.items())}},
-        "pages_not_answered": seen.failed_pages,
-        "last_graded_after_last_arrival_s": max(noted["graded"].values(), default=0.0) - max(seen.arrived.values(), default=0.0),
-    }
-
-
-def spread(values: Sequence[float]) -> dict[str, float]:
-    """Median, the value that 19 in 20 do not pass, the largest, and how many there were."""
-    if not values:
-        return {"count": 0}
-    ordered = sorted(values)
-    return {
-        "median": statistics.median(ordered),
-        "p95": ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))],
-        "max": ordered[-1],
-        "count": len(ordered),
-    }
-
-
-def targets(found: dict[str, Any]) -> list[dict[str, Any]]:
-    held = [
-        ("lost", found["lost"], 0),
-        ("receipt, 19 in 20 within, s", found["receipt_s"].get("p95"), RECEIPT_S),
-        ("pre-check, 19 in 20 within, s", found["pre_check_s"].get("p95"), CHECK_S),
-        ("pages while grading runs, median, s", found["pages_s"]["all"].get("median"), PAGE_S),
-        ("pages not answered", found["pages_not_answered"], 0),
-    ]
-    return [
-        {"what": what, "measured": measured, "bound": bound, "holds": measured is not None and measured <= bound}
-        for what, measured, bound in held
-    ]
 
 
 def main() -> int:
@@ -256,12 +241,18 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10.0, help="in which they hand in")
     parser.add_argument("--seconds", type=float, default=3.0, help="of computing in each notebook, on average")
     parser.add_argument("--watchers", type=int, default=50, help="students' pages that are open and look every two seconds")
+    parser.add_argument(
+        "--alone", type=float, default=60.0, help="seconds for which the hub is asked without the service, before and after"
+    )
+    parser.add_argument("--proxy", type=Path, default=PROXY, metavar="DIR", help="folder with configurable-http-proxy")
     parser.add_argument("--limit-minutes", type=float, default=60.0, help="after which it ends whatever is left")
     parser.add_argument("--trust-submissions", action="store_true", help="without isolation")
     parser.add_argument("--output", type=Path, default=RESULTS / "hub.json", metavar="FILE")
     options = parser.parse_args()
     if os.getuid() != 0:
         sys.exit("It needs root: each student's files must have an owner of their own.")
+    if not (options.proxy / "node_modules").is_dir():
+        sys.exit("It needs the hub's proxy, which `make hub` installs, or another one with --proxy DIR.")
     with tempfile.TemporaryDirectory(prefix="autograder-bench-") as folder:
         found = run(options, Path(folder))
     held = targets(found)
@@ -269,6 +260,8 @@ def main() -> int:
         print(f"{'holds ' if each['holds'] else 'MISSED'}  {each['what']}: {each['measured']} (at most {each['bound']:g})")
     share, told = found["announced_within_30_percent"], found["waits_of_a_minute_and_more"]
     print(f"announced wait within ±30 %: {'–' if share is None else f'{share:.0%}'} of {told} waits of a minute and more")
+    if found["foreign_share_of_the_machine"] is not None:
+        print(f"Something else used {found['foreign_share_of_the_machine']:.0%} of the machine meanwhile.")
     write_result(options.output, rounded({"machine": describe_machine(), "targets": held, **found}))
     return 0 if all(each["holds"] for each in held) else 1
 

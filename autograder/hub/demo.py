@@ -74,10 +74,10 @@ def serve(plan: Plan, until_closed: bool = False) -> int:
     _adopt_orphans()
     with Processes(plan.root / "logs") as processes:
         try:
-            _make_users(plan)
-            _release(plan, processes)
-            hub = _start_hub(plan, processes, ended)
-            _start_service(plan, processes, ended)
+            make_users(plan)
+            release(plan, processes)
+            hub = start_hub(plan, processes, ended)
+            start_service(plan, processes, ended)
             if not ended.is_set():
                 print(_welcome(plan), flush=True)
             processes.wait(ended, hub)
@@ -94,7 +94,8 @@ def _when_closed(ended: threading.Event) -> None:
     ended.set()
 
 
-def _make_users(plan: Plan) -> None:
+def make_users(plan: Plan) -> None:
+    """Accounts where the plan has some, homes, and the exchange's root."""
     made = make_accounts(plan.users, plan.root / "homes") if plan.accounts else ()
     if not plan.accounts:
         for user in plan.users:
@@ -127,7 +128,7 @@ def _as_instructor(plan: Plan) -> dict[str, Any]:
     return {"cwd": plan.course_folder, "env": environment, **account}
 
 
-def _release(plan: Plan, processes: Processes) -> None:
+def release(plan: Plan, processes: Processes) -> None:
     """The student version, made by our command and put into the exchange by nbgrader's."""
     python = sys.executable
     nbgrader = plan.root / "jupyter" / f"formgrade-{plan.course}" / "nbgrader_config.json"
@@ -140,7 +141,8 @@ def _release(plan: Plan, processes: Processes) -> None:
     processes.run("exchange", [python, "-m", "nbgrader", "release_assignment", plan.assignment, "--force"], **_as_instructor(plan))
 
 
-def _start_hub(plan: Plan, processes: Processes, ended: threading.Event) -> subprocess.Popen[bytes]:
+def start_hub(plan: Plan, processes: Processes, ended: threading.Event) -> subprocess.Popen[bytes]:
+    """JupyterHub and its proxy; answers when they do."""
     print("Starting the hub …", flush=True)
     user = "root" if plan.accounts else os.environ.get("USER", "user")
     environment = {**_environment(plan, user), "HOME": str(plan.root), "CONFIGPROXY_AUTH_TOKEN": secrets.token_hex(32)}
@@ -150,7 +152,7 @@ def _start_hub(plan: Plan, processes: Processes, ended: threading.Event) -> subp
     return hub
 
 
-def _start_service(plan: Plan, processes: Processes, ended: threading.Event) -> None:
+def start_service(plan: Plan, processes: Processes, ended: threading.Event) -> subprocess.Popen[bytes]:
     """The service, unmanaged: the hub knows its address and its token, and nothing more."""
     command = [sys.executable, "-m", "autograder.cli", "hub", "serve", "--exchange", str(plan.root / "exchange")]
     command += ["--port", str(plan.ports[3])]
@@ -161,6 +163,7 @@ def _start_service(plan: Plan, processes: Processes, ended: threading.Event) -> 
     }
     service = processes.start("service", command, **arguments)
     processes.answers(service, f"http://127.0.0.1:{plan.ports[3]}/services/{SERVICE_NAME}/health", _STARTS_S, ended)
+    return service
 
 
 def _welcome(plan: Plan) -> str:

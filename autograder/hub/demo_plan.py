@@ -79,18 +79,23 @@ def prepare(folder: Path, port: int, assignment: str, proxy: Path, one_account: 
         students=names[:2],
         instructor=names[2],
         passwords={name: secrets.token_urlsafe(9) for name in names},
-        ports=_ports(port),
-        proxy=_proxy_command(proxy),
+        ports=free_ports(port),
+        proxy=proxy_command(proxy),
     )
     for name in _COURSE:
         _copy(CHECKOUT / name, plan.course_folder / name)
     (folder / "keras/datasets").mkdir(parents=True)  # for data files that all servers share: there are none to share here
     _grade_on_digits(plan.course_folder / "grading_config.py")
-    shutil.copy(CHECKOUT / "docs/hub/jupyterhub_config.py", folder / "site_config.py")
-    write_atomic(plan.token_file, secrets.token_hex(32), 0o600)
-    write_atomic(folder / "demo.json", json.dumps(asdict(plan)), 0o600)
-    write_atomic(folder / "jupyterhub_config.py", _CONFIG, 0o600)
+    configure(plan)
     return plan
+
+
+def configure(plan: Plan) -> None:
+    """Writes the hub's configuration, the documented one with this plan's names and ports, and the service's token."""
+    shutil.copy(CHECKOUT / "docs/hub/jupyterhub_config.py", plan.root / "site_config.py")
+    write_atomic(plan.token_file, secrets.token_hex(32), 0o600)
+    write_atomic(plan.root / "demo.json", json.dumps(asdict(plan)), 0o600)
+    write_atomic(plan.root / "jupyterhub_config.py", _CONFIG, 0o600)
 
 
 def read_plan(folder: Path) -> Plan:
@@ -136,7 +141,7 @@ def _grade_on_digits(config: Path) -> None:
     config.write_text(text.replace("course = Course(\n", 'course = Course(\n    default_profile="smoke",\n', 1), encoding="utf-8")
 
 
-def _ports(port: int) -> tuple[int, int, int, int]:
+def free_ports(port: int) -> tuple[int, int, int, int]:
     """Free ports on loopback, the first one as asked for."""
     sockets = [socket.socket() for _ in range(4)]
     try:
@@ -154,7 +159,8 @@ def _ports(port: int) -> tuple[int, int, int, int]:
             each.close()
 
 
-def _proxy_command(folder: Path) -> tuple[str, ...]:
+def proxy_command(folder: Path) -> tuple[str, ...]:
+    """How the proxy in that folder is started. Raises UsageError where it is not installed."""
     node, script = shutil.which("node"), folder / "node_modules/configurable-http-proxy/bin/configurable-http-proxy"
     if node is None or not script.is_file():
         raise UsageError("The hub's proxy is not installed.", "Call `make hub`, which installs it; it needs node and npm: apt install npm.")

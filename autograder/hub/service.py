@@ -259,6 +259,14 @@ class Service:
         """The page of that student alone; None while there is none, and when it is withheld."""
         return self._work().feedback_page(user, assignment)
 
+    def feedback_on(self, receipt: str) -> Path | None:
+        """The page about this submission, for instructors; None while there is none, or it is about another one."""
+        found = self._found(receipt)
+        if found is None or found.refused:
+            return None
+        about = self._work().feedback_about(found.student, found.assignment)
+        return self.office.paths.feedback(found.student, found.assignment) if about == found.submission_id else None
+
     def _found(self, receipt: str) -> Receipt | None:
         try:
             return self.office.desk.find(receipt)
@@ -268,6 +276,7 @@ class Service:
     def _work(self) -> Work:
         """Everything that the views are made of, at this moment."""
         office, dispatcher = self.office, self.dispatcher
+        office.books.entries()  # what was decided a moment ago is shown
         order, now = dispatcher.fair_order(), office.clock()
         begun, handed_over = dispatcher.running(now)
         ahead = {*begun, *handed_over}

@@ -13,6 +13,7 @@ that come from students (names, places in notebooks) are plain text and have to 
     submission(receipt) -> SubmissionView | None       one of them by its id; whose it is stands in it
     record(receipt) -> Record | None                   all that is known of it, for instructors
     feedback_page(user, assignment) -> Path | None     the page of that student alone, None while there is none or it is withheld
+    feedback_on(receipt) -> Path | None                the page about this submission, for instructors
     notebook(receipt) -> Path | None                   the executed notebook: untrusted content
     cancel(receipt, who, why), rerun(receipt, who, why), start_held(assignment, who)
                                                        raise UsageError, with the cure, where that is not possible
@@ -173,7 +174,8 @@ class AssignmentView:
 
     `due` and `closes` (after which nothing counts any more; None: never) include the student's extensions; `grace_s` after due costs
     nothing. `attempts_allowed` None: any number. `next_attempt_at`: until then a new submission would wait; None: not at all.
-    `submissions`: newest first, every receipt there is. `feedback`: the page written for this student, else None.
+    `submissions`: newest first, every receipt there is. `feedback`: the page written for this student, else None; `feedback_about`: the
+    `submission_id` that it is about, None while it waits to be written anew.
     `leaderboard`: None where the assignment has no contest or the student takes no part in it.
     """
 
@@ -192,6 +194,7 @@ class AssignmentView:
     submissions: tuple[SubmissionView, ...] = ()
     score: ScoreView | None = None
     feedback: Path | None = None
+    feedback_about: str | None = None
     leaderboard: tuple[Rank, ...] | None = None
 
     @property

@@ -1,6 +1,6 @@
-"""The hub service in a process of its own, for bench_hub.py: real exchange, sandbox, gradebook and pages; a token says who looks.
+"""The hub service in a process of its own, for bench_hub.py: real exchange, sandbox, gradebook and pages, behind a real hub.
 
-Prints its port, then a line of JSON each second; ends when its input is closed, and writes what it noted of each submission.
+Prints a line of JSON each second once its pages answer; ends when its input is closed, and writes what it noted of each submission.
 """
 
 from __future__ import annotations
@@ -8,41 +8,26 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import queue
 import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
-
-from jupyterhub.services.auth import HubOAuth
-from tornado.httpserver import HTTPServer
-from tornado.testing import bind_unused_port
 
 from autograder.batch.store import Store
 from autograder.course.loading import load_course
 from autograder.hub.graders import LocalGrader, Plans
 from autograder.hub.service import Service
 from autograder.hub.state import Settings
-from autograder.hub.web.app import application, connect
-from autograder.hub.web.source import OfService
+from autograder.hub.web.app import make_app
 
 FIRST_UID = 0x6000_0000  # of the students: one for each, as the hub's users have, without accounts
 INSTRUCTOR = "instructor"
-_GROUP = "formgrade"
 
 
 def student(number: int) -> str:
     return f"student{number:05}"
-
-
-class NamedByToken(HubOAuth):  # type: ignore[misc]  # it has no types
-    """In the place of a hub: the token `<name>-token` is that name's."""
-
-    async def user_for_token(self, token: str, use_cache: bool = True, session_id: str = "", *, sync: bool = True) -> dict[str, Any]:
-        name = token.removesuffix("-token")
-        scopes = ["access:services!service=autograder"]
-        return {"name": name, "kind": "user", "groups": [_GROUP] if name == INSTRUCTOR else [], "scopes": scopes}
 
 
 class Noted:
@@ -88,12 +73,8 @@ def note_beginnings(service: Service, noted: Noted) -> None:
     service.dispatcher.began = heard  # type: ignore[method-assign]
 
 
-async def serve(service: Service, exchange: Path, noted: Noted, closed: threading.Event) -> None:
-    settings = Settings(exchange, instructors=_GROUP, api_url="http://127.0.0.1:1/hub/api", api_token="t" * 40)
-    server = HTTPServer(application(OfService(service), settings, service.office.course.title, connect(settings, NamedByToken)))
-    socket, port = bind_unused_port()
-    server.add_sockets([socket])
-    print(json.dumps({"port": port}), flush=True)
+async def serve(service: Service, settings: Settings, noted: Noted, closed: threading.Event) -> None:
+    make_app(service, settings).listen(settings.port, settings.host)
     while not closed.is_set():
         state = {"received": len(noted.received), "graded": len(noted.graded), "unpublished": service.outbound.waiting()}
         print(json.dumps(state), flush=True)
@@ -105,6 +86,7 @@ def main() -> int:
     parser.add_argument("root", type=Path)
     parser.add_argument("exchange", type=Path)
     parser.add_argument("output", type=Path)
+    parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--trust-submissions", action="store_true")
     options = parser.parse_args()
     course, paths = load_course(options.root)
@@ -112,6 +94,8 @@ def main() -> int:
     grader = LocalGrader(Plans(course, paths, store, trust=options.trust_submissions))
     service = Service(course, paths, store, options.exchange, grader, owner=lambda uid: student(uid - FIRST_UID), say=noted.say)
     note_beginnings(service, noted)
+    url, token = os.environ["JUPYTERHUB_API_URL"], os.environ["JUPYTERHUB_API_TOKEN"]
+    settings = Settings(options.exchange, port=options.port, instructors=f"formgrade-{course.id}", api_url=url, api_token=token)
 
     def until_closed() -> None:
         sys.stdin.read()
@@ -121,7 +105,7 @@ def main() -> int:
         threading.Thread(target=work, daemon=True).start()
     service.start()
     try:
-        asyncio.run(serve(service, options.exchange, noted, closed))
+        asyncio.run(serve(service, settings, noted, closed))
         slots, where = grader.slots(), grader.where()
     finally:
         service.stop()

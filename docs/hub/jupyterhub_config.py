@@ -62,7 +62,11 @@ def write_settings() -> None:
         (folder / "labconfig").mkdir(parents=True, exist_ok=True)
         off = {f"@jupyter/nbgrader:{each}": True for each in hidden}
         (folder / "labconfig/page_config.json").write_text(json.dumps({"disabledExtensions": off}))
-        servers = {"nbgrader.server_extensions.formgrader": group == TEACH}
+        servers = {
+            "nbgrader.server_extensions.formgrader": group == TEACH,
+            "nbgrader.server_extensions.validate_assignment": False,  # it trains everything again, and its server waits meanwhile
+            "autograder.hub.validate_button": True,  # in its place: what the doctor finds, at once
+        }
         (folder / "jupyter_server_config.json").write_text(json.dumps({"ServerApp": {"jpserver_extensions": servers}}))
         (folder / "jupyter_server_config.py").write_text(_LINK_DATA)
         (folder / "nbgrader_config.json").write_text(

@@ -63,7 +63,12 @@ def submitted(people: dict[str, Any], hub: Hub) -> tuple[str, float]:
 
 
 @pytest.fixture(scope="session")
-def graded(submitted: tuple[str, float], people: dict[str, Any], hub: Hub) -> str:
+def watched(submitted: tuple[str, float], people: dict[str, Any], hub: Hub) -> list[str]:
+    """What stood on ana's page of the same submission, one phase after the other, until it was graded."""
+    return real.until_graded(people["ana"], hub, submitted[0])
+
+
+@pytest.fixture(scope="session")
+def graded(submitted: tuple[str, float], watched: list[str]) -> str:
     """The same receipt once it is graded."""
-    real.until_graded(people["ana"], hub, submitted[0])
     return submitted[0]

@@ -87,7 +87,7 @@ def submission(receipt: str, student: str, phase: Any = "graded", **changes: Any
     """One that arrived an hour ago."""
     at = NOW - timedelta(hours=1)
     base = SubmissionView(
-        receipt, student, receipt.partition(".")[0], phase, "", at, at + timedelta(seconds=2), DIGEST, "0123456789abcdef", 48_213,
+        receipt, student, receipt.partition(".")[0], phase, "", at, at + timedelta(seconds=2), DIGEST, f"{receipt}'s id", 48_213,
         attempt=1,
         checked=Checked(receipt, at),
     )  # fmt: skip
@@ -134,7 +134,8 @@ class FakeSource:
         feedback = self.folder / f"{user}.html"
         attempts = {"attempts_allowed": 5, "attempts_left": 3, "next_attempt_at": NOW + timedelta(minutes=10), "grace_s": 900.0}
         page = feedback if feedback.is_file() else None
-        first = view("first_dense_network", "First dense network", "graded", "", score=score, feedback=page, **attempts)
+        about = {"feedback": page, "feedback_about": GRADED.submission_id} if page else {}
+        first = view("first_dense_network", "First dense network", "graded", "", score=score, **attempts, **about)
         board = (Rank(1, "Frida", "0.9912"), Rank(2, MARKUP, "0.9876", own=True))
         return StudentsView(user, user.title(), "keras-digits", "Deep learning with Keras", NOW, "Europe/Madrid", 1, (
             first,

@@ -144,10 +144,26 @@ def newest_receipt(page: Any, hub: Hub, assignment: str) -> tuple[str, float]:
     return link.get_attribute("href").rpartition("/")[2], time.monotonic() - began
 
 
-def until_graded(page: Any, hub: Hub, receipt: str) -> None:
-    """Waits on a page that nobody reloads."""
+_NOTE_PHASES = """() => {
+  const seen = [];
+  const note = () => {
+    const phase = document.querySelector("#live .tag")?.textContent;
+    if (!phase || phase === seen.at(-1)) return;
+    seen.push(phase);
+    sessionStorage.setItem("phases", JSON.stringify(seen));  // the page reloads itself when there is feedback
+  };
+  note();
+  new MutationObserver(note).observe(document.body, {subtree: true, childList: true});
+}"""
+
+
+def until_graded(page: Any, hub: Hub, receipt: str) -> list[str]:
+    """Waits on a page that nobody reloads, and gives the phases that stood there one after the other."""
     page.goto(hub.page(f"submission/{receipt}"))
+    page.evaluate(_NOTE_PHASES)
     page.locator("#live .tag.good").wait_for(timeout=LONG_MS)
+    seen: list[str] = json.loads(page.evaluate("sessionStorage.getItem('phases')"))
+    return seen
 
 
 def code(source: str, **metadata: Any) -> dict[str, Any]:

@@ -79,6 +79,37 @@ def test_a_page_follows_by_itself_and_says_so(browser: Any, site: tuple[str, Fak
     page.context.close()
 
 
+_NOTE_WAITS = """window.count = 0;
+const timeout = window.setTimeout;
+window.setTimeout = (work, ms) => {
+  window.count += 1;
+  console.debug(`waits ${ms}`);
+  return timeout(work, window.held ? 1e9 : 0);
+};"""
+
+
+def test_a_page_that_was_just_opened_or_is_seen_again_looks_sooner(browser: Any, site: tuple[str, FakeSource]) -> None:
+    """Who has submitted and now turns to the page does not wait for its next look in a while. Time does not pass: waits are noted."""
+    page = _open(browser, "ada")
+    waits: list[str] = []
+    page.on("console", lambda message: waits.append(message.text) if message.text.startswith("waits") else None)
+
+    def until(count: int) -> None:
+        while len(waits) < count:
+            page.wait_for_event("console")
+
+    page.add_init_script(_NOTE_WAITS)
+    page.goto(f"{site[0]}assignment/convolutional_digits")
+    assert page.locator("#live").get_attribute("data-every") == "4"
+    until(5)
+    assert waits[:5] == ["waits 1000", "waits 2000", "waits 3000", "waits 4000", "waits 4000"]
+    until(page.evaluate("(window.held = true) && count") + 1)  # one more look is under way
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    until(page.evaluate("count"))
+    assert waits[-2:] == ["waits 4000", "waits 1000"]
+    page.context.close()
+
+
 def test_the_keyboard_stays_where_it_was(browser: Any, site: tuple[str, FakeSource], monkeypatch: pytest.MonkeyPatch) -> None:
     address, source = site
     page = _open(browser, "ada")

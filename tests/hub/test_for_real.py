@@ -15,16 +15,18 @@ from pathlib import Path
 
 import pytest
 
+from autograder.batch.network import Tls
 from autograder.batch.store import Store
 from autograder.course.loading import load_course
 from autograder.gradebook.exchange import page_name
 from autograder.gradebook.session import open_gradebook
-from autograder.hub.graders import LocalGrader, Plans
+from autograder.hub.graders import DaskGrader, LocalGrader, Plans
 from autograder.hub.service import Service
 from autograder.hub.state import Receipt
 from autograder.quality.variants import Variant, build_submission
 from autograder.term.decisions import Decision, ledger
 from tests.batch.classes import environment
+from tests.batch.dask_processes import cluster_of
 from tests.conftest import SAMPLES, autograder
 
 SECRET = secrets.token_hex(64)
@@ -115,6 +117,33 @@ def test_from_the_exchange_to_the_feedback_and_back_when_it_is_withheld(here: Pl
     assert not any(here.released(each).exists() for each in ("a" * 128, SECRET, "b" * 128))
     view = here.service.students_view("ada").assignments[0]
     assert (view.feedback, view.score and view.score.score, view.newest and view.newest.score) == (None, None, None)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can take the course's folder away from a worker")
+def test_a_worker_elsewhere_grades_for_the_service_as_it_does_for_the_command(here: Place, tmp_path: Path) -> None:
+    """A real scheduler, and a worker that sees nothing of the course's folder, as on another host."""
+    place = here.paths.root
+    with cluster_of(tmp_path / "cluster") as cluster:
+        cluster.start("unshare", "--mount", "sh", "-c", f'mount -t tmpfs none "{place}" && exec "$@"', "sh")
+        grader = DaskGrader(Plans(here.course, here.paths, here.store, trust=True), cluster.address, Tls())
+        service = here.service = Service(
+            here.course, here.paths, here.store, here.exchange, grader, owner=lambda _: "ada", spawn=lambda job: job()
+        )
+        receipt = here.submit("source", "2026-02-01 12:00:00.000000 UTC", SECRET)
+        service.dispatch()
+        service.publish()
+        service.stop()
+    assert service.instructors_view().problems == ()
+    record = here.store.read("smoke", "basics", "ada", receipt.submission_id)
+    assert record
+    assert (record.outcome, record.grading) == ("completed", "ok")
+    assert service.students_view("ada").assignments[0].state == "graded"
+    assert here.released(SECRET).read_bytes() == here.paths.feedback("ada", "basics").read_bytes()
+    done = autograder(place, "grade", "basics", "--trust-submissions", "--force", "--store", str(tmp_path / "local"))
+    assert done.returncode == 0, done.stderr
+    local = Store(tmp_path / "local").read("smoke", "basics", "ada", receipt.submission_id)
+    assert local
+    assert local.verdict() == record.verdict()
 
 
 def test_a_page_that_waits_for_marks_is_released_when_they_are_given(corpus: Path, tmp_path: Path, no_autograder_variables: None) -> None:

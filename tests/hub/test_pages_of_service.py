@@ -68,6 +68,33 @@ def test_feedback_is_read_by_its_student_and_by_instructors(tmp_path: Path) -> N
         assert site.get(f"feedback/{ASSIGNMENT}", "bo").code == 404
 
 
+def test_feedback_stands_at_the_submission_that_it_is_about_and_at_no_other(tmp_path: Path) -> None:
+    """While a newer one waits, and after it is graded until its own page is written, the page there is about the one before."""
+    world = World(tmp_path)
+    first = world.submit("ada", text="first")
+    world.service.dispatch()
+    page = world.paths.feedback("ada", ASSIGNMENT)
+    page.parent.mkdir(parents=True)
+    page.write_text("<p>of the first</p>", encoding="utf-8")
+    second = world.submit("ada", text="second")
+    source = OfService(world.service)
+    app = application(source, fakes.settings(tmp_path), world.course.title, fakes.hub())
+    with served(app) as (address, loop):
+        site = Site(loop, address, fakes.FakeSource(tmp_path), fakes.hub(), app.settings["cookie_secret"])
+
+        def shown() -> list[bool]:
+            return ["Feedback on" in words(site.get(f"submission/{each.id}", "ada")) for each in (first, second)]
+
+        assert shown() == [True, False]
+        world.service.dispatch()
+        assert world.phases("ada") == ["graded", "graded"]
+        assert shown() == [False, False]
+        assert (source.feedback(first.id), source.feedback(second.id)) == (None, None)
+        page.write_text("<p>of the second</p>", encoding="utf-8")
+        assert shown() == [False, True]
+        assert (source.feedback(first.id), source.feedback(second.id)) == (None, "<p>of the second</p>")
+
+
 def test_a_submission_in_anothers_name_and_with_another_time_shows_only_to_instructors(tmp_path: Path) -> None:
     """Mallory names a folder after Ada and an hour long gone; Ada's page knows nothing of it, and the instructor reads who it was."""
     world = World(tmp_path)

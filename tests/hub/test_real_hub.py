@@ -75,6 +75,11 @@ def test_a_student_checks_the_notebook_in_jupyterlab(people: dict[str, Any], hub
     assert "✓" in checked
     assert "count" in handed_in
     assert "13 cells still have their placeholder" in doctor
+    page.get_by_role("button", name="Validate").click()  # it looks at what is saved, and trains nothing
+    page.locator(".jp-Dialog", has_text="Validation Results").wait_for(timeout=LONG_MS)
+    page.get_by_role("button", name="Ok", exact=True).click()
+    found = real.send(page, f"/user/{hub.name('bo')}/assignments/validate", {"path": f"{assignment}/{assignment}.ipynb"})
+    assert "13 cells still have their placeholder" in found["value"]
 
 
 def test_a_receipt_comes_at_once(submitted: tuple[str, float], people: dict[str, Any], hub: Hub) -> None:
@@ -82,6 +87,11 @@ def test_a_receipt_comes_at_once(submitted: tuple[str, float], people: dict[str,
     print(f"receipt after {seconds:.1f} s")
     people["ana"].goto(hub.page(f"submission/{receipt}"))
     assert re.fullmatch(r"[0-9a-f]{64}", people["ana"].locator("code.digest").inner_text())
+
+
+def test_the_queue_is_watched_on_a_page_that_follows_by_itself(watched: list[str]) -> None:
+    assert watched[-1] == "Graded"
+    assert {"Queued", "Running"} & {*watched[:-1]}, watched
 
 
 def test_the_result_comes_by_itself(graded: str, people: dict[str, Any], hub: Hub) -> None:

@@ -32,4 +32,6 @@ def test_a_students_server_links_the_shared_data_as_it_starts(tmp_path: Path) ->
     done = subprocess.run(command, env=environment, cwd=home, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert '"nbgrader.server_extensions.formgrader": false' in done.stdout
+    assert '"nbgrader.server_extensions.validate_assignment": false' in done.stdout
+    assert '"autograder.hub.validate_button": true' in done.stdout
     assert (home / ".keras/datasets/mnist.npz").read_bytes() == b"all digits"

@@ -88,3 +88,18 @@ class Work:
             return None
         page = self.paths.feedback(user, assignment)
         return page if page.is_file() and not self.withholds(user, assignment) else None
+
+    def feedback_about(self, user: str, assignment: str) -> str | None:
+        """The submission that a student's page is about: there is one page, written anew for the one that counts.
+
+        None where there is no page, and while it is older than the record that it should tell of.
+        """
+        profile = self.course.default_profile
+        about = self.store.present_id(profile, assignment, user)
+        folder = self.store.root / "records" / profile / assignment / user
+        try:
+            recorded = max(each.stat().st_mtime_ns for each in (folder / "present", folder / f"{about}.json"))
+            written = self.paths.feedback(user, assignment).stat().st_mtime_ns
+        except OSError:
+            return None
+        return about if written >= recorded else None

@@ -52,6 +52,7 @@ def _assignment(work: Work, user: str, assignment: str) -> AssignmentView:
         submissions=tuple(submission_view(work, each) for each in reversed(found)),
         score=_score(work, user, assignment),
         feedback=work.feedback_page(user, assignment),
+        feedback_about=work.feedback_about(user, assignment) if found else None,
         leaderboard=_board(work, user, assignment),
     )
 

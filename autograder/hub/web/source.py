@@ -53,7 +53,7 @@ class Source(Protocol):
         """The record of this submission."""
 
     def feedback(self, receipt: str) -> str | None:
-        """The page that its student reads, as HTML."""
+        """The page about it that its student reads, as HTML."""
 
     def notebook(self, receipt: str) -> dict[str, Any] | None:
         """The executed notebook, as nbformat 4 JSON that nobody has made harmless."""
@@ -142,8 +142,7 @@ class OfService:
         write_report(course, paths, assignment, profile, store, records, gradebook_url(paths), audits)
 
     def feedback(self, receipt: str) -> str | None:
-        found = self._service.submission(receipt)
-        page = self._service.office.paths.feedback(found.student, found.assignment) if found and found.phase == "graded" else None
+        page = self._service.feedback_on(receipt)
         return page.read_text(encoding="utf-8") if page is not None and page.is_file() else None
 
     def notebook(self, receipt: str) -> dict[str, Any] | None:

@@ -24,17 +24,18 @@ class OneAssignment(Page):
     async def get(self, assignment: str) -> None:
         view = await self.ask(self.source.students_view, self.user)
         each = _assignment(view, assignment)
-        self.show("assignment.html", "mine", each=each, every=pace([each.state]), spoken=spoken_all([each]))
+        about = next((one for one in each.submissions if one.submission_id == each.feedback_about), None)
+        self.show("assignment.html", "mine", each=each, about=about, every=pace([each.state]), spoken=spoken_all([each]))
 
 
 class OneSubmission(Page):
-    """One submission: receipt, first check, and feedback if it is the one that counts."""
+    """One submission: receipt, first check, and feedback if the page is about it."""
 
     async def get(self, receipt: str) -> None:
         view = await self.ask(self.source.students_view, self.user)
         each, one = _submission(view, receipt)
-        counts = each.newest is not None and each.newest.receipt == one.receipt
-        self.show("submission.html", "mine", each=each, one=one, counts=counts, every=pace([one.phase]), spoken=spoken(one, each.title))
+        read = each.feedback is not None and each.feedback_about == one.submission_id
+        self.show("submission.html", "mine", each=each, one=one, read=read, every=pace([one.phase]), spoken=spoken(one, each.title))
 
 
 class OwnFeedback(Page):
