@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from autograder import wire
 from autograder._check_classifiers import _classes
 from autograder._check_failed import as_array, fail, show, show_shape
 
@@ -16,7 +17,7 @@ _CUT = 1e-7
 
 def expect_number(value: Any, what: str = "The answer") -> float:
     """The value as a float, where it is one finite number, not True, text, a list or an array. Raises CheckFailed for all else."""
-    value = value.item() if isinstance(value, np.generic) else value
+    value = wire.unwrapped(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         fail(what, f"is {show(value)}", "a number", _kind_reason(value))
     try:

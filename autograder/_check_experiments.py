@@ -7,8 +7,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from autograder import wire
 from autograder._check_failed import CheckFailed, fail, show
-from autograder._check_models import _curves, expect_history
+from autograder._check_models import expect_history, training_curves
 
 Setting = str | float
 
@@ -41,7 +42,7 @@ def expect_experiment(
                 "`fit` returns an object, its attribute `history` is one",
             )
         expect_history(history, epochs, keys, place)
-    losses = {setting: _curves(history, what).get("loss", []) for setting, history in named.items()}
+    losses = {setting: training_curves(history, what).get("loss", []) for setting, history in named.items()}
     for (one, first), (other, second) in itertools.combinations(losses.items(), 2):
         if _same_training(first, second):
             raise CheckFailed(
@@ -99,6 +100,7 @@ def _same_training(first: list[float], second: list[float]) -> bool:
 
 
 def _expect_between(value: Any, low: float, high: float, what: str) -> None:
+    value = wire.unwrapped(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         fail(what, f"is {show(value)}", "a number")
     if not low <= value <= high:  # NaN lies nowhere

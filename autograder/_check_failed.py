@@ -26,10 +26,9 @@ def fail(what: str, got: str, expected: str, reason: str = "") -> NoReturn:
 
 def show(value: Any, levels: int = 3) -> str:
     """A value in a message: short, and without calling code of the value's own class. `levels`: of lists in lists that are written out."""
+    value = wire.unwrapped(value)
     if isinstance(value, np.ndarray):
         return f"an array of shape {show_shape(value.shape)}"
-    if isinstance(value, np.generic):
-        value = value.item()
     if type(value) is int and abs(value) >= 10**30:
         return "a very large whole number"  # Python refuses to write the largest ones
     if value is None or type(value) in (bool, int, float, str):

@@ -285,7 +285,7 @@ def _expect_rate(got: Any, expected: float) -> None:
 
 def expect_history(history: Any, epochs: int | None = None, keys: Sequence[str] = ("loss",), what: str = "The history") -> None:
     """A Keras History, its dict, or any {metric: [floats]}: so many epochs, these metrics, all numbers finite."""
-    curves = _curves(history, what)
+    curves = training_curves(history, what)
     for key in keys:
         if key not in curves:
             fail(what, f"holds {', '.join(map(repr, curves)) or 'nothing'}", repr(key), _key_reason(key, curves))
@@ -298,7 +298,8 @@ def expect_history(history: Any, epochs: int | None = None, keys: Sequence[str] 
             fail(f"{what}['{key}']", "is not finite", "numbers", "with NaN, the learning rate is usually too high")
 
 
-def _curves(history: Any, what: str) -> dict[str, list[float]]:
+def training_curves(history: Any, what: str = "The history") -> dict[str, list[float]]:
+    """Metric → floats of a Keras History, its dict, or any {metric: [floats]}; every kind of accuracy is called so. Raises CheckFailed."""
     found = getattr(history, "history", history)
     try:
         if isinstance(found, dict) and all(isinstance(values, list | tuple) for values in found.values()):

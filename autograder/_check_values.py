@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from autograder import wire
 from autograder._check_failed import Array, as_array, fail, is_sample, many, show, show_shape
 
 Shape = tuple[int | None, ...]
@@ -24,7 +25,7 @@ def expect_close(got: Any, expected: Any, what: str = "The answer", tolerance: f
 
 
 def _compare(got: Any, expected: Any, what: str, tolerance: float) -> None:
-    got, expected = (each.item() if isinstance(each, np.generic) else each for each in (got, expected))
+    got, expected = wire.unwrapped(got), expected.item() if isinstance(expected, np.generic) else expected
     if isinstance(expected, np.ndarray):
         _compare_arrays(as_array(got, what), expected, what, tolerance)
     elif isinstance(expected, dict):
@@ -68,7 +69,7 @@ def _scalar_reason(got: Any, expected: Any) -> str:
 
 
 def _compare_lists(got: Any, expected: Sequence[Any], what: str, tolerance: float) -> None:
-    got = got.tolist() if isinstance(got, np.ndarray) else got
+    got = wire.as_array(got).tolist() if hasattr(got, "__array__") else got
     if not isinstance(got, list | tuple):
         fail(what, f"is {show(got)}", f"a list of {len(expected)}", "does the function end with `return`?" if got is None else "")
     if len(got) != len(expected):

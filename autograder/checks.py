@@ -13,6 +13,7 @@ from autograder import _check_evaluation, _check_experiments, _check_layers, _ch
 from autograder._check_classifiers import accuracy, confusion_matrix
 from autograder._check_evaluation import cross_entropies
 from autograder._check_failed import CheckFailed
+from autograder._check_models import training_curves
 from autograder._check_regression import mean_absolute_error
 from autograder._check_shown import shown
 
@@ -44,6 +45,7 @@ __all__ = [
     "expect_table",
     "expect_units",
     "mean_absolute_error",
+    "training_curves",
 ]
 
 expect_loss = shown(_check_evaluation.expect_loss)

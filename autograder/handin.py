@@ -43,12 +43,12 @@ def hand_in_names(
         lines = []
         for name in names:
             entry, said = _hand_in_value(namespace, name, section, folder, inputs.get(name), weights)
+            lines += said + _replaced(name, section)
             _entries[name] = entry
-            lines += said
         for name in functions:
             entry, said = _hand_in_function(namespace, name, section)
+            lines += said + _replaced(name, section)
             _entries[name] = entry
-            lines += said
         _write_manifest(folder)
     finally:
         if not grading:
@@ -61,6 +61,14 @@ def _section_of(names: tuple[str, ...]) -> int:
     if names not in _sections:
         _sections.append(names)
     return _sections.index(names) + 1
+
+
+def _replaced(name: str, section: int) -> list[str]:
+    """What to say of a name that another cell has handed in before; a cell that runs again replaces its own."""
+    before = _entries.get(name)
+    if before is None or before.kind == "missing" or before.section == section:
+        return []
+    return [f"⚠ {name} was handed in by another cell before: this replaces it."]
 
 
 def _hand_in_function(namespace: dict[str, Any], name: str, section: int) -> tuple[HandinEntry, list[str]]:
@@ -78,7 +86,7 @@ def _hand_in_value(
 ) -> tuple[HandinEntry, list[str]]:
     if name not in namespace:
         return _missing(name, section, _undefined(name))
-    value = namespace[name]
+    value = wire.unwrapped(namespace[name])
     try:
         kind, file, said = _write_value(value, name, folder, weights)
     except Exception as error:  # whatever a student's object raises while it is looked at is a reason, not a crash

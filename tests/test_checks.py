@@ -549,3 +549,42 @@ def test_a_model_without_input_shape_says_so(keras: Any) -> None:
 def test_tensors_are_arrays(keras: Any) -> None:
     expect_shape(keras.ops.ones((3, 10)), (None, 10))
     expect_equal(keras.ops.ones((2, 2)), np.ones((2, 2)))
+
+
+class Tensor:
+    """Like a tensor of a framework, of which numpy makes an array."""
+
+    def __init__(self, numbers: Any) -> None:
+        self.numbers = np.asarray(numbers)
+        self.shape = self.numbers.shape
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        return self.numbers
+
+
+@pytest.mark.parametrize("wrap", [np.float32, np.array, Tensor])
+def test_a_number_is_one_whatever_wraps_it(wrap: Any) -> None:
+    """What `tf.reduce_mean` gives has no axes; students hand it in, and compare with it, where a number is asked for."""
+    checks.expect_equal(wrap(2.0), 2)
+    checks.expect_close({"mean": [wrap(0.5)]}, {"mean": [0.5]})
+    checks.expect_close(Tensor([0.25, 0.5]), [0.25, 0.5])
+    checks.expect_range(wrap(0.5), 0, 1)
+    assert checks.expect_number(wrap(0.5)) == 0.5
+    checks.expect_table({"a": {"share": wrap(0.5)}}, ["a"], {"share": (0, 1)})
+    with pytest.raises(checks.CheckFailed, match=r"The share is 0\.75, 0\.5 expected"):
+        checks.expect_equal(wrap(0.75), 0.5, "The share")
+    with pytest.raises(checks.CheckFailed, match="is 75, a number from 0 to 1 expected: a percentage"):
+        checks.expect_table({"a": {"share": wrap(75.0)}}, ["a"], {"share": (0, 1)})
+
+
+def test_an_array_with_one_element_is_no_number() -> None:
+    with pytest.raises(checks.CheckFailed, match="take the number out of it"):
+        checks.expect_equal(np.array([0.5]), 0.5)
+
+
+def test_the_curves_of_a_history_are_floats() -> None:
+    found = checks.training_curves({"loss": [np.float32(0.5), 1], "val_categorical_accuracy": (0.25,)})
+    assert found == {"loss": [0.5, 1.0], "val_accuracy": [0.25]}
+    assert {type(value) for values in found.values() for value in values} == {float}
+    with pytest.raises(checks.CheckFailed, match="a training history expected"):
+        checks.training_curves({"loss": 0.5}, "The result")

@@ -46,3 +46,25 @@ def test_at_home_there_is_a_warning_from_the_default_on(monkeypatch: pytest.Monk
     assert said[1].startswith("⚠ 'large' takes 800,")
     assert said[1].endswith("unless your course accepts more.")
     assert len(said) == 3
+
+
+@pytest.mark.parametrize("number", [np.float32(0.5), np.array(0.5), 0.5])
+def test_a_number_is_handed_in_as_one_whatever_wraps_it(number: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTOGRADER_HANDIN", str(tmp_path))
+    assert handin.hand_in_names({"share": number}, ["share"], [], {}) == ["✓ share: float 0.5"]
+    assert (tmp_path / "share.json").read_text(encoding="utf-8") == "0.5"
+    assert handin._entries["share"].kind == "value"
+
+
+def test_whoever_hands_a_name_in_again_elsewhere_is_told() -> None:
+    """The later one counts; the same cell, run once more, replaces its own without a word."""
+    names = {"share": 0.5, "table": {"a": 1}}
+    assert not any("⚠" in line for line in handin.hand_in_names(names, ["share"], ["double"], {}))
+    assert not any("⚠" in line for line in handin.hand_in_names(names, ["share"], ["double"], {}))
+    names |= {"share": 0.75, "double": abs}
+    assert handin.hand_in_names(names, ["table", "share"], ["double"], {}) == [
+        "✓ table: dict {'a': 1}",
+        "✓ share: float 0.75",
+        "⚠ share was handed in by another cell before: this replaces it.",
+        "✓ double: function, will be called with other arguments",
+    ], "what was missing before is no loss"

@@ -170,7 +170,14 @@ def _cover_problems(
 def _handin_problems(paths: CoursePaths, assignment: Assignment, notebook: dict[str, Any], declarations: Declarations) -> list[Problem]:
     graders = str(paths.graders(assignment.id).relative_to(paths.root))
     handed = declared_handins(notebook)
-    problems = []
+    problems = [
+        Problem(
+            str(paths.source_notebook(assignment.id).relative_to(paths.root)),
+            f"several locked cells hand in '{name}', of which only the last one would count",
+            "Give what one of them hands in another name.",
+        )
+        for name in sorted(handed.repeated)
+    ]
     for test in declarations.tests:
         for function in sorted({question.function for question in test.questions} - handed.functions):
             problems.append(

@@ -12,12 +12,17 @@ from autograder.inputs import Input
 
 @dataclass(frozen=True)
 class DeclaredHandins:
-    """What the locked cells of a notebook hand in. `layers_only`: names of models, if they are some, that come without weights."""
+    """What the locked cells of a notebook hand in.
+
+    `layers_only`: names of models, if they are some, that come without weights. `repeated`: names that several cells hand in, of which
+    only the last one would count.
+    """
 
     names: frozenset[str] = frozenset()
     functions: frozenset[str] = frozenset()
     inputs: dict[str, Input] = field(default_factory=dict)
     layers_only: frozenset[str] = frozenset()
+    repeated: frozenset[str] = frozenset()
 
 
 def declared_handins(notebook: dict[str, Any]) -> DeclaredHandins:
@@ -26,19 +31,24 @@ def declared_handins(notebook: dict[str, Any]) -> DeclaredHandins:
     functions: set[str] = set()
     inputs: dict[str, Input] = {}
     layers_only: set[str] = set()
-    for call in _hand_in_calls(notebook):
-        named = {arg.value for arg in call.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)}
-        names |= named
-        layers_only |= named if any(each.arg == "weights" and _literal(each.value, True) is False for each in call.keywords) else set()
-        for keyword in call.keywords:
-            if keyword.arg == "functions":
-                functions |= set(_literal(keyword.value, []))
-            elif keyword.arg == "inputs" and isinstance(keyword.value, ast.Dict):
-                inputs |= _inputs(keyword.value)
-    return DeclaredHandins(frozenset(names), frozenset(functions), inputs, frozenset(layers_only))
+    repeated: set[str] = set()
+    for calls in _hand_in_calls(notebook):
+        before = names | functions
+        for call in calls:
+            named = {arg.value for arg in call.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)}
+            names |= named
+            layers_only |= named if any(each.arg == "weights" and _literal(each.value, True) is False for each in call.keywords) else set()
+            asked = {name for keyword in call.keywords if keyword.arg == "functions" for name in _literal(keyword.value, [])}
+            functions |= asked
+            repeated |= before & (named | asked)
+            for keyword in call.keywords:
+                if keyword.arg == "inputs" and isinstance(keyword.value, ast.Dict):
+                    inputs |= _inputs(keyword.value)
+    return DeclaredHandins(frozenset(names), frozenset(functions), inputs, frozenset(layers_only), frozenset(repeated))
 
 
-def _hand_in_calls(notebook: dict[str, Any]) -> list[ast.Call]:
+def _hand_in_calls(notebook: dict[str, Any]) -> list[list[ast.Call]]:
+    """The calls of each locked cell."""
     calls = []
     for cell in notebook["cells"]:
         if cell["cell_type"] != "code" or not nbgrader_of(cell).get("locked"):
@@ -47,7 +57,7 @@ def _hand_in_calls(notebook: dict[str, Any]) -> list[ast.Call]:
             tree = ast.parse(cell["source"])
         except SyntaxError:
             continue
-        calls += [node for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "hand_in"]
+        calls.append([node for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "hand_in"])
     return calls
 
 

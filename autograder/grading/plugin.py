@@ -104,7 +104,7 @@ def _questions(mark: pytest.Mark) -> list[Question]:
     questions = []
     for arguments in mark.args[1]:
         try:
-            encoded = tuple(wire.encode(list(arguments) if isinstance(arguments, tuple) else [arguments]))
+            encoded = tuple(wire.encode(list(arguments) if isinstance(arguments, tuple) else [arguments], plain=False))
         except (TypeError, ValueError) as error:
             raise ValueError(f"an argument of its ask mark: {error}") from None
         questions.append(Question(digest(mark.args[0], encoded, seconds), str(mark.args[0]), encoded, seconds))

@@ -43,7 +43,7 @@ def test_arranged_images_are_float32(answers):
 
 
 @pytest.mark.grade_cell("prepared_images")
-@pytest.mark.hint("arrange(x_train, keras.config.image_data_format()), float32 between 0 and 1.")
+@pytest.mark.hint("Which of your functions makes them, and for which layout? 2.1 names their type and their range.")
 def test_training_images_are_arranged(submission):
     sample = submission.sample("x_train_ready")
     expect_shape(sample, (None, *one_image(sample)), "x_train_ready")

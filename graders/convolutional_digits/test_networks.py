@@ -25,7 +25,7 @@ PARAMETERS = {
 
 
 @pytest.mark.grade_cell("simple_network")
-@pytest.mark.hint("Conv2D(10, 4), Flatten, Dense(100), Dense(10): one convolution, two dense layers, nothing else.")
+@pytest.mark.hint("Go through the first row of the table beside what summary() prints: which layer is missing, which one too many?")
 def test_simple_has_one_convolution_and_two_dense_layers(submission):
     simple = submission.model("simple")
     expect_layers(simple, ["Conv2D", "Dense", "Dense"], besides=SPELLING)
@@ -34,13 +34,15 @@ def test_simple_has_one_convolution_and_two_dense_layers(submission):
 
 
 @pytest.mark.grade_cell("simple_network")
-@pytest.mark.hint("activation='relu' in the convolution and the hidden layer, 'softmax' at the end.")
+@pytest.mark.hint("The text above the table says which layers have which activation. What has a layer for which none is given?")
 def test_simple_has_relu_and_softmax(submission):
     expect_activations(submission.model("simple"), ["relu", "relu", "softmax"])
 
 
 @pytest.mark.grade_cell("simple_network", weight=2)
-@pytest.mark.hint("4 · 4 · 1 · 10 + 10, then 25 · 25 · 10 · 100 + 100, then 100 · 10 + 10. No padding, no pooling.")
+@pytest.mark.hint(
+    "With a pencil you know each count beforehand (1.2, 3.1): at which layer does summary() say otherwise, and what stands before it?"
+)
 def test_simple_has_the_right_parameter_counts(submission):
     expect_parameters(submission.model("simple"), per_layer=[170, 625_100, 1_010], total=626_280)
 
@@ -52,7 +54,7 @@ def test_softmax_of_one_number_is_always_one(submission):
 
 
 @pytest.mark.grade_cell("regularised_network")
-@pytest.mark.hint("Dropout(0.5) stands between Flatten and the first Dense layer: 'before the dense part'.")
+@pytest.mark.hint("3.3 says between which two layers dropout stands, and which share it drops.")
 def test_regularised_drops_half_of_what_the_dense_part_gets(submission):
     regularised = submission.model("regularised")
     expect_layers(regularised, ["Conv2D", "Dropout", "Dense", "Dense"], besides=SPELLING)
@@ -66,7 +68,7 @@ def test_regularised_is_simple_apart_from_dropout(submission):
 
 
 @pytest.mark.grade_cell("variants")
-@pytest.mark.hint("A Dense layer for each width, in their order, then Dense(10): build_regularised(50, 50) has two hidden layers.")
+@pytest.mark.hint("What does build_regularised make of several widths, and what of a single one? Compare the summaries with the table.")
 @pytest.mark.parametrize("name", ["wide", "narrow", "deeper"])
 def test_variants_differ_in_their_hidden_layers_only(submission, name):
     network = submission.model(name)
@@ -84,7 +86,9 @@ def expect_variant(network, name):
 
 
 @pytest.mark.grade_cell("two_convolutions")
-@pytest.mark.hint("Conv2D(10, 4), MaxPooling2D(2), Conv2D(20, 4), Flatten, Dropout(0.5), Dense(100), Dense(10), in this order.")
+@pytest.mark.hint(
+    "Go through the table's row from left to right beside summary(): how often does pooling occur, and where does dropout stand?"
+)
 def test_two_convolutions_have_one_pooling_layer_between_them(submission):
     network = submission.model("two_convolutions")
     expect_layers(network, ["Conv2D", "MaxPooling2D", "Conv2D", "Dropout", "Dense", "Dense"], besides=SPELLING)
@@ -93,7 +97,7 @@ def test_two_convolutions_have_one_pooling_layer_between_them(submission):
 
 
 @pytest.mark.grade_cell("two_convolutions")
-@pytest.mark.hint("28 → 25 → 12 → 9 pixels, so that Flatten gives 9 · 9 · 20 = 1,620 numbers to Dense(100).")
+@pytest.mark.hint("Follow a side of 28 pixels through the network with your conv_output_size: at which layer does summary() say otherwise?")
 def test_two_convolutions_have_the_right_kernels_and_parameters(submission):
     network = submission.model("two_convolutions")
     expect_convolutions(network, filters=[10, 20], kernel=(4, 4))
@@ -102,7 +106,9 @@ def test_two_convolutions_have_the_right_kernels_and_parameters(submission):
 
 
 @pytest.mark.grade_cell("best_network")
-@pytest.mark.hint("A pooling layer behind each convolution, and Dropout(0.4) before the dense part.")
+@pytest.mark.hint(
+    "Go through the table's last row from left to right beside summary(): how often does pooling occur, and which share is dropped?"
+)
 def test_best_pools_after_both_convolutions(submission):
     network = submission.model("best")
     expect_layers(network, ["Conv2D", "MaxPooling2D", "Conv2D", "MaxPooling2D", "Dropout", "Dense", "Dense"], besides=SPELLING)
@@ -111,7 +117,7 @@ def test_best_pools_after_both_convolutions(submission):
 
 
 @pytest.mark.grade_cell("best_network")
-@pytest.mark.hint("28 → 25 → 12 → 9 → 4 pixels, so that Flatten gives 4 · 4 · 32 = 512 numbers to Dense(100).")
+@pytest.mark.hint("Follow a side of 28 pixels through the network with your conv_output_size: at which layer does summary() say otherwise?")
 def test_best_has_the_right_kernels_and_parameters(submission):
     network = submission.model("best")
     expect_convolutions(network, filters=[16, 32], kernel=(4, 4))
@@ -120,12 +126,12 @@ def test_best_has_the_right_kernels_and_parameters(submission):
 
 
 @pytest.mark.grade_cell("two_convolutions")
-@pytest.mark.hint("activation='relu' in both convolutions and in Dense(100), 'softmax' at the end.")
+@pytest.mark.hint("The text above the table says which layers have which activation. What has a layer for which none is given?")
 def test_two_convolutions_have_relu_and_softmax(submission):
     expect_activations(submission.model("two_convolutions"), ["relu", "relu", "relu", "softmax"])
 
 
 @pytest.mark.grade_cell("best_network")
-@pytest.mark.hint("activation='relu' in both convolutions and in Dense(100), 'softmax' at the end.")
+@pytest.mark.hint("The text above the table says which layers have which activation. What has a layer for which none is given?")
 def test_best_has_relu_and_softmax(submission):
     expect_activations(submission.model("best"), ["relu", "relu", "relu", "softmax"])

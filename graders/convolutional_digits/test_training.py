@@ -1,5 +1,9 @@
-"""Section 4: the recipe, what overfitting looks like in numbers, and when dropout acts."""
+"""Section 4: the recipe, what overfitting looks like in numbers, and when dropout acts.
 
+Curves count together with the network that drew them: a locked cell hands in what Keras noted of both trainings.
+"""
+
+import itertools
 import math
 
 import numpy as np
@@ -14,6 +18,8 @@ from autograder.checks import (
     expect_equal,
     expect_history,
     expect_number,
+    expect_shape,
+    training_curves,
 )
 
 IMAGES = Input(shape=(28, 28, 1), range=(0, 1))
@@ -21,6 +27,7 @@ KEYS = ["loss", "accuracy", "val_loss", "val_accuracy"]
 LOSSES = [[0.9, 0.5, 0.4, 0.6], [0.3, 0.4, 0.5], [1.0, 0.25, 0.5, 0.25], [0.7]]
 ACCURACIES = [([0.5, 1.0], [0.75, 0.875]), ([0.9, 0.95, 1.0], [0.9, 0.9, 0.85])]
 HISTORIES = ["simple_history", "regularised_history"]
+EACH = [pytest.param(name, marks=pytest.mark.predict(f"trained_{name}", IMAGES)) for name in ("simple", "regularised")]
 
 
 def curve(submission, name, metric):
@@ -49,6 +56,7 @@ def test_networks_are_compiled_with_loss_and_accuracy(submission):
 @pytest.mark.parametrize("name", HISTORIES)
 def test_trainings_have_ten_epochs_and_a_validation_part(submission, profile, name):
     expect_history(submission.history(name), epochs=min(10, profile.epoch_limit or 10), keys=KEYS, what=name)
+    trained_curve(submission, name.removesuffix("_history"), "loss")
 
 
 @pytest.mark.grade_cell("histories")
@@ -60,6 +68,7 @@ def test_an_epoch_goes_through_the_few_images_in_batches_of_fifty(submission):
         wanted, got = -(-images // 50), got if type(got) in (int, float) else None
         reason = "batch_size=50, and x_few to learn from?" if got else "was its memory among the callbacks?"
         assert got == wanted, f"In an epoch of {name} there were {got} steps, {wanted} expected: {reason}"
+        assert of_network(submission, "curves", name), f"trained_{name} was never trained by fit."
 
 
 @pytest.mark.grade_cell("histories", weight=2)
@@ -86,21 +95,44 @@ def fact(submission, name, kind):
     return facts[name]
 
 
-@pytest.mark.grade_cell("histories", weight=2)
-@pytest.mark.hint("trained_regularised is the network that train has trained, and regularised_history what train returned for it.")
-@pytest.mark.predict("trained_regularised", IMAGES)
-def test_the_history_belongs_to_the_trained_network(submission, predictions, visible, hidden):
-    reached, noted = accuracy(predictions.hidden, hidden.y), curve(submission, "regularised_history", "val_accuracy")[-1]
-    assert reached >= 0.7, f"trained_regularised gets {reached:.0%} of new images right: was it trained, and with the right labels?"
+@pytest.mark.grade_cell("histories")
+@pytest.mark.hint("Hand in the network that train has trained, as it is afterwards, and what train returned for it.")
+@pytest.mark.parametrize("name", EACH)
+def test_the_history_belongs_to_the_trained_network(submission, predictions, visible, hidden, name):
+    reached, noted = accuracy(predictions.hidden, hidden.y), trained_curve(submission, name, "val_accuracy")[-1]
+    assert reached >= 0.7, f"trained_{name} gets {reached:.0%} of new images right: was it trained, and with the right labels?"
     assert abs(reached - noted) <= 0.12, (
-        f"The last validation accuracy in regularised_history is {noted:.3f}, but on new images trained_regularised reaches {reached:.3f}."
+        f"The last validation accuracy in {name}_history is {noted:.3f}, but on new images trained_{name} reaches {reached:.3f}."
     )
     seen = accuracy(predictions.visible, visible.y)
     middle = (seen + reached) / 2
     chance = 5 * math.sqrt(middle * (1 - middle) * (1 / len(visible.y) + 1 / len(hidden.y)))  # five deviations of the difference
     assert seen - reached <= chance, (
-        f"trained_regularised reads {seen:.3f} of the test images and {reached:.3f} of new ones: did it learn from the test images?"
+        f"trained_{name} reads {seen:.3f} of the test images and {reached:.3f} of new ones: did it learn from the test images?"
     )
+
+
+def trained_curve(submission, name, metric):
+    """One curve of a handed-in history, which is that of the network's training as Keras noted it."""
+    values = curve(submission, f"{name}_history", metric)
+    every, steps, in_all = (of_network(submission, key, name) for key in ("curves", "steps", "steps_in_all"))
+    assert every, f"trained_{name} was never trained by fit, so {name}_history is that of no network."
+    noted = np.array(training_curves(every, f"The training of trained_{name}").get(metric, []))
+    last = values[len(values) - len(noted) :] if len(noted) <= len(values) else values
+    same = noted.size > 0 and last.shape == noted.shape and np.allclose(last, noted, rtol=1e-3, atol=1e-3)
+    assert same, f"'{metric}' in {name}_history is not the one that Keras noted when trained_{name} was trained."
+    wanted = len(values) * expect_number(steps, "The number of steps in an epoch")
+    assert abs(expect_number(in_all, "The number of steps in all") - wanted) <= len(values), (
+        f"trained_{name} was trained in {in_all:,} steps, {wanted:,.0f} were expected for {len(values)} epochs."
+    )
+    return values
+
+
+def of_network(submission, key, name):
+    """What the locked cell found out of one of the two networks."""
+    both = fact(submission, key, list)
+    expect_equal(len(both), 2, f"The number of trainings in training_facts['{key}']")
+    return both[HISTORIES.index(f"{name}_history")]
 
 
 @pytest.mark.grade_cell("curves")
@@ -112,7 +144,7 @@ def test_the_epoch_of_the_lowest_loss_is_found(answers):
 
 
 @pytest.mark.grade_cell("curves")
-@pytest.mark.hint("Training minus validation, for each epoch: positive where the network does better on what it has learnt from.")
+@pytest.mark.hint("What sign has the gap of a network that does better on the images it has learnt from? One number for each epoch.")
 @pytest.mark.ask("gaps", ACCURACIES)
 def test_gaps_are_training_minus_validation(answers):
     for (training, validation), answer in answers:
@@ -123,25 +155,41 @@ def test_gaps_are_training_minus_validation(answers):
 @pytest.mark.hint("Apply lowest_epoch and gaps to both histories; the gap is the one after the last epoch.")
 @pytest.mark.parametrize("name", ["simple", "regularised"])
 def test_the_reading_follows_from_the_curves(submission, name):
-    gap = curve(submission, f"{name}_history", "accuracy")[-1] - curve(submission, f"{name}_history", "val_accuracy")[-1]
-    epoch = int(curve(submission, f"{name}_history", "val_loss").argmin()) + 1
+    gap = trained_curve(submission, name, "accuracy")[-1] - trained_curve(submission, name, "val_accuracy")[-1]
+    epoch = int(trained_curve(submission, name, "val_loss").argmin()) + 1
     expect_close(submission.value("reading"), {name: {"epoch": epoch, "gap": float(gap)}}, "reading", tolerance=1e-4)
 
 
 @pytest.mark.grade_cell("dropout_acts")
-@pytest.mark.hint("Call the network twice with training=False; without dropout the same images give the same answers.")
-def test_predictions_do_not_vary(submission):
-    largest = difference(submission, "predicting")
+@pytest.mark.hint("Call the network twice, each time with the argument `training` as it is given; what does dropout do when it is False?")
+@pytest.mark.predict("trained_regularised", IMAGES)
+def test_predictions_do_not_vary(submission, predictions):
+    kept, largest = answers_of(submission, "predicting"), difference(submission, "predicting")
+    expect_shape(kept, (None, 50, 10), "What the network answered with training=False")
+    expect_close(kept[0], predictions.visible[:50], "What the network answered with training=False", tolerance=0.02)
     assert 0 <= largest <= 1e-4, f"differences['predicting'] is {largest:.4g}, but without training=True two answers are the same."
 
 
 @pytest.mark.grade_cell("dropout_acts")
-@pytest.mark.hint("Call the network twice with training=True; each time other units are dropped, and the answers differ.")
+@pytest.mark.hint(
+    "Does your function hand its argument `training` on to the network, and take the largest of all differences, without sign?"
+)
 def test_answers_vary_in_training(submission):
-    largest = difference(submission, "training")
-    assert 1e-3 <= largest < 1, (  # the sign of a difference would be exactly 1
-        f"differences['training'] is {largest:.4g}: with dropout, probabilities differ by more than 0.001 and by less than 1."
+    kept, largest = answers_of(submission, "training"), difference(submission, "training")
+    expect_shape(kept, (None, 50, 10), "What the network answered with training=True")
+    right = [float(np.abs(one - other).max()) for one, other in itertools.pairwise(kept.astype("float64"))]
+    assert any(math.isclose(largest, each, rel_tol=1e-3, abs_tol=1e-5) for each in right), (
+        f"differences['training'] is {largest:.4g}, but the network's two answers differ by {right[0]:.4g} at most."
     )
+    assert largest >= 1e-3, f"differences['training'] is {largest:.4g}: with dropout two answers differ by more than 0.001."
+
+
+def answers_of(submission, way):
+    """What the network answered one way, (calls, 50, 10) with two calls or more, as the locked cell kept it."""
+    kept = submission.array(f"answers_{way}")
+    calls = len(kept) if kept.ndim else 0
+    assert calls >= 2, f"The network was called {calls} times with training={way == 'training'}, 2 or more were expected."
+    return kept
 
 
 def difference(submission, way):

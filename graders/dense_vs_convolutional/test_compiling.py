@@ -6,7 +6,9 @@ from autograder.checks import expect_compiled, expect_equal
 
 
 @pytest.mark.grade_cell("compile_settings")
-@pytest.mark.hint("The code of the page counts, not its text: Adam at its default rate.")
+@pytest.mark.hint(
+    "Which optimizer does the exercise name for a call without that argument, and at which rate? The page's text and its code do not agree."
+)
 def test_the_default_optimizer_is_adam(submission):
     expect_compiled(submission.model("compiled"), optimizer="Adam", learning_rate=0.001)
 

@@ -43,7 +43,7 @@ def test_both_layouts_have_their_shape(answers):
 
 
 @pytest.mark.grade_cell("prepared_images")
-@pytest.mark.hint("as_rows gives (n, 784); as_images gives the shape that image_shape says, with the axis of examples before it.")
+@pytest.mark.hint("Print the shapes: which axis is that of the examples, and what does step 1 say of the others?")
 def test_rows_and_pictures_have_their_shapes(submission, visible):
     expect_shape(submission.sample("x_train_rows"), (None, 784), "x_train_rows")
     expect_shape(submission.sample("x_test_rows"), (len(visible.x), 784), "x_test_rows")
@@ -59,7 +59,7 @@ def test_images_are_float32(submission, name):
 
 
 @pytest.mark.grade_cell("prepared_images")
-@pytest.mark.hint("Each pixel divided by 255, row after row, in the order in which the images came.")
+@pytest.mark.hint("By what does 1.2 divide? Compare the first row with the first image, pixel by pixel.")
 def test_test_rows_have_the_right_values(submission, visible):
     sample = submission.sample("x_test_rows")
     expect_shape(sample, (len(visible.x), 784), "x_test_rows")
@@ -67,7 +67,7 @@ def test_test_rows_have_the_right_values(submission, visible):
 
 
 @pytest.mark.grade_cell("prepared_images")
-@pytest.mark.hint("Each pixel divided by 255, at its place in the picture: reshape the rows, and turn nothing round.")
+@pytest.mark.hint("Compare the first picture with the first image, pixel by pixel: is something turned round, moved, or divided twice?")
 def test_test_pictures_have_the_right_values(submission, visible):
     sample = pictures(submission.sample("x_test_images"), len(visible.x), "x_test_images")
     expected = PICTURES.prepare(visible.x[sample.indices], tuple(sample.shape[1:]))
@@ -99,7 +99,7 @@ def test_pictures_of_any_size_in_either_layout(answers, layout):
 
 
 @pytest.mark.grade_cell("one_hot_labels")
-@pytest.mark.hint("One row for each label, ten columns, and a single 1 in the column that the label names.")
+@pytest.mark.hint("What does the row of a 3 look like? How many columns are there when no 9 occurs?")
 def test_test_labels_are_one_hot(submission, visible):
     sample = submission.sample("y_test_ready")
     expect_shape(sample, (len(visible.y), 10), "y_test_ready")

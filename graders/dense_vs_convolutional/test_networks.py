@@ -16,7 +16,7 @@ from autograder.checks import (
 
 
 @pytest.mark.grade_cell("dense_layers", weight=2)
-@pytest.mark.hint("Dense with 400, 100 and 10 units, and Dropout before the last of them.")
+@pytest.mark.hint("Compare summary() with the table of 2.1, line by line.")
 def test_dense_network_has_its_layers(submission):
     network = submission.model("dense")
     expect_layers(network, ["Dense", "Dense", "Dropout", "Dense"])
@@ -25,19 +25,21 @@ def test_dense_network_has_its_layers(submission):
 
 
 @pytest.mark.grade_cell("dense_layers")
-@pytest.mark.hint("ReLU in the hidden layers, softmax at the end.")
+@pytest.mark.hint("The table of 2.1 names the activation of each layer. What has a layer for which none is given?")
 def test_dense_network_has_its_activations(submission):
     expect_activations(submission.model("dense"), ["relu", "relu", "softmax"])
 
 
 @pytest.mark.grade_cell("dense_layers")
-@pytest.mark.hint("Dropout(0.5) switches off half of what passes it.")
+@pytest.mark.hint("What does the rate of Dropout count, the share that stays or the share that is switched off? Step 2 says it.")
 def test_dense_network_drops_out_half(submission):
     expect_dropout(submission.model("dense"), [0.5])
 
 
 @pytest.mark.grade_cell("dense_parameters")
-@pytest.mark.hint("inputs × units weights and one bias for each unit: 784 · 400 + 400, then 400 · 100 + 100, then 100 · 10 + 10.")
+@pytest.mark.hint(
+    "At which layer do summary() and the table disagree? How many numbers go into it, and what has a unit besides its weights?"
+)
 def test_dense_network_has_the_right_parameter_counts(submission):
     expect_parameters(submission.model("dense"), per_layer=[314_000, 40_100, 1_010], total=355_110)
 
@@ -82,7 +84,7 @@ def test_convolutional_network_has_its_layers_in_order(submission):
 
 
 @pytest.mark.grade_cell("convolutional_layers", weight=2)
-@pytest.mark.hint("10 and 20 filters of 5 × 5 that stay within the picture, and 2 × 2 pooling after each.")
+@pytest.mark.hint("The table before 2.2 names filters and windows. May a window leave the picture, and what follows each convolution?")
 def test_convolutional_network_has_its_filters_and_pools(submission):
     network = submission.model("convolutional")
     expect_convolutions(network, filters=[10, 20], kernel=(5, 5))
@@ -91,20 +93,18 @@ def test_convolutional_network_has_its_filters_and_pools(submission):
 
 
 @pytest.mark.grade_cell("convolutional_layers")
-@pytest.mark.hint("ReLU in both convolutions and in the hidden dense layer, softmax at the end.")
+@pytest.mark.hint("The table before 2.2 names the activation of each layer. What has a layer for which none is given?")
 def test_convolutional_network_has_its_activations(submission):
     expect_activations(submission.model("convolutional"), ["relu", "relu", "relu", "softmax"])
 
 
 @pytest.mark.grade_cell("convolutional_layers")
-@pytest.mark.hint("Both Dropout layers switch off half.")
+@pytest.mark.hint("How many Dropout layers does the table name, and what does their rate count?")
 def test_convolutional_network_drops_out_half_twice(submission):
     expect_dropout(submission.model("convolutional"), [0.5, 0.5])
 
 
 @pytest.mark.grade_cell("convolutional_parameters")
-@pytest.mark.hint(
-    "convolution_parameters gives the first two numbers; the row after flatten has 320 numbers, which go to 320 units, then to 10."
-)
+@pytest.mark.hint("Your convolution_parameters and flat_length tell the counts beforehand: at which layer does summary() say otherwise?")
 def test_convolutional_network_has_the_right_parameter_counts(submission):
     expect_parameters(submission.model("convolutional"), per_layer=[260, 5_020, 102_720, 3_210], total=111_210)

@@ -101,7 +101,7 @@ def test_fits_are_counted_with_the_last_one(answers):
 
 
 @pytest.mark.grade_cell("search_table")
-@pytest.mark.hint("One row for each of optimizer_names, one column for each fold, from search.cv_results_['split0_test_score'] and so on.")
+@pytest.mark.hint("What is a row, what is a column? 6.3 says where the search keeps the accuracies of each fold.")
 def test_fold_scores_have_a_row_for_each_optimizer(submission, profile):
     scores = scores_of(submission, profile)
     if float(np.ptp(scores, axis=1).max()) == 0:
@@ -141,7 +141,7 @@ def test_scores_are_those_of_networks_that_were_trained(submission, profile):
 
 
 @pytest.mark.grade_cell("search_table")
-@pytest.mark.hint("For each optimizer a dictionary with the mean of its row of fold_scores and, by np.std, its deviation.")
+@pytest.mark.hint("From which numbers are both taken, and by which function does 6.3 want the deviation?")
 def test_table_has_mean_and_deviation_of_the_fold_scores(submission, profile):
     names, _ = searched(profile)
     expected = {
@@ -152,14 +152,14 @@ def test_table_has_mean_and_deviation_of_the_fold_scores(submission, profile):
 
 
 @pytest.mark.grade_cell("winner")
-@pytest.mark.hint("The name with the largest mean, as it stands in optimizer_names.")
+@pytest.mark.hint("By which number does 6.3 choose, the largest or the smallest of them? The name is written as in optimizer_names.")
 def test_winner_has_the_largest_mean(submission, profile):
     names, _ = searched(profile)
     expect_equal(submission.value("winner"), names[int(scores_of(submission, profile).mean(axis=1).argmax())], "winner")
 
 
 @pytest.mark.grade_cell("winner")
-@pytest.mark.hint("search.best_estimator_.model_ is the network that was trained last, with the winner's optimizer.")
+@pytest.mark.hint("Which network has the search trained last, and where does it keep it? 6.3 says so.")
 def test_winner_network_is_the_dense_one_with_the_winner_as_optimizer(submission, profile):
     network, names = submission.model("winner_network"), searched(profile)[0]
     expect_parameters(network, per_layer=[314_000, 40_100, 1_010], total=355_110)
@@ -201,7 +201,7 @@ def test_fast_network_has_the_rate_of_the_paper(submission, profile):
 
 
 @pytest.mark.grade_cell("adadelta", weight=3)
-@pytest.mark.hint("With the rate 1.0 most digits are read right after three epochs; see that fit trains each network on prepared rows.")
+@pytest.mark.hint("Which rate did each of the two networks train with, and do the rows and labels that fit gets belong together?")
 @pytest.mark.predict("fast", Input(shape=(784,), range=(0, 1)))
 def test_the_fast_network_has_learnt_and_the_history_says_so(submission, predictions, visible, profile):
     measured = accuracy(predictions.visible, visible.y)

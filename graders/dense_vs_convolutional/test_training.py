@@ -9,6 +9,7 @@ from autograder.checks import (
     CheckFailed,
     accuracy,
     cross_entropies,
+    expect_close,
     expect_compiled,
     expect_equal,
     expect_history,
@@ -18,6 +19,12 @@ from autograder.checks import (
 )
 
 CURVES = ["loss", "accuracy", "val_loss", "val_accuracy"]
+CURVES_TO_READ = [
+    ([0.9, 0.5, 0.25, 0.125], [0.75, 0.5, 0.625, 1.0]),
+    ([1.0, 0.5, 0.25], [0.9, 0.8, 0.7]),
+    ([0.5, 0.4, 0.3, 0.35], [0.5, 0.25, 0.75, 0.25]),
+    ([0.7], [0.9]),
+]
 BY_CHANCE = 0.12  # four standard deviations between the accuracies on 240 and on 300 images
 JUST_THE_SAME = 2e-6  # loss and accuracy on different images both come so close in fewer than one of 100,000 trainings
 
@@ -93,3 +100,31 @@ def test_convolutional_network_is_trained_by_the_recipe(submission, predictions,
     expect_recipe(network, history, "convolutional_history", profile)
     expect_same_network(history, predictions.visible, visible.y, "convolutional_history")
     expect_steps(submission, "convolutional_steps", profile)
+
+
+@pytest.mark.grade_cell("curves")
+@pytest.mark.hint(
+    "On paper, with four epochs: at which place is the smallest validation loss, and which epoch is that? Both differences are 0 in it."
+)
+@pytest.mark.ask("after_the_turn", [tuple(curves) for curves in CURVES_TO_READ])
+def test_the_turn_is_read_off_both_curves(answers):
+    for (loss, val_loss), answer in answers:
+        expect_close(answer, turn_of(loss, val_loss), f"after_the_turn({loss}, {val_loss})")
+
+
+@pytest.mark.grade_cell("curves", weight=0.5)
+@pytest.mark.hint("Your function, applied to loss and val_loss of what fit has returned, for each of the two networks.")
+@pytest.mark.parametrize("network", ["dense", "convolutional"])
+def test_turns_are_those_of_the_histories(submission, network):
+    history = submission.history(f"{network}_history")
+    expect_history(history, keys=CURVES, what=f"{network}_history")
+    expected = turn_of(history["loss"], history["val_loss"])
+    expect_close(submission.value("turns"), {network: expected}, "turns", tolerance=1e-3)
+
+
+def turn_of(loss, val_loss):
+    """What after_the_turn is asked for; both curves have as many epochs."""
+    if not val_loss or len(loss) != len(val_loss):
+        raise CheckFailed("'loss' and 'val_loss' of a history have not the same number of epochs.")
+    turn = val_loss.index(min(val_loss))
+    return {"epoch": turn + 1, "fall": loss[turn] - loss[-1], "rise": val_loss[-1] - val_loss[turn]}

@@ -22,7 +22,9 @@ def image_with(*pixels):
 
 
 @pytest.mark.grade_cell("describe_array")
-@pytest.mark.hint("ndim counts the axes, shape is a tuple with the length of each, and str(array.dtype) is the dtype's name.")
+@pytest.mark.hint(
+    "A NumPy array has an attribute for each of the three; print them for a small one. Which Python types does the task want?"
+)
 @pytest.mark.ask("describe_array", [(array,) for array in ARRAYS])
 def test_arrays_of_rank_0_to_4_are_described(answers):
     for array, answer in answers:
@@ -30,7 +32,7 @@ def test_arrays_of_rank_0_to_4_are_described(answers):
 
 
 @pytest.mark.grade_cell("ink_share", weight=2)
-@pytest.mark.hint("In these data 0 means no ink; count the pixels above 0 and divide by the number of all pixels.")
+@pytest.mark.hint("What does 0 mean in these data? And a share is a part of what?")
 @pytest.mark.ask("ink_share", [(image_with(),), (image_with(*[255] * 16),), (image_with(*[120] * 64),)])
 def test_ink_is_where_pixels_are_not_zero(answers):
     for image, answer in answers:
@@ -38,7 +40,7 @@ def test_ink_is_where_pixels_are_not_zero(answers):
 
 
 @pytest.mark.grade_cell("ink_share")
-@pytest.mark.hint("Faint ink is ink: a pixel of value 1 counts as much as one of value 255, so add no threshold in between.")
+@pytest.mark.hint("Try an image whose pixels are all 1: how much ink is that?")
 @pytest.mark.ask("ink_share", [(image_with(1, 2, 60, 127),), (image_with(*[3] * 8, *[255] * 8),)])
 def test_faint_ink_counts_too(answers):
     for image, answer in answers:

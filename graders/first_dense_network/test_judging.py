@@ -44,14 +44,14 @@ def test_rows_are_probabilities(submission, visible):
 
 
 @pytest.mark.grade_cell("probabilities", weight=2)
-@pytest.mark.hint("best.predict of the prepared test images, in their order; then they agree with what the handed-in network says.")
+@pytest.mark.hint("Which network, and which images in which order? Ask the network that you hand in once more, and compare.")
 @pytest.mark.predict("best", Input(shape=(784,), range=(0, 1)))
 def test_probabilities_come_from_the_handed_in_network(submission, predictions, visible):
     expect_close(handed_in_probabilities(submission, visible), predictions.visible, "probabilities", tolerance=2e-3)
 
 
 @pytest.mark.grade_cell("probabilities")
-@pytest.mark.hint("predicted holds one digit for each row of probabilities: the position of its largest number.")
+@pytest.mark.hint("You have written a function that turns probabilities into digits: what does it say to these?")
 def test_predicted_digits_follow_from_the_probabilities(submission, visible):
     probabilities = handed_in_probabilities(submission, visible)
     expect_shape(submission.sample("predicted"), (len(visible.x),), "predicted")
@@ -59,7 +59,7 @@ def test_predicted_digits_follow_from_the_probabilities(submission, visible):
 
 
 @pytest.mark.grade_cell("confusion_matrix", weight=3)
-@pytest.mark.hint("Row = true digit, column = predicted digit; swapped, the matrix is mirrored at its diagonal.")
+@pytest.mark.hint("Put one single mistake into an empty matrix by hand: which of its two digits names the row?")
 @pytest.mark.ask("count_confusions", [(TRUE, PREDICTED)])
 def test_confusions_are_counted(answers):
     for (labels, predicted), answer in answers:
@@ -94,7 +94,7 @@ def test_sensitivity_and_precision_differ(answers):
 
 @pytest.mark.grade_cell("binary_scores")
 @pytest.mark.visibility("after_due")
-@pytest.mark.hint("Sensitivity asks how many of those that ARE positive were found, TP/(TP+FN); precision divides by all alarms, TP+FP.")
+@pytest.mark.hint("Draw the four ill and the nine alarms on paper: which of the two groups does each share divide by?")
 @pytest.mark.ask("binary_scores", [(1, 90, 8, 3)])
 def test_scores_of_four_ill_and_nine_alarms(answers):
     expect_scores(answers)

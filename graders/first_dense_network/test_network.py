@@ -14,7 +14,7 @@ def test_weights_and_biases_are_counted(answers):
 
 
 @pytest.mark.grade_cell("network_layers")
-@pytest.mark.hint("Two Dense layers with ten units each: one hidden layer, and one output for each digit.")
+@pytest.mark.hint("Compare summary() with what the task asks for: how many layers, how many units in each?")
 def test_network_has_two_dense_layers_of_ten_units(submission):
     network = submission.model("network")
     expect_layers(network, ["Dense", "Dense"])
@@ -23,12 +23,12 @@ def test_network_has_two_dense_layers_of_ten_units(submission):
 
 
 @pytest.mark.grade_cell("network_layers")
-@pytest.mark.hint("activation='sigmoid' in the hidden layer; softmax at the end makes probabilities that add up to 1.")
+@pytest.mark.hint("The task names an activation for each of the two layers. What has a layer for which none is given?")
 def test_network_has_sigmoid_and_softmax(submission):
     expect_activations(submission.model("network"), ["sigmoid", "softmax"])
 
 
 @pytest.mark.grade_cell("network_parameters")
-@pytest.mark.hint("784 · 10 weights and 10 biases, then 10 · 10 weights and 10 biases.")
+@pytest.mark.hint("Your dense_parameters tells both counts beforehand: at which layer does summary() say otherwise?")
 def test_network_has_the_right_parameter_counts(submission):
     expect_parameters(submission.model("network"), per_layer=[7_850, 110], total=7_960)

@@ -27,7 +27,7 @@ def test_images_are_float32(submission, name):
 
 
 @pytest.mark.grade_cell("prepared_images", weight=3)
-@pytest.mark.hint("Each pixel divided by 255, in the order in which the images came.")
+@pytest.mark.hint("By what does the task divide? Compare the first row with the first image, pixel by pixel.")
 def test_test_images_have_the_right_values(submission, visible):
     sample = submission.sample("x_test_ready")
     expect_shape(sample, (len(visible.x), 784), "x_test_ready")
@@ -56,7 +56,7 @@ def test_images_of_other_sizes_are_prepared(answers):
 
 
 @pytest.mark.grade_cell("one_hot_labels")
-@pytest.mark.hint("One row for each label, ten columns, and a single 1 in the column that the label names.")
+@pytest.mark.hint("What does the row of a 3 look like, and how many columns has it?")
 def test_test_labels_are_one_hot(submission, visible):
     sample = submission.sample("y_test_ready")
     expect_shape(sample, (len(visible.y), 10), "y_test_ready")

@@ -16,7 +16,7 @@ def test_recipe_uses_plain_sgd_and_accuracy(submission):
 
 
 @pytest.mark.grade_cell("recipe_compiled")
-@pytest.mark.hint("One-hot labels go with categorical_crossentropy; the 'sparse' one is for labels that are plain digits.")
+@pytest.mark.hint("Which loss does the task name? The 'sparse' ones are for labels that are plain digits.")
 def test_recipe_uses_categorical_crossentropy(submission):
     expect_compiled(submission.model("recipe"), loss="categorical_crossentropy")
 
@@ -50,7 +50,7 @@ def test_best_is_the_same_network(submission):
 
 
 @pytest.mark.grade_cell("best_network", weight=0.5)
-@pytest.mark.hint("fit(…, validation_split=0.2) sets a part of the training images aside, on which choices can be compared.")
+@pytest.mark.hint("fit can set a part of the training images aside by itself: which of its arguments does that?")
 def test_choices_were_made_on_a_validation_part(submission):
     expect_history(submission.history("best_history"), keys=["loss", "val_loss", "val_accuracy"], what="best_history")
 

@@ -73,7 +73,7 @@ def test_exclusive_or_of_two_hidden_units(submission):
 @pytest.mark.grade_cell("exclusive_or")
 @pytest.mark.visibility("after_due")
 @pytest.mark.hint(
-    "First unit: relu(a + b). Second unit: relu(a + b - 1), which is above 0 only when both are on. The first less twice the second."
+    "Write down the four cases with a column for each hidden unit: how much of the second column has to be taken from the first?"
 )
 def test_exclusive_or_with_pencil_and_paper(submission):
     expect_exclusive_or(submission)

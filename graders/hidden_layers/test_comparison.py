@@ -12,7 +12,7 @@ EACH = [pytest.param(name, marks=pytest.mark.predict(name, PIXELS)) for name in 
 
 
 @pytest.mark.grade_cell("comparison", weight=2)
-@pytest.mark.hint("network.count_params() gives the number, for each of the three networks as it was trained.")
+@pytest.mark.hint("Keras counts them itself: summary() prints the number, and a method of the network returns it.")
 def test_the_table_has_the_right_parameters(submission):
     for name in NETWORKS:
         expect_equal(
@@ -50,7 +50,7 @@ def entry(submission, name, key):
 
 
 @pytest.mark.grade_cell("dropout_runs")
-@pytest.mark.hint("one_hidden(x_test_ready[:100], training=False), twice: dropout rests, so both calls give the same.")
+@pytest.mark.hint("Which argument of a call decides whether dropout acts? And on which images are both calls made, with which network?")
 @pytest.mark.predict("one_hidden", PIXELS)
 def test_quiet_calls_are_the_same_and_are_the_predictions(submission, predictions):
     quiet = calls(submission, "quiet", 2, len(predictions.visible))
@@ -59,7 +59,7 @@ def test_quiet_calls_are_the_same_and_are_the_predictions(submission, prediction
 
 
 @pytest.mark.grade_cell("dropout_runs", weight=2)
-@pytest.mark.hint("one_hidden(x_test_ready[:100], training=True), thirty times: predict never does that, calling the network does.")
+@pytest.mark.hint("How many calls does the task ask for, and with which argument does dropout act in them? In predict it never does.")
 @pytest.mark.predict("one_hidden", PIXELS)
 def test_noisy_calls_differ_around_the_predictions(submission, predictions):
     expect_shape(predictions.visible, (None, 10), "The output of one_hidden")

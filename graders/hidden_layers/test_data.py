@@ -33,7 +33,7 @@ def test_test_labels_are_one_hot(submission, visible):
 
 
 @pytest.mark.grade_cell("prepared_data", weight=2)
-@pytest.mark.hint("Divide by 255 and make ten columns, whatever images and labels happen to be there; take sizes from images.shape.")
+@pytest.mark.hint("What in your function is true of these data only: the sides, the largest pixel, the digits that occur?")
 @pytest.mark.ask("prepare", [(FAINT, np.array([2, 2, 0], "uint8")), (SMALL, np.array([9, 1, 1, 4], "uint8"))])
 def test_other_images_and_labels_are_prepared(answers):
     for (images, labels), answer in answers:
@@ -51,7 +51,7 @@ def same(answer, numbers):
 
 
 @pytest.mark.grade_cell("validation_part", weight=3)
-@pytest.mark.hint("The last round(share * n) examples are the validation part; cut images and labels at the same place.")
+@pytest.mark.hint("How many examples does the task set aside, and at which end? Images and labels are cut at the same place.")
 @pytest.mark.ask("split_off", [(X, Y, 0.2), (X, Y, 0.25), (X[:7], Y[:7], 0.5)])
 def test_the_last_examples_are_the_validation_part(answers):
     for (x, y, share), answer in answers:
@@ -60,7 +60,7 @@ def test_the_last_examples_are_the_validation_part(answers):
 
 
 @pytest.mark.grade_cell("validation_part")
-@pytest.mark.hint("x[:-0] is empty, because -0 is 0. Where does the border lie, counted from the front?")
+@pytest.mark.hint("Which elements does a slice from -0 on select? Where does the border lie, counted from the front?")
 @pytest.mark.ask("split_off", [(X, Y, 0.0)])
 def test_a_share_of_nothing_leaves_everything_for_fitting(answers):
     for (x, y, _), answer in answers:

@@ -25,7 +25,7 @@ def test_parameters_of_a_chain_are_counted(answers):
 
 
 @pytest.mark.grade_cell("softmax_network")
-@pytest.mark.hint("One Dense layer with ten units and activation='softmax', right after the 784 inputs.")
+@pytest.mark.hint("Compare summary() with the table: how many layers has this network, and what does the last one end with?")
 def test_softmax_only_is_one_layer(submission):
     network = submission.model("new_softmax_only")
     expect_layers(network, ["Dense"])
@@ -35,7 +35,7 @@ def test_softmax_only_is_one_layer(submission):
 
 
 @pytest.mark.grade_cell("one_hidden_network")
-@pytest.mark.hint("Dense(512), then Dropout, then Dense(10): 784 · 512 + 512 parameters and 512 · 10 + 10.")
+@pytest.mark.hint("Compare summary() with the table, layer by layer; your network_parameters tells the counts beforehand.")
 def test_one_hidden_has_its_layers(submission):
     network = submission.model("new_one_hidden")
     expect_layers(network, ["Dense", "Dropout", "Dense"])
@@ -45,19 +45,23 @@ def test_one_hidden_has_its_layers(submission):
 
 
 @pytest.mark.grade_cell("one_hidden_network")
-@pytest.mark.hint("relu in the hidden layer, softmax at the end. Without relu, two layers do no more than one (section 2).")
+@pytest.mark.hint(
+    "The table names an activation for each layer. Without one in the hidden layer, two layers do no more than one (section 2)."
+)
 def test_one_hidden_has_relu_and_softmax(submission):
     expect_activations(submission.model("new_one_hidden"), ["relu", "softmax"])
 
 
 @pytest.mark.grade_cell("one_hidden_network")
-@pytest.mark.hint("Dropout(0.2) drops a fifth and keeps the rest; it stands between the hidden layer and the output.")
+@pytest.mark.hint(
+    "What does the rate of Dropout count, the share that is dropped or the share that stays? And behind which layer does it stand?"
+)
 def test_one_hidden_drops_a_fifth(submission):
     expect_dropout(submission.model("new_one_hidden"), [0.2])
 
 
 @pytest.mark.grade_cell("two_hidden_network")
-@pytest.mark.hint("Each hidden Dense(512) is followed by its own Dropout: 401,920, 262,656 and 5,130 parameters.")
+@pytest.mark.hint("Compare summary() with the table, layer by layer; your network_parameters tells the counts beforehand.")
 def test_two_hidden_has_its_layers(submission):
     network = submission.model("new_two_hidden")
     expect_layers(network, ["Dense", "Dropout", "Dense", "Dropout", "Dense"])
@@ -67,12 +71,12 @@ def test_two_hidden_has_its_layers(submission):
 
 
 @pytest.mark.grade_cell("two_hidden_network")
-@pytest.mark.hint("relu in both hidden layers, softmax at the end.")
+@pytest.mark.hint("The table names an activation for each layer: have both hidden layers one, and the output another one?")
 def test_two_hidden_has_relu_twice_and_softmax(submission):
     expect_activations(submission.model("new_two_hidden"), ["relu", "relu", "softmax"])
 
 
 @pytest.mark.grade_cell("two_hidden_network")
-@pytest.mark.hint("Dropout(0.2) after each of the two hidden layers, none after the output.")
+@pytest.mark.hint("How many Dropout layers does the table name, with which share, and where?")
 def test_two_hidden_drops_a_fifth_twice(submission):
     expect_dropout(submission.model("new_two_hidden"), [0.2, 0.2])

@@ -12,7 +12,7 @@ BENDING = ("ReLU", "LeakyReLU", "PReLU", "ELU")
 
 
 @pytest.mark.grade_cell("slim_network", weight=2)
-@pytest.mark.hint("784 inputs and 10 outputs need 795 parameters for each hidden unit, and 10 more: how many units fit into 60,000?")
+@pytest.mark.hint("Count with one hidden unit, then with two: by how much does each further unit raise the number of parameters?")
 def test_slim_keeps_to_the_budget(submission):
     slim = submission.model("slim")
     expect_parameters(slim, at_most=BUDGET)

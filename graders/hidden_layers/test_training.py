@@ -23,7 +23,7 @@ def test_rmsprop_at_its_default_rate(submission, name):
 
 
 @pytest.mark.grade_cell("recipe_compiled")
-@pytest.mark.hint("One-hot labels and softmax go with categorical_crossentropy.")
+@pytest.mark.hint("Which loss does the recipe of 4.1 name, and for which labels is it made?")
 @pytest.mark.parametrize("name", HISTORIES)
 def test_categorical_crossentropy(submission, name):
     expect_compiled(submission.model(name), loss="categorical_crossentropy")

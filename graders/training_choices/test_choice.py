@@ -10,7 +10,7 @@ PIXELS = Input(shape=(784,), range=(0, 1))
 
 
 @pytest.mark.grade_cell("best_network")
-@pytest.mark.hint("Ten outputs with softmax, one for each digit.")
+@pytest.mark.hint("The rules of section 8 say what the network gives for an image: which layer makes that of its last numbers?")
 @pytest.mark.predict("best", PIXELS)
 def test_answers_of_best_are_probabilities(predictions):
     expect_shape(predictions.hidden, (None, 10), "The answers of best")
@@ -19,7 +19,7 @@ def test_answers_of_best_are_probabilities(predictions):
 
 
 @pytest.mark.grade_cell("best_network")
-@pytest.mark.hint("Train with a validation part: fit(…, validation_split=0.2), as `train` does.")
+@pytest.mark.hint("As `train` does it: which argument of fit sets a part of the images aside?")
 def test_best_was_chosen_on_a_validation_part(submission):
     expect_history(submission.history("best_history"), keys=["loss", "val_loss", "val_accuracy"], what="best_history")
 
@@ -53,7 +53,7 @@ def test_accuracy_on_hidden_digits(predictions, hidden, award):
 
 
 @pytest.mark.grade_cell("test_once")
-@pytest.mark.hint("The share of test images for which the argmax of best's answers is the label; x_test_ready, not the validation part.")
+@pytest.mark.hint("Which network, and which images? All of x_test_ready with their labels, and a share, no percentage.")
 @pytest.mark.predict("best", PIXELS)
 def test_the_reported_test_accuracy_is_that_of_the_test_images(submission, predictions, visible):
     reported = submission.value("test_accuracy")

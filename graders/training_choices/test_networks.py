@@ -31,7 +31,7 @@ COUNTS = {
 
 
 @pytest.mark.grade_cell("networks")
-@pytest.mark.hint("One layer with relu for each width in `hidden`, then the ten outputs with softmax.")
+@pytest.mark.hint("Build networks with no, one and three hidden layers, and compare their summaries with 4.1.")
 @pytest.mark.parametrize("name", list(WIDTHS))
 def test_hidden_layers_are_those_that_were_asked_for(submission, name):
     network, widths = submission.model(name), WIDTHS[name]
@@ -42,7 +42,9 @@ def test_hidden_layers_are_those_that_were_asked_for(submission, name):
 
 
 @pytest.mark.grade_cell("networks", weight=2)
-@pytest.mark.hint("A Dropout layer after each hidden layer, none after the outputs; its rate is the argument `dropout`.")
+@pytest.mark.hint(
+    "4.1 says behind which layers dropout stands: how many Dropout layers are there with two hidden ones, and with which rate?"
+)
 def test_dropout_stands_after_each_hidden_layer(submission):
     network = submission.model("with_dropout")
     expect_layers(network, ["Dense", "Dropout", "Dense", "Dropout", "Dense"])
@@ -50,20 +52,20 @@ def test_dropout_stands_after_each_hidden_layer(submission):
 
 
 @pytest.mark.grade_cell("network_counts")
-@pytest.mark.hint("784 · 128 + 128 for the first hidden layer, 128 · 128 + 128 for each further one, 128 · 10 + 10 for the outputs.")
+@pytest.mark.hint("Your network_parameters tells the number beforehand: at which layer does summary() say otherwise?")
 @pytest.mark.parametrize("name", list(COUNTS))
 def test_networks_have_the_right_parameter_counts(submission, name):
     expect_parameters(submission.model(name), per_layer=COUNTS[name], total=sum(COUNTS[name]))
 
 
 @pytest.mark.grade_cell("network_settings")
-@pytest.mark.hint("kernel_regularizer=regularizer in each hidden Dense layer, not in the last one.")
+@pytest.mark.hint("Which argument of Dense takes a price on the weights, and which layers does 4.1 name for it?")
 def test_hidden_layers_are_regularised(submission):
     expect_regularizers(submission.model("with_settings"), [(0.0001, 0.001), (0.0001, 0.001), (0, 0)])
 
 
 @pytest.mark.grade_cell("network_settings")
-@pytest.mark.hint("kernel_initializer=initializer in all Dense layers, the last one too.")
+@pytest.mark.hint("Which argument of Dense says how its weights begin, and which layers does 4.1 name for it?")
 def test_all_layers_begin_as_was_asked_for(submission):
     expect_initializers(submission.model("with_settings"), "RandomUniform", minval=-0.05, maxval=0.05)
 

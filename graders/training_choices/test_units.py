@@ -51,7 +51,9 @@ def test_the_slope_of_the_sigmoid_is_a_function_of_z(answers):
 
 @pytest.mark.grade_cell("sigmoid_derivative")
 @pytest.mark.visibility("after_due")
-@pytest.mark.hint("σ'(z) = σ(z) · (1 − σ(z)): the tutorial's x is not z but σ(z), the output of the unit.")
+@pytest.mark.hint(
+    "At 2 and at −2 the slope is the same number, above 0. What has to stand for the tutorial's x so that its formula gives that?"
+)
 @pytest.mark.ask("sigmoid_derivative", [(SIDES,)])
 def test_the_slope_of_the_sigmoid_on_both_sides(answers):
     expect_slopes(answers)
@@ -72,7 +74,7 @@ def test_relu_of_each_element(answers):
 
 
 @pytest.mark.grade_cell("relu")
-@pytest.mark.hint("1 above 0, and 0 elsewhere, at 0 itself too: one number for each element.")
+@pytest.mark.hint("1.4 says what the slope is above 0, below 0, and at 0 itself: one number for each element.")
 @pytest.mark.ask("relu_derivative", [(SPREAD,), (np.array([-1.0, 0.0, 1e-9]),)])
 def test_the_slope_of_relu_is_0_or_1(answers):
     for z, answer in answers:

@@ -141,7 +141,9 @@ def test_the_losses_fall_as_they_should(submission):
 
 
 @pytest.mark.grade_cell("variant_table")
-@pytest.mark.hint("The last number of 'accuracy' and of 'val_accuracy', as fractions, and the number of epochs, from variant_results.")
+@pytest.mark.hint(
+    "Of which epoch are the numbers, which of the two accuracies is which, and are they fractions? variant_results has all of them."
+)
 def test_the_table_says_what_the_histories_say(submission):
     results, table = results_of(submission), table_of(submission)
     for name in ALL:

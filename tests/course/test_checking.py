@@ -72,6 +72,10 @@ def _without_weights(notebook: Notebook) -> None:
     cell["source"] = cell["source"].rstrip().removesuffix(")") + ", weights=False)"
 
 
+def _twice(notebook: Notebook) -> None:
+    cell_of(notebook, "seed")["source"] += '\nhand_in(functions=["model"])'
+
+
 def _other_input(notebook: Notebook) -> None:
     cell = cell_of(notebook, "hand_in_model")
     cell["source"] = cell["source"].replace("784", "28, 28")
@@ -91,6 +95,7 @@ def _other_input(notebook: Notebook) -> None:
         (_no_seed, ["no locked cell sets the seed"]),
         (_uncovered, ["no grader covers grade cell 'pictures'", "names grade cell 'images', which the notebook does not have"]),
         (_not_handed_in, ["asks 'double', which no locked cell hands in"]),
+        (_twice, ["several locked cells hand in 'model'", "Give what one of them hands in another name"]),
         (_without_weights, ["predicts 'model', which is handed in without its weights"]),
         (_other_input, ["with inputs (784,) from 0 to 1, its hand-in cell says inputs (28, 28) from 0 to 1"]),
     ],

@@ -49,12 +49,39 @@ CHECKS = {
     ).test_an_epoch_goes_through_the_few_images_in_batches_of_fifty(handed_in({"images": value, "steps": [0.5, 0.5]})),
     "facts": lambda load, value: load("convolutional_digits", "training").fact(handed_in(value), "images", int),
     "difference": lambda load, value: load("convolutional_digits", "training").test_answers_vary_in_training(
-        handed_in({"training": value})
+        handed(differences={"training": value}, answers_training=np.linspace(0, 1, 1_000).reshape(2, 50, 10))
+    ),
+    "facts of a training": lambda load, value: of_training(load, training_facts=value),
+    "what Keras noted": lambda load, value: of_training(load, training_facts={**FACTS, "curves": [value, value]}),
+    "steps of a training": lambda load, value: of_training(load, training_facts={**FACTS, "steps_in_all": [value, value]}),
+    "trainings of an experiment": lambda load, value: behind(load, value),
+    "one training of an experiment": lambda load, value: behind(load, {"16": value}),
+    **{
+        f"{key} of a noted network": lambda load, value, key=key: behind(load, {"16": {**NOTED, key: value}})
+        for key in ("curves", "steps", "images", "accuracy")
+    },
+    "a setting": lambda load, value: load("training_choices", "experiments").expect_settings(
+        {16: {"units": value}}, "units", lambda _: [16]
     ),
     "optimism": lambda load, value: load("convolutional_digits", "selection").expect_mean(
         value, np.linspace(0, 0.1, 50), 200, "The optimism"
     ),
 }
+
+
+CURVE = {"loss": [1.0, 0.5], "accuracy": [0.5, 0.6], "val_loss": [1.0, 0.6], "val_accuracy": [0.5, 0.6]}
+FACTS: dict[str, Any] = {"curves": [CURVE, CURVE], "steps": [20, 20], "steps_in_all": [40, 40]}
+NOTED: dict[str, Any] = {"curves": CURVE, "steps": 40, "images": 10_000, "accuracy": 0.6, "units": [16, 16, 10]}
+
+
+def of_training(load: Any, **values: Any) -> Any:
+    """A curve of section 4 of `convolutional_digits`, with its history in order."""
+    return load("convolutional_digits", "training").trained_curve(handed(simple_history=CURVE, **values), "simple", "val_loss")
+
+
+def behind(load: Any, noted: Any) -> Any:
+    """The network behind the setting 16 of an experiment of `training_choices`, of which the history is in order."""
+    return load("training_choices", "experiments").behind(noted, 16, CURVE, "width_results['16']")
 
 
 @pytest.fixture
@@ -96,7 +123,7 @@ def test_rows_of_any_shape_are_compared(load: Any, rows: np.ndarray[Any, Any]) -
 
 PART = SimpleNamespace(x=np.zeros((20, 28, 28), np.uint8), y=np.arange(20) % 10)
 PICTURES = np.zeros((3, 6, 4), np.uint8)
-HUGE, CURVE = 10**400, {"loss": [1.0, 0.5], "accuracy": [0.5, 0.6], "val_loss": [1.0, 0.6], "val_accuracy": [0.5, 0.6]}
+HUGE = 10**400
 VARIANTS = ["softmax_sgd", "hidden_sgd", "dropout_sgd", "dropout_sgd_long", "dropout_rmsprop", "dropout_adam"]
 WIDTHS = {"16": [2.0, 1.0], "128": [2.0, 0.9], "512": [2.0, 0.5]}
 
@@ -120,6 +147,9 @@ IMAGES_OF_VARIANTS = handed(
 )
 WIDTH_TABLE = handed(
     width_results={width: {**CURVE, "loss": loss} for width, loss in WIDTHS.items()},
+    width_trainings={
+        width: {**NOTED, "curves": {**CURVE, "loss": loss}, "units": [int(width), int(width), 10]} for width, loss in WIDTHS.items()
+    },
     width_table={
         "16": 5,
         "16.0": {"parameters": 13_002, "validation": 0.6, "seconds": 1.0},
@@ -178,3 +208,29 @@ def test_odd_hand_ins_are_the_students_mistake(load: Any, odd: str) -> None:
 def test_the_last_validation_accuracy_is_found_by_either_name(load: Any) -> None:
     history = handed(slow_history={"loss": [1.0, 0.5], "val_acc": [0.5, 0.6]})
     assert load("dense_vs_convolutional", "search").last_accuracy(history, "slow_history", SimpleNamespace(epoch_limit=2)) == 0.6
+
+
+def test_what_is_in_order_passes(load: Any) -> None:
+    """Else the values above would prove nothing."""
+    assert of_training(load, training_facts=FACTS).tolist() == CURVE["val_loss"]
+    assert behind(load, {"16": NOTED}) is NOTED
+
+
+OTHER = {**CURVE, "val_loss": [1.0, 0.65]}
+UNFIT = {
+    "curves that Keras has not noted": {"curves": OTHER},
+    "a network that answers otherwise": {"accuracy": 0.9},
+    "a network that took no steps": {"steps": 1},
+}
+
+
+@pytest.mark.parametrize("unfit", UNFIT)
+def test_a_history_needs_a_network_that_was_trained_so(load: Any, unfit: str) -> None:
+    with pytest.raises(AssertionError, match="width_results"):
+        behind(load, {"16": {**NOTED, **UNFIT[unfit]}})
+
+
+def test_a_history_of_section_4_needs_the_training_of_its_network(load: Any) -> None:
+    for facts in ({"curves": [OTHER, CURVE]}, {"curves": [{}, CURVE]}, {"steps_in_all": [0, 40]}, {"curves": [CURVE]}):
+        with pytest.raises(AssertionError, match="train"):
+            of_training(load, training_facts={**FACTS, **facts})

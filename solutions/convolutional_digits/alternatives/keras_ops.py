@@ -53,12 +53,8 @@ def train(network, epochs, callbacks=()):
     )
 
 # %% write_differences
-def twice(**how):
-    first, second = trained_regularised(x_test_ready[:50], **how), trained_regularised(x_test_ready[:50], **how)
-    return float(keras.ops.max(keras.ops.abs(first - second)))
-
-
-differences = {"predicting": twice(), "training": twice(training=True)}
+def difference(network, images, training):
+    return keras.ops.max(keras.ops.abs(network(images, training=training) - network(images, training=training)))
 
 # %% write_mistakes
 def mistakes(probabilities, labels):

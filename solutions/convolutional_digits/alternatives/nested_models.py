@@ -76,6 +76,13 @@ reading = {}
 for name, history in histories.items():
     reading[name] = {"epoch": lowest_epoch(history["val_loss"]), "gap": history["accuracy"][-1] - history["val_accuracy"][-1]}
 
+# %% write_differences
+def difference(network, images, training):
+    if not training:
+        return np.abs(network.predict(images, verbose=0) - network.predict(images, verbose=0)).max()
+    answers = [np.asarray(network(images, training)) for _ in range(2)]
+    return max(abs(one - other) for one, other in zip(*map(np.ravel, answers)))
+
 # %% write_choose
 def choose(right, chosen_on):
     seen = [row[chosen_on].mean() for row in right]

@@ -23,12 +23,9 @@ x_test_ready = arrange(x_test, keras.config.image_data_format())
 single = 7.0
 
 # %% write_differences
-def difference():
-    one, other = (keras.ops.convert_to_numpy(trained_regularised(x_test_ready[:50], training=True)) for _ in range(2))
+def difference(network, images, training):
+    one, other = (keras.ops.convert_to_numpy(network(images, training=True)) for _ in range(2))
     return float(np.abs(one - other).max())
-
-
-differences = {"predicting": difference(), "training": difference()}
 
 # %% write_thresholds
 def missed(accuracies, threshold):

@@ -65,6 +65,15 @@ def train(network, inputs):
 trained_dense, dense_history = train(compile_network(dense_network()), x_train_rows)
 trained_convolutional, convolutional_history = train(compile_network(convolutional_network()), x_train_images)
 
+# %% write_turn
+def after_the_turn(loss, val_loss):
+    lowest, epoch = min((value, number) for number, value in enumerate(val_loss, start=1))
+    return {"epoch": epoch, "fall": np.subtract(loss[epoch - 1], loss[-1]), "rise": np.float32(val_loss[-1] - lowest)}
+
+
+turns = dict(dense=after_the_turn(dense_history["loss"], dense_history["val_loss"]))
+turns["convolutional"] = after_the_turn(convolutional_history["loss"], convolutional_history["val_loss"])
+
 # %% evaluate_both
 evaluation = {}
 for name, network, inputs in (("dense", trained_dense, x_test_rows), ("convolutional", trained_convolutional, x_test_images)):

@@ -17,6 +17,7 @@ CLAIMS = [
     "compile_settings",
     "own_optimizer",
     "steps_per_epoch",
+    "curves",
     "evaluation",
     "dense_accuracy",
     "convolutional_accuracy",

@@ -18,6 +18,7 @@ LOSES = {
     "own_optimizer": 4,
     "steps_per_epoch": 2,
     "training": 4,
+    "curves": 2,
     "evaluation": 3,
     "dense_accuracy": 6,
     "convolutional_accuracy": 7,

@@ -3,7 +3,7 @@ was made.
 """
 
 OUTCOME = "cell_error"
-LOSES = {"own_optimizer": 3, "training": 2, "convolutional_accuracy": 7}
+LOSES = {"own_optimizer": 3, "training": 2, "curves": 1, "convolutional_accuracy": 7}
 
 # %% write_compile_network
 def compile_network(network, optimizer=keras.optimizers.Adam()):

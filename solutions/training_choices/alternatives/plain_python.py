@@ -109,6 +109,20 @@ for size in [32, 512]:
         build_network(), "adam", epochs=min(10, epoch_limit), images=few_images, labels=few_labels, batch_size=size
     )
 
+# %% try_dropout
+def gone_through(net):
+    net.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+    log = net.fit(few_images, few_labels, batch_size=128, epochs=min(10, epoch_limit), validation_split=0.2, verbose=0)
+    return {metric: [round(value, 5) for value in values] for metric, values in log.history.items()}
+
+
+dropout_results = {"0": base_history, ".3": gone_through(build_network((128, 128), 0.3)), "0.60": gone_through(build_network(dropout=0.6))}
+dropout_gaps = {}
+for key in dropout_results:
+    *_, learnt = dropout_results[key]["accuracy"]
+    *_, held_out = dropout_results[key]["val_accuracy"]
+    dropout_gaps[key] = learnt - held_out
+
 # %% train_long
 long_history = train(build_network(), "adam", min(60, epoch_limit), few_images, few_labels)
 best_epoch, lowest = 1, long_history["val_loss"][0]
