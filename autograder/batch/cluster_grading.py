@@ -99,6 +99,7 @@ class Grading:
             self._ended(record)
 
     def _ended(self, record: Record) -> None:
+        self._announced.discard(record.student)  # words may come after it
         self._records.add(record)
         if record.student in self._losses.students and not self._alone:  # it comes once more, when all others are done
             self._progress.postponed(record.student)
