@@ -9,7 +9,8 @@ from typing import Any
 
 from autograder._check_failed import CheckFailed, fail, many, show, show_shape
 from autograder._check_folding import doubled, folded
-from autograder.records import LayerDescription, ModelDescription, with_accuracy
+from autograder.histories import curves_of
+from autograder.records import LayerDescription, ModelDescription
 
 Indexed = tuple[int, LayerDescription]
 _MOST_SHOWN = 60
@@ -301,7 +302,7 @@ def _curves(history: Any, what: str) -> dict[str, list[float]]:
     found = getattr(history, "history", history)
     try:
         if isinstance(found, dict) and all(isinstance(values, list | tuple) for values in found.values()):
-            return with_accuracy({str(key): [float(each) for each in values] for key, values in found.items()})
+            return curves_of(found)
     except (TypeError, ValueError, OverflowError):
         pass
     reason = "`fit` returns it: history = model.fit(…)" if found is None or hasattr(history, "fit") else "keep what `fit` returns"

@@ -105,15 +105,6 @@ class LayerDescription:
         return str(found) if found is not None else None
 
 
-_ACCURACIES = ("acc", "categorical_accuracy", "sparse_categorical_accuracy")
-
-
-def with_accuracy(curves: dict[str, list[float]]) -> dict[str, list[float]]:
-    """Training curves in which an accuracy has that name, and its validation curve too: Keras keeps whichever name or class was given."""
-    names = {f"{part}{each}": f"{part}accuracy" for part in ("", "val_") for each in _ACCURACIES}
-    return {(name if (name := names.get(key, key)) == key or name not in curves else key): values for key, values in curves.items()}
-
-
 @dataclass(frozen=True)
 class CompileDescription:
     """Compile settings as plain names; `optimizer_config` holds Keras' own keys, the learning rate among them."""

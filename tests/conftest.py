@@ -96,6 +96,16 @@ def autograder(course: Path, *arguments: str, **environment: str) -> subprocess.
     )
 
 
+def nest_folders(folder: Path) -> None:
+    """Makes folders in it, each in the one before, deeper than Python calls itself."""
+    deepest = os.open(folder, os.O_RDONLY)
+    for _ in range(1_200):
+        os.mkdir("deeper", dir_fd=deepest)
+        above, deepest = deepest, os.open("deeper", os.O_RDONLY, dir_fd=deepest)
+        os.close(above)
+    os.close(deepest)
+
+
 def edit_notebook(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     """Changes a notebook file in place."""
     notebook = json.loads(path.read_text(encoding="utf-8"))

@@ -17,7 +17,8 @@ from pathlib import Path
 from autograder.isolation import syscalls
 
 # About half of the time: what attacks the sandbox, takes all memory, kills and is killed, and what loses workers.
-FIRST = ("tests/corpus", "tests/isolation", "tests/grading", "tests/kill", "tests/batch")
+LOSING = tuple(f"tests/batch/test_{each}.py" for each in ("class", "dask", "interrupted", "local", "reruns", "signals", "slurm", "starts"))
+FIRST = ("tests/corpus", "tests/isolation", "tests/grading", "tests/kill", *LOSING)
 PYTEST = (sys.executable, "-m", "pytest")
 GIB = 12  # of memory, for servers with Keras on both sides and those who take all they may
 

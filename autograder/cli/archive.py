@@ -35,14 +35,14 @@ def _verify(context: click.Context, _: click.Parameter, file: str | None) -> Non
 def archive(common: Common, file: Path | None, without_seed: bool, with_data: bool, also: tuple[str, ...], gradebook: str | None) -> None:
     """Pack the course into FILE (default: archives/COURSE-DATE.tar.gz), so that any grade can be recomputed years later."""
     from autograder.batch.plan import store_of
-    from autograder.gradebook.location import gradebook_url
+    from autograder.cli.gradebook import url_to_read
     from autograder.keeping.archive import Archived, archives, pack
     from autograder.term.dates import now_in, who_am_i
 
     now = now_in(common.course.timezone)
     target = (file or common.paths.root / "archives" / f"{common.course.id}-{now[:10]}.tar.gz").absolute()
     store = store_of(common.course, common.paths, common.store)
-    url = gradebook_url(common.paths, gradebook)
+    url = url_to_read(common, gradebook)
     done = pack(common.course, common.paths, store, url, target, not without_seed, with_data, also)
     archives(store.root).append(lambda _: Archived(now, who_am_i(), str(target), done.sha256, done.seed))
     common.say(f"Packed {done.files:,} files into '{done.file}', {done.size / 2**20:,.1f} MiB, SHA-256 {done.sha256}.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from autograder.cli.options import Common, common_options
+from autograder.cli.options import NAME, Common, common_options
 
 if TYPE_CHECKING:
     from autograder.batch.store import Store
@@ -25,8 +25,9 @@ KINDS = ("extend", "excuse", "reopen", "waive_late", "withhold", "override", "fi
 @click.option("--everybody", is_flag=True, help="For the whole class.")
 @click.option("--until", metavar="DATE", help="extend, reopen: '2027-02-19 23:59', in the course's time zone.")
 @click.option("--score", type=float, metavar="POINTS", help="override: the whole score.")
+@click.option("--early", is_flag=True, help="finalise: also while somebody may still hand something in.")
 @click.option("--why", metavar="TEXT", required=True, help="The reason, kept for ever.")
-@click.option("--who", metavar="NAME", help="Who decides (default: you).")
+@click.option("--who", type=NAME, metavar="NAME", help="Who decides (default: you).")
 @click.option("--gradebook", metavar="URL", help="finalise: gradebook with the manual grades (default: the course's).")
 @common_options
 def decide(
@@ -37,6 +38,7 @@ def decide(
     everybody: bool,
     until: str | None,
     score: float | None,
+    early: bool,
     why: str,
     who: str | None,
     gradebook: str | None,
@@ -56,7 +58,7 @@ def decide(
     at = now_in(common.course.timezone)
     _require_target(kind, target)
     if kind in ("revoke", "term"):
-        _require_bare(kind, students, everybody, until, score)
+        _require_bare(kind, bool(students or everybody or early), until, score)
     if kind == "term":
         entry = ledger(store.root).append(lambda entries: term_decision(common.course, person, reason, entries, at), _warn)
     elif kind == "revoke":
@@ -64,7 +66,7 @@ def decide(
     else:
         moment, understood = read_date(common.course, until) if until is not None else (None, "")
         known = known_students(common.course, common.paths, store)
-        wish = Wish(person, reason, cast("Kind", kind), target, _whom(students, everybody), moment, score)
+        wish = Wish(person, reason, cast("Kind", kind), target, _whom(students, everybody), moment, score, early=early)
         remarks = [understood] if understood else []
         wish = _frozen(common, store, wish, known, gradebook, remarks.append) if kind == "finalise" else wish
         entry = ledger(store.root).append(lambda entries: decided(wish, common.course, known, entries, at), _warn)
@@ -77,15 +79,15 @@ def decide(
 
 def _frozen(common: Common, store: Store, wish: Wish, known: frozenset[str], gradebook: str | None, say: Callable[[str], None]) -> Wish:
     """The wish to finalise, with what the scores rest on now. `say` is told whose score becomes 0."""
+    from autograder.cli.gradebook import url_to_read
     from autograder.course.profile import find_assignment
     from autograder.gradebook.late import hand_grades
-    from autograder.gradebook.location import gradebook_url
     from autograder.term.deciding import require_students
     from autograder.term.scores import to_freeze
 
     find_assignment(common.course, wish.assignment)
     require_students(wish.students or (), known)
-    hand = hand_grades(gradebook_url(common.paths, gradebook), wish.assignment)
+    hand = hand_grades(url_to_read(common, gradebook), wish.assignment)
     return replace(wish, frozen=to_freeze(common.course, store, wish.assignment, hand, wish.students, common.paths.submitted, say))
 
 
@@ -111,10 +113,10 @@ def _require_target(kind: str, target: str) -> None:
         raise UsageError(f"{kind} needs {missing}.", f"autograder decide {kind} {'d4' if kind == 'revoke' else 'ASSIGNMENT'} --why …")
 
 
-def _require_bare(kind: str, students: tuple[str, ...], everybody: bool, until: str | None, score: float | None) -> None:
+def _require_bare(kind: str, more: bool, until: str | None, score: float | None) -> None:
     from autograder.errors import UsageError
 
-    if not (students or everybody or until is not None or score is not None):
+    if not (more or until is not None or score is not None):
         return
     if kind == "term":
         raise UsageError("A decision about Term(…) is about everybody and needs nothing but a reason.", "autograder decide term --why …")

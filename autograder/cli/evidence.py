@@ -33,11 +33,11 @@ def evidence(common: Common, student: str, assignment: str, into: str | None, gr
     Other students stand in it under pseudonyms. It decides nothing and changes nothing; to hold a score back: autograder decide withhold.
     """
     from autograder.batch.plan import store_of
+    from autograder.cli.gradebook import url_to_read
     from autograder.course.profile import find_assignment, resolve_profile
     from autograder.errors import UsageError
     from autograder.feedback.dossier import build_archive
     from autograder.files import write_atomic
-    from autograder.gradebook.location import gradebook_url
     from autograder.term.deciding import known_students, require_students
     from autograder.term.scrubbing import scrubber
 
@@ -47,9 +47,11 @@ def evidence(common: Common, student: str, assignment: str, into: str | None, gr
     require_students([student], known_students(common.course, common.paths, store))
     people, called = _people(common, store, student), _pseudonyms(common, store)
     scrub = scrubber(people.pop(student), people.values(), called)
-    dossier = _gathered(common, store, profile, student, assignment, gradebook_url(common.paths, gradebook), called)
+    dossier = _gathered(common, store, profile, student, assignment, url_to_read(common, gradebook), called)
     if not dossier.records and not dossier.handed:
         raise UsageError(f"{student} handed nothing in of '{assignment}', so there is no evidence.", f"See: autograder scores {assignment}")
+    if into and Path(into).is_dir():
+        raise UsageError(f"'{into}' is a folder.", "Name the file with --into.")
     path = Path(into) if into else common.paths.root / "evidence" / f"{student}.{assignment}.zip"
     write_atomic(path, build_archive(dossier, scrub), mode=0o600)
     if scrub.weak:

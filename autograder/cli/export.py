@@ -55,11 +55,10 @@ def export(
     Who has no score is named and stays empty, never 0.
     """
     from autograder.batch.plan import store_of
+    from autograder.cli.gradebook import url_to_read
     from autograder.cli.term import export_term
     from autograder.errors import UsageError
     from autograder.exports.exporting import Books, Wanted, make_export
-    from autograder.gradebook.location import gradebook_url
-    from autograder.gradebook.session import gradebook_is_missing
     from autograder.intake.roster import read_roster
 
     form = _form(form, term, assignment, partial)
@@ -69,12 +68,10 @@ def export(
         raise UsageError("Canvas imports only into a gradebook that it exported.", cure)
     if template and form not in ("canvas", "moodle"):
         raise UsageError(f"--template has no meaning for '{form}'.", "Leave it out.")
-    if gradebook and gradebook_is_missing(gradebook):
-        raise UsageError(f"There is no gradebook '{gradebook}'.", "Look at --gradebook, or leave it out.")
     store = store_of(common.course, common.paths, common.store)
-    books = Books(common.course, store, gradebook_url(common.paths, gradebook), common.profile)
+    books = Books(common.course, store, url_to_read(common, gradebook), common.profile)
     if term:
-        _check_target(into, template)
+        _check_target(into, template, form)
         mine = id_column if not students_file else None
         export_term(common, store, form, Path(template) if template else None, column, mine, roster, scale, into, students, books.url)
         return
@@ -84,7 +81,7 @@ def export(
         raise UsageError("Nothing is graded yet.", "Run: autograder grade ASSIGNMENT")
     read = read_template(Path(template)) if template else None
     exported = make_export(books, graded, Wanted(form, read, column, id_column if not students_file else None, roster, scale))
-    _check_target(into, template)
+    _check_target(into, template, form)
     paths = _write(common, exported, Path(into) if into else None, names[0] if len(names) == 1 else "grades", form, len(students) == 1)
     _finish(common, graded, exported, paths, form)
 
@@ -135,9 +132,11 @@ def read_template(path: Path) -> bytes:
         raise UsageError(f"The template '{path}' cannot be read: {error.strerror}.", "Name a file with --template.") from None
 
 
-def _check_target(into: str | None, template: str | None) -> None:
+def _check_target(into: str | None, template: str | None, form: str) -> None:
     from autograder.errors import UsageError
 
+    if into and form != "gradescope" and Path(into).is_dir():
+        raise UsageError(f"'{into}' is a folder.", "Name the file with --into.")
     if into and template and Path(into).absolute() == Path(template).absolute():
         raise UsageError("The template itself would be overwritten.", "Name another file with --into.")
 

@@ -20,17 +20,17 @@ def feedback(common: Common, assignment: str, students: tuple[str, ...], gradebo
     """
     from autograder.batch.plan import store_of
     from autograder.batch.store import choose_students
+    from autograder.cli.gradebook import url_to_read
     from autograder.course.profile import find_assignment, resolve_profile
     from autograder.feedback.writing import write_feedback
     from autograder.gradebook.holding import held_back
     from autograder.gradebook.late import refresh_scores
-    from autograder.gradebook.location import gradebook_url
     from autograder.term.scores import withheld_from
 
     profile = resolve_profile(common.course, find_assignment(common.course, assignment), common.profile)
     store = store_of(common.course, common.paths, common.store)
     chosen = choose_students(store, profile.name, assignment, students)
-    url = gradebook_url(common.paths, gradebook)
+    url = url_to_read(common, gradebook)
     counts = profile.name == common.course.default_profile
     withheld = withheld_from(store, assignment, chosen)
     waiting = (

@@ -22,15 +22,15 @@ def forget(common: Common, student: str, dry_run: bool, yes: bool, gradebook: st
     An interrupted call is simply repeated.
     """
     from autograder.batch.plan import store_of
+    from autograder.cli.gradebook import url_to_read
     from autograder.errors import UsageError
-    from autograder.gradebook.location import gradebook_url
     from autograder.keeping.forget import find_person
     from autograder.keeping.forget import forget as erase
     from autograder.term.dates import now_in, who_am_i
 
-    store = store_of(common.course, common.paths, common.store)
+    store, url = store_of(common.course, common.paths, common.store), url_to_read(common, gradebook)
     with nullcontext() if dry_run else store.out_of_use(served=False):  # what is found is what is erased
-        found = find_person(common.course, common.paths, store, gradebook_url(common.paths, gradebook), student, common.say)
+        found = find_person(common.course, common.paths, store, url, student, common.say)
         would = "Would be erased" if dry_run else "To be erased"
         click.echo(f"{would} of '{student}' in {common.course.title}:", err=True)
         for what, count in found.counts.items():

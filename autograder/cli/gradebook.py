@@ -80,6 +80,18 @@ def url_to_write(common: Common, named: str | None) -> str | None:
     return gradebook_url(common.paths, named)
 
 
+def url_to_read(common: Common, named: str | None) -> str:
+    """The gradebook that a call needs as it is. Raises UsageError for one that was named and is not there: nothing would be found in it."""
+    from autograder.errors import UsageError
+    from autograder.gradebook.location import gradebook_url, shown_url
+    from autograder.gradebook.session import gradebook_is_missing
+
+    url = gradebook_url(common.paths, named)
+    if named and gradebook_is_missing(url):
+        raise UsageError(f"There is no gradebook '{shown_url(url)}'. Nothing was done.", "Look at --gradebook, or leave it out.")
+    return url
+
+
 def tell(common: Common, published: Published, all_of_it: bool = False) -> int:
     """Says what was not written and how it will be; quiet keeps that. Returns the exit status: 0, or whose fault it is.
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from autograder.cli.marking_parts import names_of, opened, write
+from autograder.cli.marking_parts import opened, write
 from autograder.cli.marking_twice import compare, sample, second
-from autograder.cli.options import Common, common_options
+from autograder.cli.options import NAME, Common, common_options
 
 if TYPE_CHECKING:
     from autograder.batch.store import Store
@@ -32,7 +32,7 @@ for command in (sample, second, compare):
 @click.argument("assignment")
 @click.option("--by-section", is_flag=True, help="To the assistants whom the roster names, by student or by section.")
 @click.option("--evenly", is_flag=True, help="As many to each assistant.")
-@click.option("--assistant", "assistants", metavar="NAME", multiple=True, help="--evenly: an assistant (default: all in the roster).")
+@click.option("--assistant", "assistants", type=NAME, metavar="NAME", multiple=True, help="--evenly: whom (default: all in the roster).")
 @click.option("--again", is_flag=True, help="Allocate anew whatever is not marked yet.")
 @common_options
 def allocate(common: Common, assignment: str, by_section: bool, evenly: bool, assistants: tuple[str, ...], again: bool) -> None:
@@ -43,7 +43,7 @@ def allocate(common: Common, assignment: str, by_section: bool, evenly: bool, as
     if by_section == evenly or (by_section and assistants):
         raise UsageError("Say how: --by-section or --evenly; --assistant goes with --evenly.", "The roster says who assists whom.")
     store, parts, known = opened(common, assignment)
-    names = names_of(assistants) or sorted(_assistants(store))
+    names = sorted(set(assistants)) or sorted(_assistants(store))
     if evenly and not names:
         raise UsageError("Nobody is there to mark: the roster names no assistant.", "Name them with --assistant NAME, each once.")
     fixed = _marked(parts) & known.markers.keys() if again else frozenset(known.markers)
@@ -66,7 +66,7 @@ def allocate(common: Common, assignment: str, by_section: bool, evenly: bool, as
 
 @marking.command()
 @click.argument("assignment")
-@click.option("--assistant", metavar="NAME", help="What this assistant still has to mark.")
+@click.option("--assistant", type=NAME, metavar="NAME", help="What this assistant still has to mark.")
 @common_options
 def progress(common: Common, assignment: str, assistant: str | None) -> None:
     """Show how far everybody is with ASSIGNMENT."""
@@ -84,7 +84,7 @@ def progress(common: Common, assignment: str, assistant: str | None) -> None:
 
 @marking.command()
 @click.argument("assignment")
-@click.option("--assistant", "assistants", metavar="NAME", multiple=True, help="Only for this assistant; may be given several times.")
+@click.option("--assistant", "assistants", type=NAME, metavar="NAME", multiple=True, help="Only for this one; may be given several times.")
 @common_options
 def sheet(common: Common, assignment: str, assistants: tuple[str, ...]) -> None:
     """Write a page for each assistant, with every answer beside its mark scheme: marking/<assignment>.<assistant>.html.
@@ -98,7 +98,7 @@ def sheet(common: Common, assignment: str, assistants: tuple[str, ...]) -> None:
     store, parts, known = opened(common, assignment)
     for name in assistants:
         _require_assistant(name, known)
-    chosen = names_of(assistants) or sorted({*known.markers.values(), *known.second.values()})
+    chosen = sorted(set(assistants)) or sorted({*known.markers.values(), *known.second.values()})
     answers, written = _answers(common, store, assignment, parts, known), []
     for name in chosen:
         page = Sheet(common.course.title, assignment, name, now_in(common.course.timezone)[:16].replace("T", " "), answers.get(name, []))

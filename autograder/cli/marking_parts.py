@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -43,8 +42,3 @@ def write(common: Common, store: Store, kind: Literal["allocate", "sample"], ass
 
     entry = MarkingEntry(kind, now_in(common.course.timezone), who_am_i(), assignment, markers)
     marking_journal(store.root).append(lambda _: entry, warn)
-
-
-def names_of(given: Sequence[str]) -> list[str]:
-    """Assistants' names as they were typed, each once."""
-    return sorted({" ".join(each.split()) for each in given if each.strip()})

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from autograder.cli.marking_parts import names_of, opened, warn, write
-from autograder.cli.options import Common, common_options
+from autograder.cli.marking_parts import opened, warn, write
+from autograder.cli.options import NAME, Common, common_options
 
 if TYPE_CHECKING:
     from autograder.term.marking import Difference, Marking, MarkingEntry, Part
@@ -22,7 +22,7 @@ _NAMED = 10
 @click.option(
     "--share", type=click.FloatRange(0, 1, min_open=True), default=0.1, show_default=True, help="Of each assistant's submissions."
 )
-@click.option("--assistant", "assistants", metavar="NAME", multiple=True, help="Who marks a second time (default: all who mark).")
+@click.option("--assistant", "assistants", type=NAME, metavar="NAME", multiple=True, help="Who marks again (default: all who mark).")
 @common_options
 def sample(common: Common, assignment: str, share: float, assistants: tuple[str, ...]) -> None:
     """Draw submissions of ASSIGNMENT for a second marking by somebody else, at least one of each assistant's.
@@ -38,7 +38,7 @@ def sample(common: Common, assignment: str, share: float, assistants: tuple[str,
     markers = {student: name for student, name in known.markers.items() if student in have}
     if not markers:
         raise UsageError(f"Nothing of '{assignment}' is allocated yet.", f"Run: autograder marking allocate {assignment} --evenly")
-    seconds = names_of(assistants) or sorted(set(markers.values()))
+    seconds = sorted(set(assistants)) or sorted(set(markers.values()))
     if len({*seconds, *markers.values()}) < 2:
         raise UsageError("A second marking needs somebody else than the first marker.", "Name them with --assistant NAME.")
     secret = read_seed(common.paths, store.root, lambda text: click.echo(text, err=True))
@@ -56,7 +56,7 @@ def sample(common: Common, assignment: str, share: float, assistants: tuple[str,
 @click.argument("student")
 @click.argument("cell")
 @click.argument("score", type=float)
-@click.option("--who", metavar="NAME", help="The second marker (default: you).")
+@click.option("--who", type=NAME, metavar="NAME", help="The second marker (default: you).")
 @click.option("--comment", default="", metavar="TEXT", help="Why.")
 @click.option("--again", is_flag=True, help="In place of a second mark that is there already.")
 @common_options
@@ -77,8 +77,8 @@ def second(common: Common, assignment: str, student: str, cell: str, score: floa
 
     marking_journal(store.root).append(make, warn)
     part = next(each for each in parts if (each.student, each.cell) == (student, cell))
-    first = "not marked yet" if part.open or part.score is None else f"{part.score:g}"
-    common.say(f"{student}, {cell}: {score:g} of {part.max_score:g} by {person}; the first mark is {first}.")
+    first = "there is no first mark yet" if part.open or part.score is None else f"the first mark is {part.score:g}"
+    common.say(f"{student}, {cell}: {score:g} of {part.max_score:g} by {person}; {first}.")
 
 
 @click.command()

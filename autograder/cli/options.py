@@ -19,6 +19,23 @@ F = TypeVar("F", bound=Callable[..., Any])
 TRUST = "AUTOGRADER_TRUST_SUBMISSIONS"
 
 
+class _Name(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
+    """Somebody's name as it was typed, with single spaces. A blank one is refused: what people did is signed with it."""
+
+    name = "name"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from autograder.intake.class_list import clean
+
+        found = clean(value)
+        if not found:
+            self.fail(f"{value!r} is nobody's name. Write one, or leave the option out.", param, ctx)
+        return found
+
+
+NAME = _Name()
+
+
 @dataclass(frozen=True)
 class Common:
     """The common options of one call, with the course that they name."""

@@ -31,19 +31,17 @@ def report(common: Common, assignment: str, gradebook: str | None, admit: tuple[
     from autograder.batch.contest import decision_store
     from autograder.batch.plan import store_of
     from autograder.batch.store import choose_students
+    from autograder.cli.gradebook import url_to_read
     from autograder.course.profile import find_assignment, resolve_profile
     from autograder.feedback.writing import write_report
-    from autograder.gradebook.location import gradebook_url
 
     profile = resolve_profile(common.course, find_assignment(common.course, assignment), common.profile)
-    store = store_of(common.course, common.paths, common.store)
+    store, url = store_of(common.course, common.paths, common.store), url_to_read(common, gradebook)
     records = list(store.latest(profile.name, assignment, choose_students(store, profile.name, assignment, ())))
     if admit or withhold:
         _decide(common, assignment, decision_store(store, profile.name, assignment), records, admit, withhold)
     audits = audit_store(store).of_records(records)
-    page, items = write_report(
-        common.course, common.paths, assignment, profile, store, records, gradebook_url(common.paths, gradebook), audits
-    )
+    page, items = write_report(common.course, common.paths, assignment, profile, store, records, url, audits)
     common.write_json({"page": str(page), "items": [asdict(each) | {"remark": each.remark} for each in items]})
     common.say(f"Report: {page}")
 

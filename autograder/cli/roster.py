@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from autograder.cli.options import Common, common_options
+from autograder.cli.options import NAME, Common, common_options
 
 if TYPE_CHECKING:
     from autograder.batch.store import Store
@@ -26,7 +26,7 @@ def roster() -> None:
 @click.option("--drop-many", is_flag=True, help="More than a quarter of the class has really dropped.")
 @click.option("--ignore-unknown", is_flag=True, help="Leave columns out that are not known.")
 @click.option("--gradebook", metavar="URL", help="Gradebook that gets the names (default: the course's).")
-@click.option("--who", metavar="NAME", help="Who imports it (default: you).")
+@click.option("--who", type=NAME, metavar="NAME", help="Who imports it (default: you).")
 @common_options
 def import_list(
     common: Common, csv_file: Path, partial: bool, drop_many: bool, ignore_unknown: bool, gradebook: str | None, who: str | None
@@ -36,14 +36,15 @@ def import_list(
     Who is new joins, who is missing drops, both with today's date; nothing is forgotten. Anything wrong with the list: nothing changes.
     """
     from autograder.batch.plan import store_of
-    from autograder.gradebook.location import gradebook_url
+    from autograder.cli.gradebook import url_to_read
+    from autograder.errors import AutograderError
     from autograder.gradebook.names import write_names
     from autograder.records import to_dict
     from autograder.term.dates import now_in, who_am_i
     from autograder.term.roster import compare, members, require_no_mistake, roster_journal
     from autograder.term.students_csv import read_class_list
 
-    listed, remarks = read_class_list(csv_file, ignore_unknown)
+    url, listed = url_to_read(common, gradebook), read_class_list(csv_file, ignore_unknown)
     store = store_of(common.course, common.paths, common.store)
     journal = roster_journal(store.root)
 
@@ -54,13 +55,18 @@ def import_list(
         return change if change.joined or change.changed or change.dropped else None
 
     change = journal.append(make, _warn)
-    for remark in remarks:
+    for remark in listed.remarks:
         _warn(f"'{csv_file}': {remark}")
     active = {name: each for name, each in members(journal.read()).items() if each.active}
     _tell(common, change, len(active))
     _tell_strangers(common, store, set(active))
     common.write_json(to_dict(change) if change else {"joined": [], "changed": [], "dropped": []})
-    write_names(gradebook_url(common.paths, gradebook), [each.student for each in active.values()])
+    try:
+        write_names(url, [each.student for each in active.values()])
+    except AutograderError as error:
+        again = "Afterwards run the same command again; `autograder grade` writes them, too."
+        click.echo(f"The roster is up to date, but the gradebook does not have the names yet.\n{error}\n  → {again}", err=True)
+        raise click.exceptions.Exit(error.exit_status) from None
 
 
 def _warn(text: str) -> None:

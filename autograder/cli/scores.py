@@ -34,12 +34,12 @@ def scores(
     They are computed anew from records, gradebook and decisions, and the late penalty is written into the gradebook.
     """
     from autograder.batch.plan import store_of
+    from autograder.cli.gradebook import url_to_read
     from autograder.cli.roster import pseudonym_of
     from autograder.cli.term import show_term
     from autograder.course.profile import find_assignment
     from autograder.errors import UsageError
     from autograder.gradebook.late import refresh_scores
-    from autograder.gradebook.location import gradebook_url
     from autograder.records import to_dict
     from autograder.term.deciding import known_students, require_students
     from autograder.term.names import called, read_names
@@ -48,13 +48,13 @@ def scores(
         raise UsageError("--pseudonyms and --explain do not go together: reasons of decisions tell who somebody is.", "Leave one out.")
     if term and (assignment or pseudonyms):
         raise UsageError("--term is about all assignments and shows who is who.", "Leave ASSIGNMENT and --pseudonyms out.")
-    store = store_of(common.course, common.paths, common.store)
+    store, url = store_of(common.course, common.paths, common.store), url_to_read(common, gradebook)
     if term:
-        show_term(common, store, students, explain, partial(called, read_names(store.root)), gradebook_url(common.paths, gradebook))
+        show_term(common, store, students, explain, partial(called, read_names(store.root)), url)
         return
     chosen = [find_assignment(common.course, assignment).id] if assignment else [each.id for each in common.course.assignments]
     require_students(students, known_students(common.course, common.paths, store))
-    url, warn = gradebook_url(common.paths, gradebook), partial(click.echo, err=True)
+    warn = partial(click.echo, err=True)
     found = {each: refresh_scores(common.course, store, each, url, warn if each == chosen[0] else lambda _: None) for each in chosen}
     name: Callable[[str], str] = pseudonym_of(common, store) if pseudonyms else partial(called, read_names(store.root))
     shown = {each: [one for one in all_of if not students or one.student in students] for each, all_of in found.items()}

@@ -11,8 +11,9 @@ from pathlib import Path
 from types import ModuleType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
+from autograder.course.declaring import Setting
 from autograder.course.paths import CoursePaths
-from autograder.course.settings import Course, Setting
+from autograder.course.settings import Course
 from autograder.errors import ConfigurationError, Problem, UsageError
 
 

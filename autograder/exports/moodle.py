@@ -8,6 +8,7 @@ those without a score are left out of the file. The worksheet leaves students al
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from autograder.errors import UsageError
@@ -22,16 +23,20 @@ _KEYS = (("Username", "id"), ("ID number", "id"), ("Email address", "id"), ("Ema
 def grade_import(assignment: str, scores: Sequence[Score], roster: Roster | None = None) -> Filled:
     """A file for Moodle's grade import: the student's id as `username`, with a list of students the e-mail address, and the points."""
     rows, missing = [], {}
-    for score in scores:
-        if score.points is None:
-            continue
-        person = roster.get(score.student) if roster else None
+    scored = [score for score in scores if score.points is not None]
+    people = {score.student: person for score in scored if roster and (person := roster.get(score.student))}
+    addresses = Counter(person.email for person in people.values())
+    for score in scored:
+        assert score.points is not None
+        person = people.get(score.student)
         if harmless(score.student) != score.student:
             missing[score.student] = "a spreadsheet would take the id for a formula"
         elif roster and person is None:
-            missing[score.student] = roster.why_not(score.student)
+            missing[score.student] = "the id does not stand in the list of students"
         elif person and not person.email:
             missing[score.student] = "the list of students has no e-mail address of theirs"
+        elif person and addresses[person.email] > 1:
+            missing[score.student] = f"the list of students gives {addresses[person.email]} students the address {person.email}"
         else:
             rows.append([score.student, *([person.email] if person else []), number(score.points)])
     header = ["username", *(["email"] if roster else []), assignment]

@@ -3,7 +3,8 @@
 `nbgrader_config.py` calls `configure`. From then on `nbgrader autograde` hands the submissions to `autograder grade`, and
 `nbgrader generate_assignment` the assignment to `autograder release` with its checks. nbgrader's own converters would execute
 what students wrote without a sandbox, abort a class for one broken submission, and remove what a failed one left; so they
-are replaced at the one method that both its commands and formgrader call, `start`, and no preprocessor of theirs runs.
+are replaced at the one method that both its commands and formgrader call, `start`, and no preprocessor of theirs runs. Its feedback and
+its export take late penalties from the gradebook, where it leaves them as they were at grading; so ours are written there first.
 
 In a terminal that waits for the grades. A Jupyter server answers nobody while one of its pages waits, so there formgrader's button
 puts the submission into the queue of the hub service.
@@ -34,13 +35,16 @@ def configure(config: Any) -> None:
     """Call it from `nbgrader_config.py` with `get_config()`; more than once does no harm. Other folders' courses keep nbgrader's own."""
     if is_only_read():
         return  # a command of ours wants to know where the gradebook is; importing nbgrader's converters takes seconds
-    from nbgrader.converters import Autograde, GenerateAssignment
+    from nbgrader.apps import ExportApp
+    from nbgrader.converters import Autograde, GenerateAssignment, GenerateFeedback
 
     config.Autograde.sanitize_preprocessors = []
     config.Autograde.autograde_preprocessors = []  # so that an nbgrader that no longer calls `start` executes nothing
     _show_mark_schemes(config)
     _replace(Autograde, _autograde)
     _replace(GenerateAssignment, _generate_assignment)
+    _replace(GenerateFeedback, _with_present_penalties)
+    _replace(ExportApp, _with_present_penalties)
 
 
 def _show_mark_schemes(config: Any) -> None:
@@ -61,11 +65,17 @@ def release_command(assignment: str, root: Path) -> list[str]:
     return _ours("release", assignment, root)
 
 
+def scores_command(root: Path) -> list[str]:
+    """The command that computes final scores and writes what lateness costs into the gradebook."""
+    return _ours("scores", "", root)
+
+
 def _ours(name: str, assignment: str, root: Path) -> list[str]:
-    return [sys.executable, "-m", "autograder.cli", name, assignment, "--course", str(root), "--quiet"]
+    return [sys.executable, "-m", "autograder.cli", name, *([assignment] if assignment else []), "--course", str(root), "--quiet"]
 
 
 def _replace(converter: type[Any], start: Callable[[Any], None]) -> None:
+    """`converter`: or one of nbgrader's commands."""
     if converter in _stock:
         return
     stock = _stock[converter] = converter.start
@@ -122,6 +132,13 @@ def _generate_assignment(converter: Any) -> None:
     course = converter.coursedir
     converter.log.info("Handing '%s' over to `autograder release`", course.assignment_id)
     _hand_over(converter, release_command(course.assignment_id, Path(course.root)))
+
+
+def _with_present_penalties(application: Any) -> None:
+    """Manual grades, extensions and waivers since the last grading have changed them."""
+    _hand_over(application, scores_command(Path(application.coursedir.root)))
+    stock = next(start for kind, start in _stock.items() if isinstance(application, kind))
+    stock(application)
 
 
 def _hand_over(converter: Any, command: list[str]) -> None:

@@ -9,7 +9,6 @@ import contextlib
 import functools
 import json
 import os
-import re
 import signal
 import time
 from collections.abc import Sequence
@@ -24,6 +23,7 @@ from autograder.course.profile import RunProfile
 from autograder.errors import MachineError
 from autograder.execution.devices import Slot, may_fork_warm, slot_environment
 from autograder.execution.environment import code_digest, server_kind, versions
+from autograder.execution.memory_kills import memory_kills
 from autograder.execution.rundir import RunFolder
 from autograder.files import digest, digest_files, scratch_folder, write_atomic
 from autograder.grading.asking import MAX_OUTPUT, OTHER_SHAPES, NoPredictions, Order, read_answers, secret_orders, settle
@@ -266,10 +266,7 @@ class MachineState:
 
     @classmethod
     def now(cls) -> MachineState:
-        with contextlib.suppress(OSError):
-            counted = re.search(r"^oom_kill (\d+)$", Path("/proc/vmstat").read_text(), re.MULTILINE)
-            return cls(os.getloadavg()[0] / (os.cpu_count() or 1), int(counted[1]) if counted else 0)
-        return cls(0.0, 0)
+        return cls(os.getloadavg()[0] / (os.cpu_count() or 1), memory_kills())
 
 
 def _whose_fault(

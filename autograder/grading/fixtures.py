@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from autograder import wire
 from autograder.errors import sentence
 from autograder.files import read_bounded
-from autograder.records import Answer, HandinEntry, ModelDescription, Question, from_json, with_accuracy
+from autograder.histories import curves_of
+from autograder.records import Answer, HandinEntry, ModelDescription, Question, from_json
 
 _SAMPLE_BYTES = 64 * 2**20
 _SAMPLE_LENGTH = 100_000_000
@@ -122,7 +123,7 @@ class Submission:
         if not isinstance(found, dict) or not all(isinstance(values, list) for values in found.values()):
             raise HandinProblem(f"The history '{name}' is malformed.")
         try:
-            return with_accuracy({str(metric): [float(value) for value in values] for metric, values in found.items()})
+            return curves_of(found)
         except Exception:  # as above
             raise HandinProblem(f"The history '{name}' holds values that are no numbers.") from None
 

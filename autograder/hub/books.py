@@ -102,6 +102,7 @@ class Books:
 
     def fate(self, receipt: Receipt) -> Fate:
         """Raises UsageError for a receipt that was written a moment ago and has not arrived here yet."""
+        self.entries()
         for each in self.fates(receipt.assignment, receipt.student):
             if each.receipt.id == receipt.id:
                 return each
@@ -109,6 +110,7 @@ class Books:
 
     def waiting(self) -> list[Fate]:
         """All that are queued, in no order."""
+        self.entries()  # a decision of a moment ago counts before anything is begun
         with self._lock:
             found = []
             for key in sorted(self._unsettled):

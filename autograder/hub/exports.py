@@ -116,7 +116,7 @@ def _zipped(files: Mapping[str, bytes]) -> bytes:
 def _roster(data: bytes) -> Roster | None:
     if not data:
         return None
-    with tempfile.NamedTemporaryFile(prefix="students-", suffix=".csv") as file:  # the reader takes a file
-        file.write(data)
-        file.flush()
-        return read_roster(Path(file.name), None)
+    with tempfile.TemporaryDirectory(prefix="students-") as folder:  # the reader takes a file, and names it
+        file = Path(folder) / "students.csv"
+        file.write_bytes(data)
+        return read_roster(file, None)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from autograder.course.profile import find_assignment
 from autograder.course.settings import Course, Hub, seconds
@@ -15,7 +15,7 @@ from autograder.hub.state import Order, Phase, Receipt
 from autograder.records import Flag
 from autograder.term.decisions import Decision, Standing, standing
 from autograder.term.facts import Policy, policy_of
-from autograder.term.score import accepts, deadline
+from autograder.term.score import accepts, closing, deadline
 
 NOT_COUNTED = ("refused", "repeated", "superseded", "cancelled")
 
@@ -37,11 +37,7 @@ class Rules:
     @property
     def closes(self) -> datetime | None:
         """The last moment at which anything is accepted; None: never closed."""
-        due = self.due
-        if due is None or self.policy.closes_s is None:
-            return None
-        reopened = [each.until.astimezone(UTC) for each in self.standing.of("reopen") if each.until is not None]
-        return max([due + timedelta(seconds=self.policy.closes_s), *reopened])
+        return closing(self.policy, self.standing)
 
 
 @dataclass(frozen=True)

@@ -276,6 +276,7 @@ class Service:
     def _work(self) -> Work:
         """Everything that the views are made of, at this moment."""
         office, dispatcher = self.office, self.dispatcher
+        office.books.entries()  # what was decided a moment ago is shown
         order, now = dispatcher.fair_order(), office.clock()
         begun, handed_over = dispatcher.running(now)
         ahead = {*begun, *handed_over}

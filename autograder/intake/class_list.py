@@ -74,7 +74,7 @@ def clean(value: str) -> str:
 def refused(file: Path, problems: list[Problem]) -> UsageError:
     """All that is wrong with a list, in one error."""
     count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
-    return UsageError(f"'{file}' has {count}; nothing was changed:\n\n" + "\n".join(str(each) for each in problems))
+    return UsageError(f"'{file.name}' has {count}; nothing was changed:\n\n" + "\n".join(str(each) for each in problems))
 
 
 def _bytes(file: Path) -> bytes:

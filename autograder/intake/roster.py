@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder.errors import UsageError
-from autograder.intake.class_list import FIELD_OF, clean, read_table, title_key
+from autograder.errors import Problem, UsageError
+from autograder.intake.class_list import FIELD_OF, Table, clean, read_table, refused, title_key
 
 _ID = "id"
 _CANVAS_NAME = "Student"  # which in a list of one's own is the id
@@ -37,7 +37,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Roster:
-    """The students of a course. Nothing is ever looked up by likeness: an id is equal, or a name in full belongs to one student only."""
+    """The students of a course, each id once. Nothing is looked up by likeness: an id is equal, or a name in full is one student's only."""
 
     people: tuple[Person, ...]
 
@@ -65,14 +65,8 @@ class Roster:
         return person.id, ""
 
     def get(self, student: str) -> Person | None:
-        """The person with that id, if exactly one has it."""
-        found = [person for person in self.people if person.id == student]
-        return found[0] if len(found) == 1 else None
-
-    def why_not(self, student: str) -> str:
-        """Why `get` gives nobody."""
-        count = sum(person.id == student for person in self.people)
-        return f"the id stands in {count} lines of the list of students" if count else "the id does not stand in the list of students"
+        """The person with that id."""
+        return next((person for person in self.people if person.id == student), None)
 
 
 def name_key(name: str) -> str:
@@ -81,13 +75,33 @@ def name_key(name: str) -> str:
 
 
 def read_roster(path: Path, id_column: str | None = None) -> Roster:
-    """Reads the CSV. `id_column` names the column with the course's ids (default: `id`). Raises UsageError with what is missing."""
+    """Reads the CSV. `id_column` names the column with the course's ids (default: `id`).
+
+    Raises UsageError with what is missing, and with the lines of ids that stand there twice: nobody knows which of them is meant.
+    """
     table, wanted = read_table(path), id_column or _ID
     if wanted not in table.header:
         shown = ", ".join(f"'{name}'" for name in table.header if name) or "none"
-        raise UsageError(f"'{path}' has no column '{wanted}' with the students' ids; it has: {shown}.", "Name the column with --id-column.")
-    rows = [dict(zip(table.header, row, strict=False)) for _, row in table.rows]
-    return Roster(tuple(_person(row, wanted) for row in rows if row.get(wanted, "").strip()))
+        cure = "Name the column with --id-column."
+        raise UsageError(f"'{path.name}' has no column '{wanted}' with the students' ids; it has: {shown}.", cure)
+    if (count := table.header.count(wanted)) > 1:
+        raise UsageError(f"'{path.name}' has {count} columns '{wanted}'; nobody knows which holds the ids.", "Leave one of them out.")
+    lines = [(number, dict(zip(table.header, row, strict=False))) for number, row in table.rows]
+    people = [(number, _person(row, wanted)) for number, row in lines if row.get(wanted, "").strip()]
+    _require_once(table, people)
+    return Roster(tuple(person for _, person in people))
+
+
+def _require_once(table: Table, people: Iterable[tuple[int, Person]]) -> None:
+    seen: dict[str, int] = {}
+    problems = []
+    for number, person in people:
+        before = seen.setdefault(person.id, number)
+        if before != number:
+            said = f"id {person.id!r} stands in line {before} already"
+            problems.append(Problem(f"{table.file.name}:{number}", said, "Leave one line for each student."))
+    if problems:
+        raise refused(table.file, problems)
 
 
 def _person(row: Mapping[str, str], id_column: str) -> Person:

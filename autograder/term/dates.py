@@ -81,6 +81,6 @@ def now_in(timezone: str) -> str:
 def who_am_i() -> str:
     """Who types: the hub's user name, else that of the account, which no variable changes."""
     try:
-        return os.environ.get("JUPYTERHUB_USER") or pwd.getpwuid(os.getuid()).pw_name
+        return os.environ.get("JUPYTERHUB_USER", "").strip() or pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
         return str(os.getuid())  # a container's user without an entry in /etc/passwd

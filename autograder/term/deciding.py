@@ -18,15 +18,16 @@ from autograder.term.decisions import Decision, Frozen, Kind, next_id, revoked, 
 from autograder.term.facts import Policy, policy_of
 from autograder.term.roster import members, roster_journal
 from autograder.term.rules import rules_of
-from autograder.term.score import deadline
+from autograder.term.score import accepts, closing, deadline
 
 NEEDS_DATE = ("extend", "reopen")
 NEEDS_STUDENTS = ("withhold", "override")  # never meant for everybody at once
+_NAMED = 5
 
 
 @dataclass(frozen=True)
 class Wish:
-    """A decision as somebody wrote it, not yet an entry. `students` None is everybody."""
+    """A decision as somebody wrote it, not yet an entry. `students` None is everybody; `early`: final even while something may come in."""
 
     who: str
     why: str
@@ -36,6 +37,7 @@ class Wish:
     until: datetime | None = None
     score: float | None = None
     frozen: Frozen | None = None
+    early: bool = False
 
 
 def known_students(course: Course, paths: CoursePaths, store: Store) -> frozenset[str]:
@@ -59,7 +61,7 @@ def decided(wish: Wish, course: Course, known: frozenset[str], entries: Sequence
     """The entry for a wish. Raises UsageError with everything that speaks against it, and what to do."""
     find_assignment(course, wish.assignment)
     require_students(wish.students or (), known)
-    incomplete, against = _incomplete(wish, course), _against(wish, course, known, entries)
+    incomplete, against = _incomplete(wish, course), _against(wish, course, entries, datetime.fromisoformat(at))
     if incomplete or against:
         cure = (
             "`autograder decisions` lists what holds." if against else "`autograder decide --help` says what each kind of decision needs."
@@ -84,7 +86,10 @@ def decided(wish: Wish, course: Course, known: frozenset[str], entries: Sequence
 def revocation(named: str, who: str, why: str, entries: Sequence[Decision], at: str) -> Decision:
     """The entry that takes another one back. Raises UsageError for one that is not there, or does not hold any more."""
     found = next((each for each in entries if each.id == named), None)
-    if found is None or found.kind == "revoke":
+    if found is not None and found.kind == "revoke":
+        said = f"{named} took {found.revokes} back, and is not taken back itself. Nothing was written."
+        raise UsageError(said, "Decide again what shall hold: autograder decide …")
+    if found is None:
         known = ", ".join(each.id for each in entries if each.kind != "revoke")[-200:] or "none"
         raise UsageError(f"There is no decision '{named}' to revoke. Nothing was written.", f"There are: {known}.")
     if named in revoked(entries):
@@ -104,6 +109,8 @@ def _incomplete(wish: Wish, course: Course) -> list[str]:
         problems.append(f"{wish.kind} takes no date")
     if (wish.kind == "override") != (wish.score is not None):
         problems.append("override needs a score (--score)" if wish.kind == "override" else f"{wish.kind} takes no score")
+    if wish.early and wish.kind != "finalise":
+        problems.append(f"{wish.kind} takes no --early")
     if wish.kind in NEEDS_STUDENTS and wish.students is None:
         problems.append(f"{wish.kind} is about students who are named (--student)")
     points = find_assignment(course, wish.assignment).points
@@ -112,8 +119,8 @@ def _incomplete(wish: Wish, course: Course) -> list[str]:
     return problems
 
 
-def _against(wish: Wish, course: Course, known: frozenset[str], entries: Sequence[Decision]) -> list[str]:
-    """What holds already and does not go together with the wish, for each student whom it names, or for everybody."""
+def _against(wish: Wish, course: Course, entries: Sequence[Decision], at: datetime) -> list[str]:
+    """What holds already, `at` that moment, and does not go together with the wish, for each student whom it names, or for everybody."""
     policy = policy_of(course, wish.assignment)
     problems = [
         f"the score of {name} is final already"
@@ -122,6 +129,8 @@ def _against(wish: Wish, course: Course, known: frozenset[str], entries: Sequenc
     ]
     if wish.kind == "finalise":
         problems += [f"{said} (put that back, or autograder decide term --why …)" for said in disagreements(course, entries)]
+    if wish.frozen is not None and not wish.early:
+        problems += _too_early(wish.frozen, policy, wish.assignment, entries, at)
     if wish.kind == "extend" and policy.due is None:
         problems.append(f"'{wish.assignment}' has no due date that could be extended")
     if wish.students is None:
@@ -140,6 +149,22 @@ def _against(wish: Wish, course: Course, known: frozenset[str], entries: Sequenc
         if wish.kind == "reopen":
             problems += _reopening(student, wish, policy, [each.until for each in held.of("reopen")], held.final is not None)
     return problems
+
+
+def _too_early(frozen: Frozen, policy: Policy, assignment: str, entries: Sequence[Decision], at: datetime) -> list[str]:
+    """Who may still hand something in that would count: in time, and of those who would get 0 also late, while that is accepted."""
+    waiting: dict[datetime, list[str]] = {}
+    for student, facts in frozen.facts.items():
+        held = standing(entries, student, assignment)
+        scored = any(accepts(policy, held, each.at) for each in facts.attempts)
+        last = deadline(policy, held) if scored else closing(policy, held) or deadline(policy, held)
+        if last is not None and at <= last and not (held.of("excuse") or held.of("override")):
+            waiting.setdefault(last, []).append(student)
+    return [
+        f"{', '.join(names[:_NAMED])}{f' and {len(names) - _NAMED} more' if len(names) > _NAMED else ''} may still hand something in, "
+        f"until {shown(last, policy.timezone)} (wait for that, or add --early)"
+        for last, names in sorted(waiting.items())
+    ]
 
 
 def _against_everybody(wish: Wish, policy: Policy, entries: Sequence[Decision]) -> list[str]:

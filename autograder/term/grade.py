@@ -35,6 +35,11 @@ class Part:
     gives: float = 0.0
 
     @property
+    def bonus(self) -> float:
+        """Points of the assignment that are extra credit."""
+        return round(self.extra * (self.final.max_score or 1.0), 2)
+
+    @property
     def whole(self) -> float:
         """By what the lowest is found: the share with extra credit."""
         return (self.share or 0.0) + self.extra
@@ -82,8 +87,10 @@ def _summed(blank: TermGrade, term: Term, counting: Sequence[Part]) -> TermGrade
     lines = [_line(each, whole) for each in parts]
     if extra:
         capped = f", of which at most {term.extra_at_most:g} count" if term.extra_at_most is not None and added < extra else ""
-        lines.append(Line("extra credit", added, f"{extra:.4g} of {term.points:g} points{capped}"))
-    lines.append(Line("term", grade, f"of {term.points:g} points, rounded once from {exact:.6g}"))
+        each = ", ".join(f"{one.assignment} {one.bonus:g}, weight {one.weight:g} of {whole:g}" for one in counting if one.extra)
+        lines.append(Line("extra credit", added, f"{each}: {extra:.4g} of {term.points:g} points{capped}"))
+    rounding = "" if abs(exact - grade) < 1e-9 else f", rounded once from {exact:.6g}"
+    lines.append(Line("term", grade, f"of {term.points:g} points, the sum of these lines{rounding}"))
     return replace(blank, grade=grade, parts=parts, lines=tuple(lines))
 
 
@@ -129,7 +136,8 @@ def _line(part: Part, whole: float) -> Line:
     settled = f", final ({final.final})" if final.final else ", not final"
     scored = "" if final.score is None else f"{final.score:g} of {final.max_score:g} points{settled}"
     if part.state == "counts" and whole:
-        return Line(part.assignment, part.gives, f"{scored}; weight {part.weight:g} of {whole:g}")
+        rest = f"; {final.score - part.bonus:g} without extra credit" if part.bonus and final.score is not None else ""
+        return Line(part.assignment, part.gives, f"{scored}{rest}; weight {part.weight:g} of {whole:g}")
     if part.state == "dropped":
         return Line(part.assignment, None, f"dropped, the lowest: {scored}")
     if part.state == "excused":

@@ -69,6 +69,14 @@ def deadline(policy: Policy, standing: Standing) -> datetime | None:
     return max(each.astimezone(UTC) for each in (policy.due, *_untils(standing.of("extend"))))
 
 
+def closing(policy: Policy, standing: Standing) -> datetime | None:
+    """The last moment at which a submission counts, in UTC; None for an assignment that never closes."""
+    until = deadline(policy, standing)
+    if until is None or policy.closes_s is None:
+        return None
+    return max(each.astimezone(UTC) for each in (until + timedelta(seconds=policy.closes_s), *_untils(standing.of("reopen"))))
+
+
 def lateness(policy: Policy, standing: Standing, at: datetime) -> Lateness:
     """What handing in at a moment costs. Never negative, never more than `at_most`, nothing where it is waived."""
     until = deadline(policy, standing)
@@ -80,11 +88,8 @@ def lateness(policy: Policy, standing: Standing, at: datetime) -> Lateness:
 
 def accepts(policy: Policy, standing: Standing, at: datetime) -> bool:
     """Whether a submission of that moment counts at all."""
-    until = deadline(policy, standing)
-    if until is None or policy.closes_s is None:
-        return True
-    closed = until + timedelta(seconds=policy.closes_s)
-    return at.astimezone(UTC) <= max([closed, *(each.astimezone(UTC) for each in _untils(standing.of("reopen")))])
+    closed = closing(policy, standing)
+    return closed is None or at.astimezone(UTC) <= closed
 
 
 def final_score(student: str, assignment: str, facts: Facts, policy: Policy, standing: Standing, max_score: float) -> Final:

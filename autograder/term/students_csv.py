@@ -27,11 +27,20 @@ class Student:
     assistant: str = ""
 
 
+@dataclass(frozen=True)
+class ClassList:
+    """What a list says: its students, of which of their fields it has a column, and remarks about how it was read."""
+
+    students: tuple[Student, ...]
+    fields: frozenset[str]
+    remarks: tuple[str, ...] = ()
+
+
 _NEEDED_ONCE = ("id", "email", "lms_id")
 
 
-def read_class_list(file: Path, ignore_unknown: bool = False) -> tuple[tuple[Student, ...], list[str]]:
-    """The students of a CSV file as `intake.class_list` reads it, and remarks about how it was read.
+def read_class_list(file: Path, ignore_unknown: bool = False) -> ClassList:
+    """A CSV file, read as `intake.class_list` does it.
 
     Raises UsageError for a file that is none, and with every problem and its line for one that cannot be used as it is.
     """
@@ -53,7 +62,8 @@ def read_class_list(file: Path, ignore_unknown: bool = False) -> tuple[tuple[Stu
         problems.append(Problem(file.name, "no student stands in it", "Write one line for each student below the titles."))
     if problems:
         raise refused(file, problems)
-    return tuple(student for _, student in students), list(table.remarks)
+    named = {*columns, *(("first_name", "last_name") if "name" in columns else ())} - {"name"}
+    return ClassList(tuple(student for _, student in students), frozenset(named), table.remarks)
 
 
 def _columns(file: str, number: int, header: Sequence[str], ignore_unknown: bool) -> tuple[dict[str, int], list[Problem]]:

@@ -21,6 +21,7 @@ from autograder.batch.store import Store
 from autograder.course.loading import load_course
 from autograder.errors import MachineError, StoreError, UsageError
 from autograder.files import PARTIAL, remove_abandoned, scratch_folder
+from tests.conftest import nest_folders
 
 LEFT = ("runs", "runs/0123/models", "data", "graders", "calibration/runs", "audited/runs/4567/models")
 
@@ -72,12 +73,7 @@ def test_where_folders_cannot_be_locked_work_goes_on_and_nothing_is_removed(tmp_
 
 def test_folders_in_folders_stop_nobody_however_deep(tmp_path: Path) -> None:
     with scratch_folder(tmp_path, PARTIAL) as partial:
-        deepest = os.open(partial, os.O_RDONLY)
-        for _ in range(1_200):  # deeper than Python calls itself
-            os.mkdir("deeper", dir_fd=deepest)
-            above, deepest = deepest, os.open("deeper", os.O_RDONLY, dir_fd=deepest)
-            os.close(above)
-        os.close(deepest)
+        nest_folders(partial)
     remove_abandoned(tmp_path, f"{PARTIAL}*")
     subprocess.run(["rm", "-rf", partial], check=True)
 

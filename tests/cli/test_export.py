@@ -29,6 +29,7 @@ def graded(tiny: Path) -> Path:
     for each in found:
         store.write(replace(each, assignment="tiny", profile="smoke"))
     (tiny / "canvas.csv").write_bytes(TEMPLATE.encode())
+    (tiny / "twice.csv").write_text("id,lms_user_id\nada,1\nbo,2\nada,3\n")
     return tiny
 
 
@@ -71,7 +72,10 @@ def test_one_student_into_a_file(graded: Path) -> None:
         (["--format", "junit", "--template", "canvas.csv"], "--template has no meaning for 'junit'"),
         (["--format", "canvas", "--template", "none.csv"], "The template 'none.csv' cannot be read: No such file"),
         (["--format", "canvas", "--template", "canvas.csv", "--into", "canvas.csv"], "The template itself would be overwritten."),
+        (["--format", "moodle", "--into", "."], "'.' is a folder."),
         (["--format", "moodle", "--students", "canvas.csv"], "has no column 'id' with the students' ids; it has: 'Student', 'ID', 'SIS"),
+        (["--format", "canvas", "--template", "canvas.csv", "--students", "twice.csv"], "twice.csv:4: id 'ada' stands in line 2 already"),
+        (["--format", "moodle", "--students", "twice.csv"], "twice.csv:4: id 'ada' stands in line 2 already"),
         (["--format", "moodle", "--gradebook", "sqlite:///none.db"], "There is no gradebook 'sqlite:///none.db'."),
         (["--format", "moodle", "--student", "dan"], "There is no record of 'tiny' from dan"),
     ],

@@ -34,12 +34,13 @@ def test_ids_that_a_spreadsheet_would_calculate_are_left_out_and_named() -> None
 
 
 def test_with_a_list_of_students_the_address_stands_beside() -> None:
-    people = (Person("ada", email="ada@example.org"), Person("bob"), Person("eve", email="a@b"), Person("eve", email="c@d"))
-    exported = grade_import("hw", scores(ada=1.0, bob=2.0, eve=3.0, zofie=4.0), Roster(people))
+    people = (Person("ada", email="ada@example.org"), Person("bob"), Person("eve", email="a@b"), Person("eva", email="a@b"))
+    exported = grade_import("hw", scores(ada=1.0, bob=2.0, eve=3.0, eva=5.0, zofie=4.0), Roster(people))
     assert rows_of(exported.data) == [["username", "email", "hw"], ["ada", "ada@example.org", "1"]]
     assert exported.missing == {
         "bob": "the list of students has no e-mail address of theirs",
-        "eve": "the id stands in 2 lines of the list of students",
+        "eve": "the list of students gives 2 students the address a@b",
+        "eva": "the list of students gives 2 students the address a@b",
         "zofie": "the id does not stand in the list of students",
     }
 

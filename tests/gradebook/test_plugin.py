@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -193,6 +194,52 @@ def test_generating_an_assignment_is_our_release(course: CoursePaths, hands_over
     assert course.release_notebook(ASSIGNMENT).read_bytes() == before
 
 
+LATE = """
+import os, sqlite3, sys
+with sqlite3.connect(os.environ["AUTOGRADER_GRADEBOOK"].removeprefix("sqlite:///")) as gradebook:
+    gradebook.execute("UPDATE submitted_notebook SET late_submission_penalty = 1.25")
+"""
+
+
+@on_one_database
+def test_nbgraders_feedback_and_export_have_the_present_penalties(
+    submissions: CoursePaths, hands_over: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugin, "runner_command", stub(0))
+    monkeypatch.setattr(plugin, "scores_command", lambda root: [sys.executable, "-c", LATE])
+    start(submissions, hands_over, student_id="ana")
+    assert penalties(submissions) == [None]
+    assert start(submissions, hands_over, "GenerateFeedback") == []
+    assert penalties(submissions) == [1.25]
+    assert (submissions.root / "feedback/ana" / ASSIGNMENT).is_dir()
+    config = CONFIG.replace("plugin.runner_command = stub", f"plugin.scores_command = lambda root: [sys.executable, '-c', {LATE!r}]")
+    (submissions.root / "nbgrader_config.py").write_text(config)
+    start(submissions, hands_over, student_id="cy")
+    done = subprocess.run([sys.executable, "-m", "nbgrader", "export"], cwd=submissions.root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    with (submissions.root / "grades.csv").open(newline="") as stream:
+        rows = {row["student_id"]: row["late_submission_penalty"] for row in csv.DictReader(stream) if row["raw_score"] != "0.0"}
+    assert rows == {"ana": "1.25", "cy": "1.25"}
+
+
+@on_one_database
+def test_where_our_penalties_cannot_be_computed_nbgrader_says_why_and_shows_none(
+    submissions: CoursePaths, hands_over: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "print('Line 3 of decisions.jsonl is damaged.'); raise SystemExit(2)"
+    monkeypatch.setattr(plugin, "runner_command", stub(0))
+    monkeypatch.setattr(plugin, "scores_command", lambda root: [sys.executable, "-c", said])
+    start(submissions, hands_over, student_id="ana")
+    (error,) = start(submissions, hands_over, "GenerateFeedback")
+    assert "Line 3 of decisions.jsonl is damaged." in error
+    assert not (submissions.root / "feedback").exists()
+
+
+def penalties(course: CoursePaths) -> list[float | None]:
+    with open_gradebook(course.gradebook_url) as gradebook:
+        return [each.notebooks[0].late_submission_penalty for each in gradebook.assignment_submissions(ASSIGNMENT)]
+
+
 @on_one_database
 def test_a_folder_that_is_no_course_of_ours_keeps_nbgraders_own(
     submissions: CoursePaths, hands_over: Any, monkeypatch: pytest.MonkeyPatch
@@ -227,6 +274,7 @@ def test_the_command_is_ours_and_consent_comes_from_the_environment(monkeypatch:
     command = plugin.runner_command("first", ["ana", "bo"], course)
     assert command[1:] == ["-m", "autograder.cli", "grade", "first", *common, "--student", "ana", "--student", "bo"]
     assert plugin.release_command("first", course)[1:] == ["-m", "autograder.cli", "release", "first", *common]
+    assert plugin.scores_command(course)[1:] == ["-m", "autograder.cli", "scores", *common]
     monkeypatch.setenv(plugin.CONSENT, "yes")
     assert plugin.runner_command("first", ["ana", "bo"], course) == command
     monkeypatch.setenv(plugin.CONSENT, "1")

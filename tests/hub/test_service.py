@@ -228,8 +228,7 @@ def test_a_final_score_is_not_graded_again(tmp_path: Path) -> None:
     first = world.submit(text="a")
     world.service.dispatch()
     before = world.store.present(world.course.default_profile, ASSIGNMENT, "ana")
-    frozen = Frozen(policy_of(world.course, ASSIGNMENT), {"ana": Facts()})
-    ledger(world.store.root).append(lambda _: Decision("d1", "2026-02-01", "garcia", "agreed", "finalise", ASSIGNMENT, None, frozen=frozen))
+    finalise(world, "ana")
     with pytest.raises(UsageError, match="The score of 'ana' in 'tiny' is final") as caught:
         world.service.rerun(first.id, "garcia")
     assert "autograder decide reopen tiny --student ana" in caught.value.cure
@@ -238,6 +237,32 @@ def test_a_final_score_is_not_graded_again(tmp_path: Path) -> None:
     assert world.phases() == ["graded", "refused"]
     assert world.grader.graded == [first.id]
     assert world.store.present(world.course.default_profile, ASSIGNMENT, "ana") == before
+
+
+def finalise(world: World, *students: str) -> None:
+    frozen = Frozen(policy_of(world.course, ASSIGNMENT), dict.fromkeys(students, Facts()))
+    ledger(world.store.root).append(lambda _: Decision("d1", "2026-02-01", "garcia", "agreed", "finalise", ASSIGNMENT, None, frozen=frozen))
+
+
+def test_what_waits_is_not_begun_any_more_as_soon_as_the_score_is_final(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.grader.room = 0
+    world.submit()
+    world.service.dispatch()
+    assert [each.receipt.student for each in world.service.dispatcher.fair_order()] == ["ana"]
+    finalise(world, "ana")
+    world.grader.room = 1
+    world.service.dispatch()  # in the same second
+    assert world.grader.graded == []
+
+
+def test_pages_show_at_once_what_is_final(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.grader.room = 0
+    world.submit()
+    assert world.phases() == ["queued"]
+    finalise(world, "ana")
+    assert world.phases() == ["refused"]
 
 
 def test_what_fails_after_grading_costs_neither_the_result_nor_a_slot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,7 +56,20 @@ def test_encodings_of_spreadsheets(tmp_path: Path, encoding: str) -> None:
     assert read_roster(tmp_path / "students.csv").find("moodle", "1", "ana núñez") == ("nu", "")
 
 
-@pytest.mark.parametrize("text", ["", "name\nAda\n", 'id,name\n"a,b\n'])
+@pytest.mark.parametrize("text", ["", "name\nAda\n", 'id,name\n"a,b\n', "id,name,id\nada,Ada,x\n"])
 def test_what_is_no_list_is_said(tmp_path: Path, text: str) -> None:
     with pytest.raises(UsageError):
         read_roster(write(tmp_path, text))
+
+
+@pytest.mark.parametrize(("text", "column"), [("id,ID\nada,1\nbo,2\n ada ,3\n", None), ("ID,Email\n1,ada\n\n2,bo\n3,ada\n", "Email")])
+def test_an_id_twice_is_said_with_its_lines(tmp_path: Path, text: str, column: str | None) -> None:
+    with pytest.raises(UsageError) as caught:
+        read_roster(write(tmp_path, text), column)
+    line = text.splitlines().index(text.splitlines()[-1]) + 1
+    assert f"students.csv:{line}: id 'ada' stands in line 2 already" in str(caught.value)
+    assert "nothing was changed" in str(caught.value)
+
+
+def test_lines_without_an_id_are_nobody(tmp_path: Path) -> None:
+    assert [person.id for person in read_roster(write(tmp_path, "id,name\n,Points Possible\nada,Ada\n,Student\n")).people] == ["ada"]

@@ -14,6 +14,7 @@ import pytest
 
 from autograder.isolation import choice, scratch
 from autograder.isolation.scratch import Scratch, remove_abandoned
+from tests.conftest import nest_folders
 from tests.isolation.running import ROOT
 
 HOLDS = """
@@ -136,12 +137,7 @@ def test_whatever_a_job_left_is_removed_and_no_link_is_followed(here: Path) -> N
         (folder / "inner" / "closed").mkdir()
         (folder / "inner" / "closed" / "file").touch()
         os.mkfifo(folder / "inner" / "pipe")
-        deepest = os.open(folder, os.O_RDONLY)
-        for _ in range(1_200):  # deeper than Python calls itself
-            os.mkdir("deeper", dir_fd=deepest)
-            above, deepest = deepest, os.open("deeper", os.O_RDONLY, dir_fd=deepest)
-            os.close(above)
-        os.close(deepest)
+        nest_folders(folder)
         for closed in (folder / "inner" / "closed", folder / "inner", folder):
             closed.chmod(0)
     assert left(here) == {"outside"}

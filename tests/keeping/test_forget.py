@@ -89,7 +89,7 @@ def test_nothing_of_the_person_is_left_and_all_of_the_others(course: Path) -> No
 
 
 def test_final_scores_of_the_others_stay_final(course: Path) -> None:
-    done(course, "decide", "finalise", "standin", "--everybody", "--why", "agreed")
+    done(course, "decide", "finalise", "standin", "--early", "--everybody", "--why", "agreed")
     done(course, "scores", "standin", "--json", "before.json")
     erase(course)
     last = ledger(course / ".autograder").read()[-1]

@@ -6,13 +6,15 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from autograder.batch.store import Store
@@ -20,6 +22,7 @@ from autograder.cli import cli
 from autograder.errors import UsageError
 from autograder.gradebook.session import open_gradebook
 from autograder.intake.collect import find_submissions
+from autograder.term import dates
 from tests.gradebook.tiny_course import marked
 from tests.kill.conftest import COMMAND
 from tests.term.samples import madrid
@@ -80,11 +83,15 @@ def source_notebook(corrected: bool = True) -> Any:
     return new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}})
 
 
-@dataclass(frozen=True)
+@dataclass
 class TermCourse:
-    """The course folder. Commands that execute nothing run in this process, which saves a second each."""
+    """The course folder. Commands that execute nothing run in this process, which saves a second each.
+
+    `today`: the day on which they are given, at nine in the morning; by default the day on which the test runs.
+    """
 
     root: Path
+    today: str = ""
 
     @property
     def store(self) -> Store:
@@ -96,20 +103,28 @@ class TermCourse:
 
     def do(self, *arguments: str) -> str:
         """A command of an instructor, who is called garcia; gives what it said, results and remarks."""
-        found = CliRunner().invoke(cli, [*arguments, "--course", str(self.root)], env={"JUPYTERHUB_USER": "garcia"}, catch_exceptions=False)
+        found = self._called(*arguments)
         assert found.exit_code == 0, found.output
         return found.output
 
     def refused(self, *arguments: str) -> str:
         """What a command says that must not be done."""
         with pytest.raises(UsageError) as caught:
-            CliRunner().invoke(cli, [*arguments, "--course", str(self.root)], catch_exceptions=False)
+            self._called(*arguments)
         return str(caught.value)
 
     def json(self, *arguments: str) -> Any:
-        found = CliRunner().invoke(cli, [*arguments, "--course", str(self.root), "--json", "-"], catch_exceptions=False)
+        found = self._called(*arguments, "--json", "-")
         assert found.exit_code == 0, found.output
         return json.loads(found.stdout)
+
+    def _called(self, *arguments: str) -> Result:
+        now = f"{self.today} 09:00"
+        clock = patch.object(dates, "now_in", lambda _: madrid(now).isoformat(timespec="seconds")) if self.today else nullcontext()
+        with clock:
+            return CliRunner().invoke(
+                cli, [*arguments, "--course", str(self.root)], env={"JUPYTERHUB_USER": "garcia"}, catch_exceptions=False
+            )
 
     def run(self, *arguments: str) -> str:
         """A command that executes notebooks, or might: in its own process, with a stand-in for Keras."""

@@ -71,6 +71,43 @@ def test_a_roster_from_its_list_to_its_history(course: Path) -> None:
     assert [each["id"] for each in json.loads(done(course, "roster", "show", "--json", "-").stdout)] == ["bo", "eva"]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--gradebook", "no url"), "'no url' is no database URL"),
+        (("--gradebook", "sqlite:///none.db"), "There is no gradebook 'sqlite:///none.db'. Nothing was done."),
+        (("--who", "\u200b "), "is nobody's name"),
+    ],
+)
+def test_an_import_that_cannot_be_meant_changes_nothing(course: Path, arguments: tuple[str, ...], words: str) -> None:
+    assert words in refused(course, "roster", "import", "class.csv", *arguments)
+    assert not (course / ".autograder/roster.jsonl").exists()
+
+
+def test_a_gradebook_that_fails_after_an_import_is_said_and_the_same_command_goes_on(course: Path) -> None:
+    (course / "gradebook.db").write_text("no database")
+    found = autograder(course, "roster", "import", "class.csv")
+    assert found.returncode == 3
+    assert "2 joined: ana, bo" in found.stderr
+    assert "The roster is up to date, but the gradebook does not have the names yet." in found.stderr
+    assert "Traceback" not in found.stderr
+    (course / "gradebook.db").unlink()
+    assert "says the same already" in done(course, "roster", "import", "class.csv").stderr
+
+
+def test_nothing_is_final_before_the_due_date_unless_that_is_said(course: Path) -> None:
+    config = course / "grading_config.py"
+    config.write_text(config.read_text().replace('due="2027-', 'due="2199-'))
+    done(course, "roster", "import", "class.csv")
+    said = refused(course, "decide", "finalise", "tiny", "--everybody", "--why", "the wrong assignment")
+    assert "ana, bo may still hand something in, until 2199-02-12 23:59 (wait for that, or add --early)" in said
+    assert "final score of" not in said
+    assert not (course / ".autograder/decisions.jsonl").read_bytes()
+    assert "takes no --early" in refused(course, "decide", "excuse", "tiny", "--early", "--student", "bo", "--why", "ill")
+    said = done(course, "decide", "finalise", "tiny", "--early", "--student", "bo", "--why", "left the university").stderr
+    assert "0 is the final score of: bo" in said
+
+
 def test_one_student_from_a_late_submission_to_a_final_score(course: Path) -> None:
     done(course, "roster", "import", "class.csv")
     explained = done(course, "scores", "tiny", "--explain").stdout
@@ -85,8 +122,8 @@ def test_one_student_from_a_late_submission_to_a_final_score(course: Path) -> No
         course, "decide", "extend", "tiny", "--student", "ana", "--until", "2027-02-13 23:59", "--why", "hub down"
     )
     done(course, "decide", "excuse", "tiny", "--student", "bo", "--why", "ill")
-    done(course, "decide", "finalise", "tiny", "--everybody", "--why", "board of examiners")
-    assert "is final already" in refused(course, "decide", "finalise", "tiny", "--everybody", "--why", "again")
+    done(course, "decide", "finalise", "tiny", "--early", "--everybody", "--why", "board of examiners")
+    assert "is final already" in refused(course, "decide", "finalise", "tiny", "--early", "--everybody", "--why", "again")
     store = Store(course / ".autograder")
     present = store.present("smoke", "tiny", "ana")
     assert present is not None
@@ -125,6 +162,8 @@ def test_one_student_from_a_late_submission_to_a_final_score(course: Path) -> No
         (("decide", "excuse", "tiny", "--student", "ana"), "--why"),
         (("decide", "forgive", "tiny", "--student", "ana", "--why", "x"), "forgive"),
         (("decide", "override", "tiny", "--student", "ana", "--why", "x", "--score", "nan"), "lies outside 0 to 100"),
+        (("decide", "excuse", "tiny", "--student", "ana", "--why", "x", "--who", " "), "' ' is nobody's name"),
+        (("decide", "finalise", "tiny", "--everybody", "--why", "x", "--gradebook", "sqlite:///none.db"), "There is no gradebook"),
         (("decide", "revoke", "d7", "--why", "x"), "no decision 'd7'"),
         (("decide", "revoke", "d7", "--student", "ana", "--why", "x"), "nothing but its id and a reason"),
         (("decide", "finalise", "tiny", "--student", "zoe", "--why", "x"), "Nobody of the course is called 'zoe'"),
@@ -133,6 +172,13 @@ def test_one_student_from_a_late_submission_to_a_final_score(course: Path) -> No
         (("scores", "tyni"), "no assignment 'tyni'"),
         (("scores", "--student", "zoe"), "Nobody of the course is called 'zoe'"),
         (("scores", "--pseudonyms", "--explain"), "do not go together"),
+        (("scores", "--gradebook", "sqlite:///none.db"), "There is no gradebook 'sqlite:///none.db'. Nothing was done."),
+        (("forget", "ana", "--yes", "--gradebook", "sqlite:///none.db"), "There is no gradebook"),
+        (("evidence", "ana", "tiny", "--gradebook", "sqlite:///none.db"), "There is no gradebook"),
+        (("evidence", "ana", "tiny", "--into", "."), "'.' is a folder."),
+        (("feedback", "tiny", "--gradebook", "sqlite:///none.db"), "There is no gradebook"),
+        (("report", "tiny", "--gradebook", "sqlite:///none.db"), "There is no gradebook"),
+        (("archive", "--gradebook", "sqlite:///none.db"), "There is no gradebook"),
     ],
 )
 def test_what_cannot_be_meant_is_said_and_writes_nothing(course: Path, arguments: tuple[str, ...], words: str) -> None:
@@ -169,9 +215,9 @@ def test_report_and_feedback_know_names_and_extensions(course: Path) -> None:
 def test_who_has_no_score_yet_cannot_be_final(course: Path) -> None:
     store = Store(course / ".autograder")
     store.write(record(None, student="bo", assignment="tiny", profile="smoke", grading="grader_error"))
-    said = refused(course, "decide", "finalise", "tiny", "--everybody", "--why", "end of term")
+    said = refused(course, "decide", "finalise", "tiny", "--early", "--everybody", "--why", "end of term")
     assert "1 of 2 have no score yet that could be final: bo (unscored)" in said
-    done(course, "decide", "finalise", "tiny", "--student", "ana", "--why", "end of term")
+    done(course, "decide", "finalise", "tiny", "--early", "--student", "ana", "--why", "end of term")
     assert ana(course)["final"] == "d1"
 
 
@@ -180,32 +226,32 @@ def test_who_is_withheld_and_not_marked_cannot_be_final(course: Path) -> None:
     cells = (GradeCell("code", 80.0, 90.0, False), GradeCell("why", None, 10.0, True))
     store.write(record(80.0, student="bo", grade_cells=cells, assignment="tiny", profile="smoke"))
     done(course, "decide", "withhold", "tiny", "--student", "bo", "--why", "we talk on Thursday")
-    said = refused(course, "decide", "finalise", "tiny", "--everybody", "--why", "end of term")
+    said = refused(course, "decide", "finalise", "tiny", "--early", "--everybody", "--why", "end of term")
     assert "bo (withheld, and not marked or scored)" in said
     done(course, "decide", "override", "tiny", "--student", "bo", "--score", "70", "--why", "marked on paper")
-    done(course, "decide", "finalise", "tiny", "--everybody", "--why", "end of term")
+    done(course, "decide", "finalise", "tiny", "--early", "--everybody", "--why", "end of term")
 
 
 def test_who_handed_in_and_was_never_graded_does_not_become_a_final_0(course: Path) -> None:
     done(course, "roster", "import", "class.csv")
     (course / "submitted/bo/tiny").mkdir(parents=True)
-    said = refused(course, "decide", "finalise", "tiny", "--everybody", "--why", "end of term")
+    said = refused(course, "decide", "finalise", "tiny", "--early", "--everybody", "--why", "end of term")
     assert "1 of 2 have no score yet that could be final: bo (handed in, without a readable record)" in said
     (course / "submitted/bo/tiny").rmdir()
-    said = refused(course, "decide", "finalise", "tiny", "--everybody", "--until", "2027-02-20 12:00", "--why", "end of term")
+    said = refused(course, "decide", "finalise", "tiny", "--early", "--everybody", "--until", "2027-02-20 12:00", "--why", "end of term")
     assert "finalise takes no date" in said
     assert "final score of" not in said  # of nobody yet
-    said = done(course, "decide", "finalise", "tiny", "--everybody", "--why", "end of term").stderr
+    said = done(course, "decide", "finalise", "tiny", "--early", "--everybody", "--why", "end of term").stderr
     assert "Nothing that counts was handed in, so 0 is the final score of: bo." in said
 
 
 def test_a_damaged_record_does_not_become_a_final_0(course: Path) -> None:
     [file] = (course / ".autograder/records/smoke/tiny/ana").glob("*.json")
     file.write_text("{")
-    said = refused(course, "decide", "finalise", "tiny", "--everybody", "--why", "end of term")
+    said = refused(course, "decide", "finalise", "tiny", "--early", "--everybody", "--why", "end of term")
     assert "ana (a record cannot be read)" in said
     done(course, "decide", "override", "tiny", "--student", "ana", "--score", "70", "--why", "marked on paper")
-    done(course, "decide", "finalise", "tiny", "--everybody", "--why", "end of term")
+    done(course, "decide", "finalise", "tiny", "--early", "--everybody", "--why", "end of term")
     assert ana(course)["score"] == 70
 
 

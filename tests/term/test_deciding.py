@@ -12,7 +12,7 @@ from autograder.errors import UsageError
 from autograder.term.deciding import Wish, decided, revocation
 from autograder.term.decisions import Decision, Frozen, revoked
 from autograder.term.facts import Facts, policy_of
-from tests.term.samples import madrid
+from tests.term.samples import attempt, facts, madrid
 
 COURSE = Course(
     id="c", title="C", datasets=[], timezone="Europe/Madrid", late=Late(per_day=0.1, closes="7 days"),
@@ -34,18 +34,22 @@ def wish(
     return Wish(kind=kind, students=students, until=until, score=score, **(known | changes))
 
 
-def write(*wishes: Wish | tuple[str, str]) -> list[Decision]:
+BEFORE_DUE, LATE, CLOSED = "2027-02-12T09:00:00+01:00", "2027-02-14T09:00:00+01:00", "2027-02-20T09:00:00+01:00"
+
+
+def write(*wishes: Wish | tuple[str, str], at: str = LATE) -> list[Decision]:
     entries: list[Decision] = []
     for each in wishes:
         if isinstance(each, Wish):
-            entries.append(decided(each, COURSE, KNOWN, entries, "2027-02-14T09:00:00+01:00"))
+            entries.append(decided(each, COURSE, KNOWN, entries, at))
         else:
             entries.append(revocation(each[1], "garcia", "a slip", entries, "2027-02-14T10:00:00+01:00"))
     return entries
 
 
-def final(students: tuple[str, ...] = ("ana", "bo")) -> Wish:
-    return wish("finalise", None, frozen=Frozen(policy_of(COURSE, "tiny"), {name: Facts() for name in students}))
+def final(students: tuple[str, ...] = ("ana", "bo"), early: bool = True, **handed_in: Facts) -> Wish:
+    known = {name: handed_in.get(name, Facts()) for name in students}
+    return wish("finalise", None, frozen=Frozen(policy_of(COURSE, "tiny"), known), early=early)
 
 
 def test_entries_get_ids_in_order() -> None:
@@ -88,7 +92,7 @@ def test_entries_get_ids_in_order() -> None:
         ([final(), final()], "the score of ana is final already"),
         ([("revoke", "d1")], "There is no decision 'd1'"),
         ([wish("excuse"), ("revoke", "d1"), ("revoke", "d1")], "d1 is revoked already"),
-        ([wish("excuse"), ("revoke", "d1"), ("revoke", "d2")], "There is no decision 'd2'"),
+        ([wish("excuse"), ("revoke", "d1"), ("revoke", "d2")], "d2 took d1 back, and is not taken back itself"),
     ],
 )
 def test_what_speaks_against_a_decision(wishes: list[Any], words: str) -> None:
@@ -120,6 +124,47 @@ def test_what_goes_together() -> None:
     write(wish("withhold"), wish("override", score=80))
     write(final(("ana",)), wish("reopen", until=LATEST, assignment="tiny"), final(("ana", "bo")))
     write(wish("override", score=0), ("revoke", "d1"), wish("override", score=100))
+
+
+IN_TIME = facts(attempt("2027-02-12 08:00"))
+
+
+@pytest.mark.parametrize(
+    ("before", "at", "said"),
+    [
+        ([], BEFORE_DUE, ["ana may still hand something in, until 2027-02-12 23:59", "bo may still hand something in, until 2027-02-19"]),
+        ([], LATE, ["bo may still hand something in, until 2027-02-19 23:59 (wait for that, or add --early)"]),
+        ([wish("extend", until=LATEST)], CLOSED, ["ana may still hand something in, until 2027-02-25 12:00"]),
+        ([wish("reopen", ("bo",), until=LATEST)], CLOSED, ["bo may still hand something in, until 2027-02-25 12:00"]),
+        ([wish("reopen", until=LATEST)], CLOSED, []),  # Ana has a score, which is looked at again
+        ([wish("excuse", ("bo",))], LATE, []),
+        ([wish("override", ("bo",), score=5)], LATE, []),
+        ([], CLOSED, []),
+    ],
+)
+def test_nothing_is_final_while_something_may_come_in(before: list[Wish], at: str, said: list[str]) -> None:
+    write(*before, final(ana=IN_TIME), at=at)
+    if not said:
+        write(*before, final(ana=IN_TIME, early=False), at=at)
+        return
+    with pytest.raises(UsageError) as caught:
+        write(*before, final(ana=IN_TIME, early=False), at=at)
+    assert all(words in str(caught.value) for words in said)
+    assert str(caught.value).count("may still") == len(said)
+
+
+def test_where_an_assignment_never_closes_the_due_date_counts() -> None:
+    rest = Frozen(policy_of(COURSE, "open"), {"ana": Facts()})
+    with pytest.raises(UsageError, match="ana may still hand something in, until 2027-02-12 23:59"):
+        write(wish("finalise", None, assignment="open", frozen=rest), at=BEFORE_DUE)
+    write(wish("finalise", None, assignment="open", frozen=rest))
+    write(wish("finalise", None, assignment="dateless", frozen=Frozen(policy_of(COURSE, "dateless"), {"ana": Facts()})))
+
+
+def test_a_class_that_may_still_hand_in_is_one_sentence() -> None:
+    many = tuple(f"s{number}" for number in range(9))
+    with pytest.raises(UsageError, match="written: s0, s1, s2, s3, s4 and 4 more may still hand something in, until 2027-02-19 23:59"):
+        write(final(many, early=False))
 
 
 def test_a_revocation_names_the_students_of_what_it_takes_back() -> None:

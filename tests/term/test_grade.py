@@ -34,6 +34,7 @@ def test_the_weighted_mean_of_shares() -> None:
     assert (found.grade, found.state, found.settled) == (72.5, "graded", True)
     assert [(line.what, line.points) for line in found.lines] == [("one", 12.5), ("two", 60.0), ("term", 72.5)]
     assert found.lines[1].why == "8 of 10 points, final (d9); weight 3 of 4"
+    assert found.lines[-1].why == "of 100 points, the sum of these lines"
 
 
 def test_an_excuse_leaves_the_weight_to_the_others() -> None:
@@ -81,8 +82,9 @@ def test_extra_credit_is_capped_over_the_term() -> None:
     capped = graded(Term(extra_at_most=4), 90, 80, extra=10)
     assert capped.grade == 79.0
     assert [(line.points, line.why) for line in capped.lines if line.what == "extra credit"] == [
-        (4, "10 of 100 points, of which at most 4 count")
+        (4, "one 10, weight 1 of 2, two 10, weight 1 of 2: 10 of 100 points, of which at most 4 count")
     ]
+    assert capped.lines[0] == Line("one", 40.0, "90 of 100 points, final (d9); 80 without extra credit; weight 1 of 2")
     assert graded(Term(extra_at_most=0), 110, 100, extra=10).grade == 95.0
 
 
@@ -103,6 +105,10 @@ def test_it_is_settled_when_every_score_is_final() -> None:
 )
 def test_halves_go_up(value: float, decimals: int, expected: float) -> None:
     assert rounded(value, decimals) == expected
+
+
+def test_where_something_was_rounded_the_last_line_says_so() -> None:
+    assert graded(Term(), 70, 80, 85).lines[-1] == Line("term", 78.33, "of 100 points, the sum of these lines, rounded once from 78.3333")
 
 
 def test_who_handed_nothing_in_at_all_stands_in_the_list() -> None:

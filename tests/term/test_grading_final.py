@@ -16,7 +16,7 @@ def test_who_is_final_is_not_graded_again_and_is_named(tmp_path: Path) -> None:
         course.hand_in(student, "sums", total, "2027-02-12 20:00")
     course.run("grade", "sums", "--quiet")
     course.mark("sums", dict.fromkeys(ONCE, 20.0))
-    course.do("decide", "finalise", "sums", "--student", "s01", "--why", "agreed")
+    course.do("decide", "finalise", "sums", "--early", "--student", "s01", "--why", "agreed")
     before = course.score("sums", "s01")
     records = {name: content for name, content in course.records().items() if "s01" in name}
     course.hand_in("s01", "sums", 9, "2027-02-12 21:00")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -9,15 +10,20 @@ import pytest
 from autograder.errors import UsageError
 from autograder.term.names import called, pseudonym, read_names
 from autograder.term.roster import RosterChange, compare, members, require_no_mistake, roster_journal
-from autograder.term.students_csv import Student
+from autograder.term.students_csv import ClassList, Student
 
 ADA, BO, EVA = Student("ada", "Ada", "Lovelace"), Student("bo", "Bo", "Li"), Student("eva")
+
+
+ALL = frozenset(each.name for each in fields(Student))
 
 
 def imported(*lists: list[Student], partial: bool = False) -> list[RosterChange]:
     changes: list[RosterChange] = []
     for day, listed in enumerate(lists, 1):
-        changes.append(compare(members(changes), listed, f"2027-01-{day:02d}T09:00:00+01:00", "garcia", "class.csv", partial))
+        changes.append(
+            compare(members(changes), ClassList(tuple(listed), ALL), f"2027-01-{day:02d}T09:00:00+01:00", "garcia", "class.csv", partial)
+        )
     return changes
 
 
@@ -49,17 +55,51 @@ def test_a_partial_list_drops_nobody() -> None:
 def test_a_list_that_lacks_much_of_the_class_is_asked_about() -> None:
     everybody = [Student(f"s{number}") for number in range(20)]
     known = members(imported(everybody))
-    few = compare(known, everybody[:14], "2027-02-01", "garcia", "section_a.csv", partial=False)
+    few = compare(known, ClassList(tuple(everybody[:14]), ALL), "2027-02-01", "garcia", "section_a.csv", partial=False)
     with pytest.raises(UsageError, match=r"6 of 20 students do not stand in 'section_a\.csv'.*Nothing was changed"):
         require_no_mistake(known, few, drop_many=False)
     require_no_mistake(known, few, drop_many=True)
-    require_no_mistake(known, compare(known, everybody[:16], "2027-02-01", "garcia", "a.csv", False), drop_many=False)
+    require_no_mistake(
+        known, compare(known, ClassList(tuple(everybody[:16]), ALL), "2027-02-01", "garcia", "a.csv", False), drop_many=False
+    )
 
 
 def test_an_id_in_other_capitals_is_no_new_student() -> None:
     known = members(imported([ADA]))
     with pytest.raises(UsageError, match="differ in capitals only"):
-        require_no_mistake(known, compare(known, [Student("ADA")], "2027-02-01", "garcia", "a.csv", True), drop_many=False)
+        require_no_mistake(known, compare(known, ClassList((Student("ADA"),), ALL), "2027-02-01", "garcia", "a.csv", True), False)
+
+
+def test_what_a_list_has_no_column_for_stays() -> None:
+    """The registrar's second list has names only; sections and assistants came with the first."""
+    known = members(imported([Student("ada", "Ada", "Lovelace", "ada@uni.es", "1001", "A", "kim"), BO]))
+    names = ClassList((Student("ada", "Ada", "Byron"), BO), frozenset({"id", "first_name", "last_name"}))
+    change = compare(known, names, "2027-02-01", "garcia", "names.csv", partial=False)
+    assert change.changed == (Student("ada", "Ada", "Byron", "ada@uni.es", "1001", "A", "kim"),)
+    emptied = ClassList((Student("ada", "Ada", "Lovelace"), BO), ALL - {"lms_id", "section"})  # a column that is there and empty
+    change = compare(known, emptied, "2027-02-01", "garcia", "empty.csv", partial=False)
+    assert change.changed == (Student("ada", "Ada", "Lovelace", "", "1001", "A", ""),)
+
+
+@pytest.mark.parametrize(
+    ("listed", "partial", "said"),
+    [
+        (Student("ada2", email="ADA@uni.es"), True, "'ada' and 'ada2' would have the same e-mail address in the roster, ADA@uni.es"),
+        (Student("ada2", lms_id="1001"), True, "'ada' and 'ada2' would have the same LMS id in the roster, 1001. Nothing was changed"),
+        (Student("bo", lms_id="1001"), True, "'ada' and 'bo' would have the same LMS id"),
+        (Student("ada2", email="ada@uni.es"), False, ""),  # Ada drops
+        (Student("bo", email="bo@uni.es"), True, ""),
+    ],
+)
+def test_one_person_under_two_ids_is_refused(listed: Student, partial: bool, said: str) -> None:
+    known = members(imported([Student("ada", email="ada@uni.es", lms_id="1001"), BO]))
+    change = compare(known, ClassList((listed,), ALL), "2027-02-01", "garcia", "late.csv", partial)
+    if not said:
+        require_no_mistake(known, change, drop_many=False)
+        return
+    with pytest.raises(UsageError) as caught:
+        require_no_mistake(known, change, drop_many=False)
+    assert said in str(caught.value)
 
 
 def test_names_and_pseudonyms(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograder.errors import UsageError
-from autograder.term.students_csv import Student, read_class_list
+from autograder.term.students_csv import ClassList, Student, read_class_list
 from tests.fuzz.mutations import fuzz
 
 ADA = Student("ada", "Ada", "Lovelace", "ada@uni.es", "1001", "A", "Eva")
 
 
-def read(tmp_path: Path, content: str | bytes, ignore_unknown: bool = False) -> tuple[tuple[Student, ...], list[str]]:
+def read(tmp_path: Path, content: str | bytes, ignore_unknown: bool = False) -> ClassList:
     file = tmp_path / "class.csv"
     file.write_bytes(content.encode() if isinstance(content, str) else content)
     return read_class_list(file, ignore_unknown)
@@ -42,19 +43,20 @@ def problems(tmp_path: Path, content: str | bytes) -> str:
     ],
 )
 def test_headers_and_separators_as_people_have_them(tmp_path: Path, content: str) -> None:
-    assert read(tmp_path, content) == ((ADA,), [])
+    assert read(tmp_path, content) == ClassList((ADA,), frozenset(each.name for each in fields(Student)))
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252", "latin-1"])
 def test_encodings(tmp_path: Path, encoding: str) -> None:
-    (student,), remarks = read(tmp_path, "id;nombre;apellidos\nana;Ana María;Núñez Peña\n".encode(encoding))
-    assert student == Student("ana", "Ana María", "Núñez Peña")
-    assert bool(remarks) == (not encoding.startswith("utf-8"))
+    found = read(tmp_path, "id;nombre;apellidos\nana;Ana María;Núñez Peña\n".encode(encoding))
+    assert found.students == (Student("ana", "Ana María", "Núñez Peña"),)
+    assert bool(found.remarks) == (not encoding.startswith("utf-8"))
 
 
 def test_only_the_id_is_needed(tmp_path: Path) -> None:
-    assert read(tmp_path, "student\nada\n7001\n")[0] == (Student("ada"), Student("7001"))
-    assert read(tmp_path, "id,name\nada,Lovelace\n")[0] == (Student("ada", "", "Lovelace"),)
+    assert read(tmp_path, "student\nada\n7001\n") == ClassList((Student("ada"), Student("7001")), frozenset({"id"}))
+    found = read(tmp_path, "id,name\nada,Lovelace\n")
+    assert found == ClassList((Student("ada", "", "Lovelace"),), frozenset({"id", "first_name", "last_name"}))
 
 
 def test_quotes_may_hold_lines_and_numbers_stay_those_of_the_file(tmp_path: Path) -> None:
@@ -94,7 +96,7 @@ def test_all_problems_at_once_with_their_lines(tmp_path: Path) -> None:
 
 
 def test_unknown_columns_can_be_left_out(tmp_path: Path) -> None:
-    assert read(tmp_path, "id,shoe size\nada,38\n", ignore_unknown=True)[0] == (Student("ada"),)
+    assert read(tmp_path, "id,shoe size\nada,38\n", ignore_unknown=True).students == (Student("ada"),)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +125,7 @@ def test_any_bytes_are_read_or_refused(tmp_path: Path, content: bytes, with_head
     file = tmp_path / "class.csv"
     file.write_bytes((b"id;name\n" if with_header else b"") + content)
     with suppress(UsageError):
-        students, _ = read_class_list(file)
+        students = read_class_list(file).students
         assert students
         assert all(each.id and "/" not in each.id for each in students)
         assert len({each.id.casefold() for each in students}) == len(students)
