@@ -30,6 +30,7 @@ class Standing:
         parts = parse_url(url)
         self._database = Path(str(parts.database)) if parts.get_backend_name() == "sqlite" and parts.database else None
         self._file = store.root / "locks" / f"published.{assignment}.{profile}"
+        self._read = self._what_is_read()  # now: what another command records while this one writes is not written yet
 
     def is_as_noted(self) -> bool:
         """Whether nothing has changed since; False where nothing was noted, or nothing can be told."""
@@ -45,18 +46,19 @@ class Standing:
                 write_atomic(self._file, self._digest(self._database))
 
     def _digest(self, database: Path) -> str:
-        """Raises OSError where there is no gradebook."""
-        whole = hashlib.sha256()
-        release = self._paths.release_notebook(self._assignment)
-        read = (Path(f"{database}-wal"), release, *(self._store.root / name for name in ("decisions.jsonl", "roster.jsonl")))
-        shared = [_stamp(database.stat()), *(_stamp(each.stat()) if each.exists() else None for each in read)]
-        shared.append((int((self._store.root / "scores" / f"{self._assignment}.json").exists()), 0))
-        whole.update(repr((str(database), shared, policy_of(self._course, self._assignment), self._students)).encode())
+        """Of what was read before, and what is written now. Raises OSError where there is no gradebook."""
+        wal = _stamp_of(Path(f"{database}-wal"))
+        scores = (self._store.root / "scores" / f"{self._assignment}.json").exists()
+        notebooks = [_listed(self._paths.autograded(student, self._assignment)) for student in self._students]
+        written = (str(database), _stamp(database.stat()), wal, scores, notebooks)
+        return hashlib.sha256(f"{self._read}{written}".encode()).hexdigest()
+
+    def _what_is_read(self) -> str:
+        files = [self._paths.release_notebook(self._assignment), *(self._store.root / name for name in ("decisions.jsonl", "roster.jsonl"))]
         records = self._store.root / "records" / self._profile / self._assignment
-        for student in self._students:
-            found = (_listed(records / student), _listed(self._paths.autograded(student, self._assignment)))
-            whole.update(repr(found).encode())
-        return whole.hexdigest()
+        listed = [_listed(records / student) for student in self._students]
+        policy = policy_of(self._course, self._assignment)
+        return hashlib.sha256(repr((list(map(_stamp_of, files)), policy, self._students, listed)).encode()).hexdigest()
 
 
 def _listed(folder: Path) -> list[tuple[str, int, int]]:
@@ -65,6 +67,13 @@ def _listed(folder: Path) -> list[tuple[str, int, int]]:
             return sorted((entry.name, *_stamp(entry.stat())) for entry in entries)
     except OSError:
         return []
+
+
+def _stamp_of(file: Path) -> tuple[int, int] | None:
+    try:
+        return _stamp(file.stat())
+    except OSError:
+        return None
 
 
 def _stamp(found: os.stat_result) -> tuple[int, int]:

@@ -67,6 +67,14 @@ def test_whatever_changes_is_noticed(there: CoursePaths, change: str) -> None:
     assert not standing(there).is_as_noted()
 
 
+def test_what_another_command_records_meanwhile_is_not_taken_for_written(there: CoursePaths) -> None:
+    """This one has read the records, and writes; the other one is killed before it writes its own."""
+    writing = standing(there)
+    Store(there.state).write(record(1.0, student="bo"))
+    writing.note()
+    assert not standing(there).is_as_noted()
+
+
 def test_other_students_and_other_gradebooks_are_told_apart(there: CoursePaths) -> None:
     standing(there).note()
     assert not standing(there, ("ana",)).is_as_noted()
