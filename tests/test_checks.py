@@ -33,6 +33,7 @@ from autograder.checks import (
     mean_absolute_error,
 )
 from autograder.records import CompileDescription, LayerDescription, ModelDescription, WeightDescription
+from tests.tensors import Tensor
 
 _HUGE = 10**400  # JSON carries whole numbers of any size; no float holds this one
 
@@ -549,17 +550,6 @@ def test_a_model_without_input_shape_says_so(keras: Any) -> None:
 def test_tensors_are_arrays(keras: Any) -> None:
     expect_shape(keras.ops.ones((3, 10)), (None, 10))
     expect_equal(keras.ops.ones((2, 2)), np.ones((2, 2)))
-
-
-class Tensor:
-    """Like a tensor of a framework, of which numpy makes an array."""
-
-    def __init__(self, numbers: Any) -> None:
-        self.numbers = np.asarray(numbers)
-        self.shape = self.numbers.shape
-
-    def __array__(self, *_: Any, **__: Any) -> Any:
-        return self.numbers
 
 
 @pytest.mark.parametrize("wrap", [np.float32, np.array, Tensor])
