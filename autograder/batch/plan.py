@@ -214,11 +214,13 @@ def servers_of(plan: Plan, gpu: bool = False) -> list[ServerKind]:
     return [*notebook, model_server(plan.backend, plan.split), score_server(plan.graders, plan.split)]
 
 
-def open_sandbox(course: Course, trust: bool, say: Callable[[str], None] = lambda text: None) -> Sandbox:
+def open_sandbox(course: Course, trust: bool, say: Callable[[str], None] = lambda text: None, background: bool = False) -> Sandbox:
     """The sandbox for a batch; `say` hears of it when the machine could not offer its best level, and why.
+
+    `background`: its jobs give way to what else runs on this machine.
 
     Raises UsageError when the installed Keras is not safe to open models with, or when the machine offers less than the course
     requires and nobody consented.
     """
     require_safe_keras()
-    return choose_sandbox(course.min_isolation, trust, say)
+    return choose_sandbox(course.min_isolation, trust, say, background)

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -102,13 +103,17 @@ class Plans:
         return [(str(path), about.st_mtime_ns, about.st_size) for path in sorted(found) if path.is_file() and (about := path.stat())]
 
 
+_IN_BACKGROUND = partial(open_sandbox, background=True)
+
+
 class LocalGrader:
     """Slots of this machine and one sandbox for as long as it serves; it is made anew after a failure of the machine.
 
-    Several assignments share the machine: each running submission takes the part of it that its own assignment's slots are.
+    Several assignments share the machine: each running submission takes the part of it that its own assignment's slots are. What runs gives
+    way to the hub, and to the service's own pages.
     """
 
-    def __init__(self, plans: Plans, jobs: int | None = None, sandbox: Callable[[Course, bool], Sandbox] = open_sandbox) -> None:
+    def __init__(self, plans: Plans, jobs: int | None = None, sandbox: Callable[[Course, bool], Sandbox] = _IN_BACKGROUND) -> None:
         self.plans, self._jobs, self._open = plans, jobs, sandbox
         self._sandbox: Sandbox | None = None
         self._slots: dict[str, tuple[Plan, Slots]] = {}

@@ -1,9 +1,11 @@
-"""Control groups: limits for the memory and the processes of all that a job starts, taken together.
+"""Control groups: limits for the memory and the processes of all that a job starts, taken together, and its share of the cores.
 
-Resource limits hold for each process alone; sixteen processes have sixteen times as much. Both versions of control groups are used as
-they are found: version 1 where the memory and pids controllers are mounted so, version 2 as root or where systemd has delegated a part of
-the tree (`systemd-run --user --scope -p Delegate=yes …`). New groups are made beneath the one in which the command runs, so that the
-limits that hold for the command go on holding, or beneath the nearest one above in which that is allowed.
+Resource limits hold for each process alone; sixteen processes have sixteen times as much. The same goes for the kernel's fair division of
+cores, unless it divides between groups: where the cpu controller can be had too, all processes of a job weigh together what one does. Both
+versions of control groups are used as they are found: version 1 where the memory and pids controllers are mounted so, version 2 as root or
+where systemd has delegated a part of the tree (`systemd-run --user --scope -p Delegate=yes …`). New groups are made beneath the one in
+which the command runs, so that the limits that hold for the command go on holding, or beneath the nearest one above in which that is
+allowed.
 
 All of this is done by the command, outside of any sandbox.
 """
@@ -25,6 +27,8 @@ from autograder.errors import MachineError
 
 _PREFIX = "autograder-"
 _CONTROLLERS = ("memory", "pids")
+_CPU = "cpu"  # welcome, not needed
+_USUAL_WEIGHT, _USUAL_SHARES = 100, 1024  # of a group to which nobody gave another one: version 2's number, version 1's
 _PATIENCE_SECONDS = 30.0  # a killed process that holds a graphics card, or waits for a disk, takes its time
 _POLL_SECONDS = 0.002
 _HUGE_PAGE = 2 << 20  # what may have been asked for and not given
@@ -32,15 +36,16 @@ _HUGE_PAGE = 2 << 20  # what may have been asked for and not given
 
 @dataclass(frozen=True)
 class Hierarchy:
-    """Where groups can be made: the folder for the memory controller and that for the pids controller (one and the same in version 2)."""
+    """Where groups can be made: a folder for each controller (one and the same in version 2). `cpu`: None where cores cannot be divided."""
 
     version: int
     memory: Path
     pids: Path
+    cpu: Path | None = None
 
     @property
     def folders(self) -> tuple[Path, ...]:
-        return tuple(dict.fromkeys((self.memory, self.pids)))
+        return tuple(dict.fromkeys(each for each in (self.memory, self.pids, self.cpu) if each is not None))
 
 
 class Usage(NamedTuple):
@@ -78,12 +83,14 @@ class Cgroup:
         self._version = hierarchy.version
         self._memory = hierarchy.memory / folder_name
         self._pids = hierarchy.pids / folder_name
-        self._folders = tuple(dict.fromkeys((self._memory, self._pids)))
+        self._cpu = hierarchy.cpu / folder_name if hierarchy.cpu else None
+        self._folders = tuple(folder / folder_name for folder in hierarchy.folders)
 
     @classmethod
-    def create(cls, hierarchy: Hierarchy, name: str, memory_bytes: int, processes: int) -> Cgroup:
+    def create(cls, hierarchy: Hierarchy, name: str, memory_bytes: int, processes: int, weight: int = _USUAL_WEIGHT) -> Cgroup:
         """An empty group; `name` must be new within this command. `memory_bytes` includes swap and the files in memory file systems,
-        `processes` counts threads as well. Raises OSError, and leaves nothing behind then.
+        `processes` counts threads as well; `weight` is what all of it counts when cores are short, beside 100 of any other group. Raises
+        OSError, and leaves nothing behind then.
         """
         if not name or "/" in name:
             raise ValueError(f"not a name for a control group: {name!r}")
@@ -93,7 +100,7 @@ class Cgroup:
             for folder in group._folders:
                 folder.mkdir()
                 made.append(folder)
-            group._limit(memory_bytes, processes)
+            group._limit(memory_bytes, processes, weight)
         except BaseException:
             for folder in made:
                 folder.rmdir()
@@ -147,8 +154,12 @@ class Cgroup:
                     raise MachineError(f"The control group {folder} cannot be removed.", "End its processes (cgroup.procs) and remove it.")
                 time.sleep(_POLL_SECONDS)
 
-    def _limit(self, memory_bytes: int, processes: int) -> None:
+    def _limit(self, memory_bytes: int, processes: int, weight: int) -> None:
         _write(self._pids / "pids.max", str(processes))
+        if self._cpu is not None and self._version == 1:
+            _write(self._cpu / "cpu.shares", str(weight * _USUAL_SHARES // _USUAL_WEIGHT))
+        elif self._cpu is not None:
+            _write(self._cpu / "cpu.weight", str(weight))
         if self._version == 1:
             _write(self._memory / "memory.limit_in_bytes", str(memory_bytes))
             with_swap = self._memory / "memory.memsw.limit_in_bytes"  # absent where the kernel does not count swap
@@ -191,9 +202,13 @@ def remove_stale(hierarchy: Hierarchy) -> None:
 def _place() -> Hierarchy:
     """Raises MachineError with the reason why there is none."""
     mounts = list(_mounts())
-    first = {controller: mount for mount in mounts if mount.version == 1 for controller in _CONTROLLERS if controller in mount.controllers}
-    if len(first) == len(_CONTROLLERS):
-        return Hierarchy(1, *(_first_writable(_own_folders(first[controller], controller)) for controller in _CONTROLLERS))
+    first = {each: mount for mount in mounts if mount.version == 1 for each in (*_CONTROLLERS, _CPU) if each in mount.controllers}
+    if set(_CONTROLLERS) <= set(first):
+        memory, pids = (_first_writable(_own_folders(first[controller], controller)) for controller in _CONTROLLERS)
+        cpu = None
+        with suppress(KeyError, OSError, MachineError):
+            cpu = _first_writable(_own_folders(first[_CPU], _CPU))
+        return Hierarchy(1, memory, pids, cpu)
     second = next((mount for mount in mounts if mount.version == 2), None)
     if second is None:
         raise MachineError("neither version 2 nor the memory and pids controllers of version 1 are mounted in /sys/fs/cgroup.")
@@ -205,7 +220,7 @@ def _place() -> Hierarchy:
         except (OSError, MachineError) as error:
             reasons.append(str(error))
         else:
-            return Hierarchy(2, folder, folder)
+            return Hierarchy(2, folder, folder, folder if _gives_cpu(folder) else None)
     raise MachineError(reasons[0] if reasons else f"{second.point} does not show this process's group.")
 
 
@@ -266,6 +281,15 @@ def _give_controllers(folder: Path) -> None:
         below.mkdir()
         _write(below / "cgroup.procs", str(os.getpid()))
         _write(folder / "cgroup.subtree_control", enable)
+
+
+def _gives_cpu(folder: Path) -> bool:
+    """Version 2: whether groups made in the folder divide the cores, which they are asked to where they do not yet."""
+    with suppress(OSError):
+        if _CPU not in _read(folder / "cgroup.subtree_control").split():
+            _write(folder / "cgroup.subtree_control", f"+{_CPU}")
+        return True
+    return False
 
 
 def _try_out(hierarchy: Hierarchy) -> None:

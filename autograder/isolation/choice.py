@@ -111,10 +111,10 @@ def _memory_in_all(level: int) -> str:
     return cgroup.find()[1] if level == 3 else "each process has a limit of its own"
 
 
-def choose_sandbox(min_isolation: int, trust: bool, say: Callable[[str], None] = lambda text: None) -> Sandbox:
+def choose_sandbox(min_isolation: int, trust: bool, say: Callable[[str], None] = lambda text: None, background: bool = False) -> Sandbox:
     """A sandbox of the highest level that holds on this machine; `say` hears of it when that is not the best one, and why.
 
-    What killed commands left of theirs is removed.
+    What killed commands left of theirs is removed. `background`: its jobs give way to what else runs here.
 
     Raises UsageError when that is below `min_isolation` (at least 1) and nobody consented with `trust`; MachineError when that may only be
     since somebody killed the process that tries it, or the machine is too busy.
@@ -127,7 +127,7 @@ def choose_sandbox(min_isolation: int, trust: bool, say: Callable[[str], None] =
         found = examine(level)
         if found.holds and (level >= needed or trust):
             _tell_of_less(level, examined, say)
-            return Sandbox(level, found.results())
+            return Sandbox(level, found.results(), background)
         examined.append(found)
     unknown = [each for each in examined if each.killed and (trust or each.level >= needed)]
     if unknown:
@@ -137,7 +137,7 @@ def choose_sandbox(min_isolation: int, trust: bool, say: Callable[[str], None] =
         )
     if trust:
         _tell_of_less(0, examined, say)
-        return Sandbox(0)
+        return Sandbox(0, background=background)
     offered = next((each.level for each in examined if each.holds), 0)
     why = "; ".join(f"level {each.level}: {each.obstacle}" for each in examined if each.level >= needed and each.obstacle)
     advice = [*cures(examined)[:1], "`autograder isolation` shows each probe."]

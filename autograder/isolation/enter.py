@@ -19,12 +19,13 @@ _FILES = 100_000  # their inodes take memory that a size does not count
 
 @dataclass(frozen=True)
 class Policy:
-    """What a level applies. `filter`: seccomp program in base64, or empty. `readable`: for Landlock, or None without it."""
+    """What a level applies. `filter`: seccomp program in base64, or empty. `readable`: for Landlock, or None without it. `nice`: added."""
 
     namespaces: bool
     user_namespace: bool
     filter: str
     readable: list[str] | None
+    nice: int = 0
 
 
 @dataclass(frozen=True)

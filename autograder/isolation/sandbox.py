@@ -21,6 +21,7 @@ from autograder.isolation.servers import Server, ServerDied, ServerKind
 from autograder.records import Isolation
 
 _ENTER_S = 60
+_BACKGROUND_WEIGHT, _BACKGROUND_NICE = 25, 6  # beside 100 of other groups, where there are some; this niceness comes to about the same
 # One uid for each running job, at random from the range above systemd's for containers, which nothing allocates: two
 # commands, also of containers that share a kernel, meet in one with a chance of 1 in 2 million for 10 jobs each.
 # Source: systemd, "Users, Groups, UIDs and GIDs on systemd Systems".
@@ -75,9 +76,10 @@ class Sandbox:
 
     Level 3: root, bubblewrap, a uid of its own for each job, seccomp, a control group where there is one. Level 2: bubblewrap
     with a user namespace, seccomp. Level 1: Landlock and seccomp. Level 0: nothing. In all of them: rlimits, an own work folder.
+    `background`: where cores are short its jobs give way to whatever else runs on the machine.
     """
 
-    def __init__(self, level: int, probes: dict[str, str] | None = None) -> None:
+    def __init__(self, level: int, probes: dict[str, str] | None = None, background: bool = False) -> None:
         self.isolation = Isolation(level, dict(probes or {}))
         bubblewrap = find_bubblewrap() if level >= 2 else None
         if level >= 2 and bubblewrap is None:
@@ -88,7 +90,9 @@ class Sandbox:
             user_namespace=level == 2,
             filter=b64encode(seccomp.build_filter()).decode() if level else "",
             readable=readable,
+            nice=_BACKGROUND_NICE if background else 0,
         )
+        self._weight = _BACKGROUND_WEIGHT if background else 100
         self._hierarchy = cgroup.find()[0] if level == 3 else None
         self._pool = Pool(self._policy, bubblewrap)
         self._live: set[Process] = set()
@@ -207,7 +211,7 @@ class Sandbox:
             said, pid = packets.receive(started.lease)
             if said == "hello":
                 if self._hierarchy is not None:
-                    started.group = cgroup.Cgroup.create(self._hierarchy, str(pid), caps.memory_mib << 20, caps.processes)
+                    started.group = cgroup.Cgroup.create(self._hierarchy, str(pid), caps.memory_mib << 20, caps.processes, self._weight)
                     started.group.add(pid)
                 started.lease.send(b"go")
                 said, _ = packets.receive(started.lease)

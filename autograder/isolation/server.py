@@ -26,6 +26,7 @@ def main() -> None:
     control = socket.socket(fileno=os.dup(0))
     _leave_standard_input()
     config = json.loads(control.recv(PACKET_BYTES))
+    os.nice(config["policy"]["nice"])
     _prepare_home(config["home_files"])
     control.send(json.dumps(_import_all(config["preload"])).encode())
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # guards report by themselves; nobody waits for them

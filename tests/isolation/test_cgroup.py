@@ -4,9 +4,12 @@ import os
 import select
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from autograder.isolation import cgroup, syscalls
@@ -195,6 +198,56 @@ def test_kill_ends_all_even_those_that_fork_without_end(group: Cgroup) -> None:
     group.kill()
     assert os.read(reading, 1) == b""  # every one of them held the other end
     assert end_of(member) == -signal.SIGKILL
+
+
+def used_on_one_core(busy: dict[Cgroup, int]) -> list[float]:
+    """CPU seconds of each group, with so many busy processes in each, all on one core, when the first process has used half a second."""
+    core = min(os.sched_getaffinity(0))
+
+    def work() -> None:
+        os.sched_setaffinity(0, {core})
+        while time.process_time() < 0.5:
+            pass
+
+    members = {group: [member_of(group, work) for _ in range(count)] for group, count in busy.items()}
+    every = [pid for pids in members.values() for pid in pids]
+    with ExitStack() as stack:
+        ended = [os.pidfd_open(pid) for pid in every]
+        for handle in ended:
+            stack.callback(os.close, handle)
+        select.select(ended, [], [])
+    used = [sum(sum(psutil.Process(pid).cpu_times()[:2]) for pid in pids) for pids in members.values()]
+    for group in members:
+        group.kill()
+    for pid in every:
+        os.waitpid(pid, 0)
+    return used
+
+
+def test_a_group_with_less_weight_gets_less_of_a_core(hierarchy: Hierarchy) -> None:
+    with dividing(hierarchy, 100, 10) as (usual, light):
+        here, there = used_on_one_core({usual: 1, light: 1})
+    assert there < here / 3  # a tenth, and what the clock's ticks leave open
+
+
+def test_many_processes_weigh_what_one_does(hierarchy: Hierarchy) -> None:
+    with dividing(hierarchy, 100, 100) as (one, many):
+        alone, together = used_on_one_core({one: 1, many: 12})
+    assert together < 3 * alone  # and not twelve times as much
+
+
+@contextmanager
+def dividing(hierarchy: Hierarchy, *weights: int) -> Iterator[list[Cgroup]]:
+    """Groups that share the cores by these weights."""
+    if hierarchy.cpu is None:
+        pytest.skip("no control groups that divide the cores")
+    groups = [Cgroup.create(hierarchy, f"weight-{number}", 256 * MIB, 32, weight) for number, weight in enumerate(weights)]
+    try:
+        yield groups
+    finally:
+        for group in groups:
+            group.kill()
+            group.remove()
 
 
 def test_what_is_started_in_a_group_stays_in_it(group: Cgroup) -> None:
