@@ -52,14 +52,20 @@ class ClassResult:
         return float(sum(record["usage"].get(usage) or 0.0 for record in self.records))
 
 
+def release_and_submit(folder: Path, students: Sequence[Student]) -> Path:
+    """A copy of the course in a new folder, with its release and what the students hand in."""
+    course = Path(shutil.copytree(COURSE, folder, ignore=shutil.ignore_patterns("__pycache__")))
+    _run(course, "release", ASSIGNMENT)
+    submit(course / "release" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb", students, course / "submitted")
+    return course
+
+
 def grade_class(folder: Path, students: Sequence[Student], jobs: int | None, trust: bool) -> ClassResult:
     """Releases, submits, grades. Raises RuntimeError when the command does not end well.
 
     The data are split and the interpreter's caches filled before anything is timed, as they are in a course's second week.
     """
-    course = Path(shutil.copytree(COURSE, folder, ignore=shutil.ignore_patterns("__pycache__")))
-    _run(course, "release", ASSIGNMENT)
-    submit(course / "release" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb", students, course / "submitted")
+    course = release_and_submit(folder, students)
     grade = [
         "grade",
         ASSIGNMENT,

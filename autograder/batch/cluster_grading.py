@@ -176,13 +176,10 @@ class Grading:
         None where another worker was faster with an equal notebook: the first run counts, and comes along when this is tried again.
         """
         submission, store = attempt.submission, self._plan.store
-        assert attempt.job.turn.taken is not None
-        if not (attempt.sent_runs or self._force or result.record.outcome == "infra_error") and kept_runs(
-            self._plan, attempt.job.turn.taken, attempt.worker.fitness.slot
-        ):
-            return None
         with store.writing():
-            remote.put_back(self._plan, result)
+            first = remote.put_back(self._plan, result, replaces=attempt.sent_runs or self._force)
+            if not first and result.record.outcome != "infra_error":
+                return None
             received_at, number = store.arrival(submission.assignment, submission.student, submission.submission_id)
             record = replace(result.record, received_at=received_at, attempt=number)
             keep(self._plan, record)

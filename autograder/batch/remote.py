@@ -21,7 +21,7 @@ from autograder.batch.bench import SlotsClosed
 from autograder.batch.keeping import unscored
 from autograder.batch.locks import locked, locked_at_once
 from autograder.batch.parcels import packed, put_together, unpack
-from autograder.batch.pipeline import OnCell, Turn, grade_submission
+from autograder.batch.pipeline import OnCell, Turn, grade_submission, reusable
 from autograder.batch.plan import Plan
 from autograder.batch.store import Store
 from autograder.batch.workplace import Batch, NotPrepared, Workplace, Workplaces
@@ -153,21 +153,27 @@ def runs_of(job: Job, folders: list[RunFolder]) -> AbstractContextManager[IO[byt
     return packed({f"{_JOBS}/{job.name}/runs/{each.path.name}": each.path for each in folders}, RUNS_BYTES)
 
 
-def put_back(plan: Plan, result: JobResult) -> None:
-    """Puts the packed runs into the store, each as a whole, in place of what is there under its key, when nobody is at work on that."""
+def put_back(plan: Plan, result: JobResult, replaces: bool) -> bool:
+    """Puts the packed runs into the store, each as a whole, when nobody is at work on what is there under its key.
+
+    What is there is replaced; unless `replaces`, a finished run stays, since the first one counts, and the answer is False.
+    """
     if result.runs is None:
-        return
+        return True
     plan.store.runs.mkdir(parents=True, exist_ok=True)
     with scratch_folder(plan.store.runs, PARTIAL) as partial:
         unpack(io.BytesIO(result.runs), partial)
         for run in result.record.runs:
-            came, kept = partial / run.run_key, plan.store.run(run.run_key).path
+            came, kept = partial / run.run_key, plan.store.run(run.run_key)
             if not came.is_dir():
                 continue
             with locked(plan.store.runs / ".locks" / run.run_key, lambda: False):
-                if kept.exists():
-                    kept.rename(partial / f"{run.run_key}.replaced")
-                came.rename(kept)
+                if not replaces and reusable(kept, plan.min_isolation) is not None:
+                    return False
+                if kept.path.exists():
+                    kept.path.rename(partial / f"{run.run_key}.replaced")
+                came.rename(kept.path)
+    return True
 
 
 @contextmanager

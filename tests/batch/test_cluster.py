@@ -360,7 +360,7 @@ def test_a_worker_whose_own_disk_is_full_gets_nothing_more_and_another_one_does_
         return finished(engine, job)
 
     monkeypatch.setattr(remote, "bundle", lambda plan: parcels.packed({}, 1))
-    monkeypatch.setattr(remote, "put_back", lambda plan, result: None)
+    monkeypatch.setattr(remote, "put_back", lambda plan, result, replaces: True)
     engine, said = Engine(plan, full_on_one), list[str]()
     engine.add("one", shared=False, slots=2)
     engine.add("two", shared=False)
@@ -501,9 +501,17 @@ def runs_of(plan: Any) -> dict[str, str]:
 
 def test_runs_come_back_whole_in_place_of_what_was_there(plan: Any, tmp_path: Path) -> None:
     record, runs = brought_back(plan, tmp_path / "made")
-    remote.put_back(plan, remote.JobResult(record, runs, interrupted=False))
+    remote.put_back(plan, remote.JobResult(record, runs, interrupted=False), replaces=True)
     assert runs_of(plan) == {"one/handin/value.json": "new", "two/handin/value.json": "new"}
-    remote.put_back(plan, remote.JobResult(record, None, interrupted=False))  # what a shared worker made is there already
+    remote.put_back(plan, remote.JobResult(record, None, interrupted=False), replaces=True)  # what a shared worker made is there already
+
+
+def test_a_finished_run_stays_where_the_first_one_counts(plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record, runs = brought_back(plan, tmp_path / "made")
+    plan.min_isolation = 2
+    monkeypatch.setattr(remote, "reusable", lambda folder, _: "finished" if folder.path.exists() else None)
+    assert not remote.put_back(plan, remote.JobResult(record, runs, interrupted=False), replaces=False)
+    assert runs_of(plan) == {"one/left_over.txt": "old"}
 
 
 def test_a_run_that_somebody_is_at_work_on_is_not_replaced_under_him(plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -516,7 +524,7 @@ def test_a_run_that_somebody_is_at_work_on_is_not_replaced_under_him(plan: Any, 
         at_work.close()
 
     monkeypatch.setattr(locks, "time", SimpleNamespace(sleep=waits_until_he_has_ended))
-    remote.put_back(plan, remote.JobResult(record, runs, interrupted=False))
+    remote.put_back(plan, remote.JobResult(record, runs, interrupted=False), replaces=True)
     assert [each["one/left_over.txt"] for each in waits] == ["old"]
     assert runs_of(plan) == {"one/handin/value.json": "new", "two/handin/value.json": "new"}
 

@@ -102,6 +102,29 @@ def test_a_worker_without_the_courses_folder_gets_what_it_needs_and_sends_back_w
     assert again.returncode == 0
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can take the course's folder away from a worker")
+def test_of_equal_notebooks_at_a_worker_without_the_folder_the_first_complete_run_counts_for_both(course: Path, cluster: Cluster) -> None:
+    token = new_token()
+    for student in ("one", "other"):
+        _add(course, student, f"{NAMED}\n{WAITS.format(token=token)}\ndef double(n):\n    return 2 * n")
+    _with_time_to_wait(course)
+    cluster.start("unshare", "--mount", "sh", "-c", f'mount -t tmpfs none "{course}" && exec "$@"', "sh", jobs=2)
+    grading = _grading(course, "--dask", cluster.address, "--student", "one", "--student", "other")
+    first = _at_the_cell(grading, token)
+    second = _at_the_cell(grading, token, first)
+    first.send_signal(signal.SIGUSR1)
+    while not (made := {file: file.read_bytes() for file in course.glob(".autograder/runs/*/run.json")}):
+        pause(grading)
+    second.send_signal(signal.SIGUSR1)
+    _, said = grading.communicate(timeout=300)
+    assert grading.returncode == 0, said
+    assert {file: file.read_bytes() for file in course.glob(".autograder/runs/*/run.json")} == made
+    one, other = records(course).values()
+    assert one.outcome == other.outcome == "completed"
+    assert one.runs == other.runs
+    assert one.usage.wall_s == other.usage.wall_s  # of the one run that there is
+
+
 def _add(root: Path, student: str, code: str) -> None:
     paths = load_course(root)[1]
     folder = root / "submitted" / student / "basics"
@@ -134,6 +157,12 @@ allowed.wait()
 """
 
 
+def _with_time_to_wait(course: Path) -> None:
+    configuration = (course / "grading_config.py").read_text().replace('cell="8 s", total="12 s"', 'cell="5 min", total="5 min"')
+    assert "5 min" in configuration
+    (course / "grading_config.py").write_text(configuration)
+
+
 def _at_the_cell(grading: subprocess.Popen[str], token: str, *gone: psutil.Process) -> psutil.Process:
     """The process that waits in the cell, another one than those that are gone."""
     while not (found := [process for process in processes_named(token) if process not in gone]):
@@ -145,9 +174,7 @@ def _at_the_cell(grading: subprocess.Popen[str], token: str, *gone: psutil.Proce
 def test_a_lost_worker_costs_what_ran_on_it_and_that_runs_elsewhere(course: Path, cluster: Cluster) -> None:
     token = new_token()
     _add(course, "a_slow_one", f"{NAMED}\n{WAITS.format(token=token)}\ndef double(n):\n    return 2 * n")
-    configuration = (course / "grading_config.py").read_text().replace('cell="8 s", total="12 s"', 'cell="5 min", total="5 min"')
-    assert "5 min" in configuration
-    (course / "grading_config.py").write_text(configuration)
+    _with_time_to_wait(course)
     workers = {worker.pid: worker for worker in (cluster.start(), cluster.start())}
     grading = _grading(course, "--dask", cluster.address)
     first = _at_the_cell(grading, token)
