@@ -4,11 +4,16 @@
     python benchmarks/measure_audit.py --data DIR [--seeds 3] [--transforms]         on MNIST, as profile full has it
     python benchmarks/measure_audit.py --only imported hash_table --seeds 5               some submissions alone
     python benchmarks/measure_audit.py --read FILE [FILE …]                          the tables once more, from one or several --json
+    python benchmarks/measure_audit.py --calibrated                                  all assignments, by the runs of their calibrations
 
 DIR holds the MNIST files. Honest are the shipped right solutions of first_dense_network, and one wrong one that trains too little
 (`misses_accuracy`). Their own cells are executed in this process, without sandbox, kernel or scoring: what is measured is training.
 Each seed is Keras' seed and the course's secret at once, so each has another split, another start and another permutation. One
 TensorFlow thread. Prints Markdown tables as in docs/instructors.md. Exit status 1 when honest training fell.
+
+--calibrated runs nothing. To training an audited run is one with another seed, so each two runs of one right solution in a calibration
+stand for a run and its audit: how many of these pairs would the rule call a fall, and below what do 999 of 1,000 falls stay, if they are
+normal (tolerance bound with 95 % confidence, as above)?
 """
 
 from __future__ import annotations
@@ -23,6 +28,7 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +43,7 @@ from autograder.course.settings import AUDIT_TRANSFORMS
 from autograder.data.permute import permute, secret_generator
 from autograder.data.split import _generator as split_generator
 from autograder.data.split import split_indices
-from autograder.grading.audit import DEFAULT_SPREAD, Comparison, HiddenPart, Spread, compare
+from autograder.grading.audit import DEFAULT_SPREAD, Comparison, HiddenPart, Spread, compare, margin
 from autograder.quality.variants import read_variants
 
 ROOT = Path(__file__).parents[1]
@@ -200,7 +206,7 @@ def tolerance(cases: list[Case]) -> str:
 
     One-sided tolerance factor by the noncentral t distribution (NIST/SEMATECH e-Handbook, 7.2.6.3).
     """
-    from scipy.stats import nct, norm, shapiro
+    from scipy.stats import shapiro
 
     lines = ["| submission | seeds | fall: mean ± deviation | bound for 999 of 1,000 | smallest margin | bound below it | Shapiro-Wilk p |"]
     lines += ["|---|---|---|---|---|---|---|"]
@@ -210,11 +216,46 @@ def tolerance(cases: list[Case]) -> str:
         count = len(falls)
         if count < 3:
             continue
-        factor = nct.ppf(0.95, count - 1, norm.ppf(0.999) * math.sqrt(count)) / math.sqrt(count)
-        bound = falls.mean() + factor * falls.std(ddof=1)
+        bound = falls.mean() + tolerance_factor(count) * falls.std(ddof=1)
         says = f"{falls.mean():+.4f} ± {falls.std(ddof=1):.4f} | {bound:.4f} | {least:.4f} | {'yes' if bound < least else 'no'}"
         lines.append(f"| {name} | {count} | {says} | {shapiro(falls).pvalue:.2f} |")
     return "\n".join(lines)
+
+
+def calibrated() -> int:
+    """Prints the table of all calibrated assignments, profile `smoke`; how many pairs the rule calls a fall."""
+    course, paths = load_course(ROOT)
+    profile = course.assignments[0].profiles["smoke"]
+    dataset = next(each for each in course.datasets if each.name == profile.dataset)
+    labels = split(dataset, *dataset.load(None), 0)["hidden"]["y"]
+    hidden = HiddenPart(len(labels), float(np.bincount(labels).max() / len(labels)))
+    print("| assignment | accuracy | right solutions × seeds | mean | spread | 999 of 1,000 stay below | margin | pairs that fell |")
+    print("|---|---|---|---|---|---|---|---|")
+    total = 0
+    for assignment in course.assignments:
+        file = paths.solutions(assignment.id) / "calibration.json"
+        figures = json.loads(file.read_text())["profiles"].get("smoke", {}) if file.is_file() else {}
+        for name, metric in figures.items():
+            if "accuracy" not in name or not isinstance(metric, dict) or "solutions" not in metric:
+                continue
+            of_solutions = [each["values"] for each in metric["solutions"].values()]
+            pairs = [pair for values in of_solutions for pair in permutations(values, 2)]
+            found = [compare(name, *pair, Spread(metric["spread"], "calibration"), hidden) for pair in pairs]
+            fell = sum(each.verdict == "fell" for each in found)
+            bound = tolerance_factor(metric["n"]) * math.sqrt(2) * metric["spread"]
+            least = margin(metric["mean"], metric["spread"], hidden.size)
+            solutions = f"{len(of_solutions)} × {metric['n']}"
+            figures_of_it = f"{metric['mean']:.3f} | {metric['spread']:.4f} | {bound:.3f} | {least:.3f} | {fell} of {len(pairs):,}"
+            print(f"| `{assignment.id}` | `{name}` | {solutions} | {figures_of_it} |")
+            total += fell
+    return total
+
+
+def tolerance_factor(count: int) -> float:
+    """How many deviations above the mean 999 of 1,000 stay, with 95 % confidence from so many values, if they are normal."""
+    from scipy.stats import nct, norm
+
+    return float(nct.ppf(0.95, count - 1, norm.ppf(0.999) * math.sqrt(count)) / math.sqrt(count))
 
 
 def run(options: argparse.Namespace) -> list[Case]:
@@ -267,7 +308,10 @@ def main() -> int:
     parser.add_argument("--only", nargs="*", metavar="NAME", help="only these submissions")
     parser.add_argument("--json", type=Path, metavar="FILE", help="every single result")
     parser.add_argument("--read", nargs="+", type=Path, metavar="FILE", help="run nothing; judge these results again")
+    parser.add_argument("--calibrated", action="store_true", help="run nothing; judge the runs of all calibrations")
     options = parser.parse_args()
+    if options.calibrated:
+        return int(calibrated() > 0)
     cases = read(options.read) if options.read else run(options)
     fair = [case for case in cases if case.name in HONEST]
     print(f"\n{table(cases)}\n\n{tolerance(fair)}\n")
