@@ -200,6 +200,14 @@ def test_kill_ends_all_even_those_that_fork_without_end(group: Cgroup) -> None:
     assert end_of(member) == -signal.SIGKILL
 
 
+@pytest.mark.parametrize(("version", "name", "value"), [(1, "cpu.shares", "256"), (2, "cpu.weight", "25")])
+def test_a_weight_stands_in_the_file_of_the_version(tmp_path: Path, version: int, name: str, value: str) -> None:
+    for file in ("pids.max", "memory.limit_in_bytes", "memory.max", name):
+        (tmp_path / file).touch()
+    Cgroup(Hierarchy(version, tmp_path, tmp_path, tmp_path), "")._limit(16 * MIB, 4, weight=25)
+    assert (tmp_path / name).read_text() == value
+
+
 def used_on_one_core(busy: dict[Cgroup, int]) -> list[float]:
     """CPU seconds of each group, with so many busy processes in each, all on one core, when the first process has used half a second."""
     core = min(os.sched_getaffinity(0))
