@@ -641,7 +641,7 @@ for name in os.listdir("/proc/self/fd"):
             written.append(name)
     except OSError:
         pass
-print("written to", len(written))
+print(f"written to {len(written)}")  # at once: what was forged may come between two writes
 """
 
 
