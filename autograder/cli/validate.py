@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--junit", metavar="FILE", help="Write the result as JUnit XML, for CI services.")
 @click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, metavar="N", help="Seeds with which the reference is tried.")
 @click.option(
-    "--mutants", type=click.IntRange(0), default=50, show_default=True, metavar="N", help="At most so many mutants of each assignment."
+    "--mutants", type=click.IntRange(0), default=40, show_default=True, metavar="N", help="At most so many mutants of each assignment."
 )
 @click.option("--full", is_flag=True, help="Run each mutant in its whole notebook too, and compare.")
 @click.option("--force", is_flag=True, help="Execute again what was validated before.")

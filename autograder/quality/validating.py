@@ -28,7 +28,7 @@ class Extent:
     """How much is validated: seeds of the reference, at most so many mutants, and whether those run in whole notebooks too."""
 
     seeds: int = 3
-    mutants: int = 50
+    mutants: int = 40
     full: bool = False
 
 
