@@ -39,7 +39,7 @@ class _Attempt:
     submission: Submission
     worker: Worker
     job: remote.Job
-    sent_runs: bool
+    sent: frozenset[str]  # keys of the finished runs that it was to get
 
 
 class Grading:
@@ -135,7 +135,7 @@ class Grading:
         with contextlib.suppress(Exception):  # too large, or a worker that is just going: then the job itself says so, or makes them again
             if kept:
                 self._workers.send(worker.address, remote.runs_of(job, kept))
-        return _Attempt(submission, worker, job, bool(kept))
+        return _Attempt(submission, worker, job, frozenset(each.path.name for each in kept))
 
     def _received(self, attempt: _Attempt, future: Future[remote.JobResult]) -> Record | None:
         """The record of an attempt that has ended, in the store; None when there is none, and it has to be made again."""
@@ -177,7 +177,8 @@ class Grading:
         """
         submission, store = attempt.submission, self._plan.store
         with store.writing():
-            first = remote.put_back(self._plan, result, replaces=attempt.sent_runs or self._force)
+            replaces = {run.run_key for run in result.record.runs} if self._force else attempt.sent
+            first = remote.put_back(self._plan, result, replaces)
             if not first and result.record.outcome != "infra_error":
                 return None
             received_at, number = store.arrival(submission.assignment, submission.student, submission.submission_id)

@@ -9,15 +9,17 @@ from typing import overload
 
 from autograder.records import Record
 
+_AS_FAR_BACK = 2**15  # bytes that the method looks
+
 
 class PackedRecords(Sequence[Record]):
     """A record of each student, in the order in which they came; each as one string of bytes, which is unpacked when it is asked for.
 
-    Records of one assignment are much alike: of 18 kB of a real one hardly one is left when the first of them serves as dictionary.
+    Records of one assignment are much alike: of 18 kB of a real one hardly one is left when another one serves as dictionary.
     """
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
-        self._packed: dict[str, bytes] = {}
+        self._packed: dict[str, tuple[bytes, bytes]] = {}  # with the dictionary, which most of them share
         self._like = b""
         for record in records:
             self.add(record)
@@ -25,9 +27,10 @@ class PackedRecords(Sequence[Record]):
     def add(self, record: Record) -> None:
         """Adds a record, or puts it in the place of its student's earlier one."""
         plain = pickle.dumps(record, pickle.HIGHEST_PROTOCOL)
-        self._like = self._like or plain[-(2**15) :]  # as far back as the method looks
+        if 2 * len(self._like) < len(plain) and len(self._like) < _AS_FAR_BACK:  # that of a rejected notebook shows little of the others
+            self._like = plain[-_AS_FAR_BACK:]
         packer = zlib.compressobj(level=1, zdict=self._like)
-        self._packed[record.student] = packer.compress(plain) + packer.flush()
+        self._packed[record.student] = self._like, packer.compress(plain) + packer.flush()
 
     def update(self, others: PackedRecords) -> None:
         """Adds all of them."""
@@ -49,7 +52,7 @@ class PackedRecords(Sequence[Record]):
         return len(self._packed)
 
     def __iter__(self) -> Iterator[Record]:
-        return map(self._unpacked, self._packed.values())
+        return map(_unpacked, self._packed.values())
 
     @overload
     def __getitem__(self, at: int) -> Record: ...
@@ -57,8 +60,10 @@ class PackedRecords(Sequence[Record]):
     def __getitem__(self, at: slice) -> list[Record]: ...
     def __getitem__(self, at: int | slice) -> Record | list[Record]:
         chosen = list(self._packed.values())[at]
-        return [self._unpacked(each) for each in chosen] if isinstance(chosen, list) else self._unpacked(chosen)
+        return [_unpacked(each) for each in chosen] if isinstance(chosen, list) else _unpacked(chosen)
 
-    def _unpacked(self, packed: bytes) -> Record:
-        record: Record = pickle.loads(zlib.decompressobj(zdict=self._like).decompress(packed))
-        return record
+
+def _unpacked(packed: tuple[bytes, bytes]) -> Record:
+    like, data = packed
+    record: Record = pickle.loads(zlib.decompressobj(zdict=like).decompress(data))
+    return record

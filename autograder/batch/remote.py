@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -153,13 +153,14 @@ def runs_of(job: Job, folders: list[RunFolder]) -> AbstractContextManager[IO[byt
     return packed({f"{_JOBS}/{job.name}/runs/{each.path.name}": each.path for each in folders}, RUNS_BYTES)
 
 
-def put_back(plan: Plan, result: JobResult, replaces: bool) -> bool:
+def put_back(plan: Plan, result: JobResult, replaces: Collection[str]) -> bool:
     """Puts the packed runs into the store, each as a whole, when nobody is at work on what is there under its key.
 
-    What is there is replaced; unless `replaces`, a finished run stays, since the first one counts, and the answer is False.
+    What is there is replaced, but for a finished run whose key is not in `replaces`: the first one counts. False where one stayed.
     """
     if result.runs is None:
         return True
+    all_first = True
     plan.store.runs.mkdir(parents=True, exist_ok=True)
     with scratch_folder(plan.store.runs, PARTIAL) as partial:
         unpack(io.BytesIO(result.runs), partial)
@@ -168,12 +169,13 @@ def put_back(plan: Plan, result: JobResult, replaces: bool) -> bool:
             if not came.is_dir():
                 continue
             with locked(plan.store.runs / ".locks" / run.run_key, lambda: False):
-                if not replaces and reusable(kept, plan.min_isolation) is not None:
-                    return False
+                if run.run_key not in replaces and reusable(kept, plan.min_isolation) is not None:
+                    all_first = False
+                    continue
                 if kept.path.exists():
                     kept.path.rename(partial / f"{run.run_key}.replaced")
                 came.rename(kept.path)
-    return True
+    return all_first
 
 
 @contextmanager

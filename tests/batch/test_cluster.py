@@ -44,6 +44,7 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         context="context",
         execution_key="key",
         attempts=2,
+        min_isolation=2,
     )
 
 
@@ -501,17 +502,16 @@ def runs_of(plan: Any) -> dict[str, str]:
 
 def test_runs_come_back_whole_in_place_of_what_was_there(plan: Any, tmp_path: Path) -> None:
     record, runs = brought_back(plan, tmp_path / "made")
-    remote.put_back(plan, remote.JobResult(record, runs, interrupted=False), replaces=True)
+    remote.put_back(plan, remote.JobResult(record, runs, interrupted=False), replaces={"one"})
     assert runs_of(plan) == {"one/handin/value.json": "new", "two/handin/value.json": "new"}
-    remote.put_back(plan, remote.JobResult(record, None, interrupted=False), replaces=True)  # what a shared worker made is there already
+    remote.put_back(plan, remote.JobResult(record, None, interrupted=False), replaces=set())  # what a shared worker made is there already
 
 
 def test_a_finished_run_stays_where_the_first_one_counts(plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     record, runs = brought_back(plan, tmp_path / "made")
-    plan.min_isolation = 2
     monkeypatch.setattr(remote, "reusable", lambda folder, _: "finished" if folder.path.exists() else None)
-    assert not remote.put_back(plan, remote.JobResult(record, runs, interrupted=False), replaces=False)
-    assert runs_of(plan) == {"one/left_over.txt": "old"}
+    assert not remote.put_back(plan, remote.JobResult(record, runs, interrupted=False), replaces={"two"})
+    assert runs_of(plan) == {"one/left_over.txt": "old", "two/handin/value.json": "new"}
 
 
 def test_a_run_that_somebody_is_at_work_on_is_not_replaced_under_him(plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -524,7 +524,7 @@ def test_a_run_that_somebody_is_at_work_on_is_not_replaced_under_him(plan: Any, 
         at_work.close()
 
     monkeypatch.setattr(locks, "time", SimpleNamespace(sleep=waits_until_he_has_ended))
-    remote.put_back(plan, remote.JobResult(record, runs, interrupted=False), replaces=True)
+    remote.put_back(plan, remote.JobResult(record, runs, interrupted=False), replaces={"one"})
     assert [each["one/left_over.txt"] for each in waits] == ["old"]
     assert runs_of(plan) == {"one/handin/value.json": "new", "two/handin/value.json": "new"}
 
