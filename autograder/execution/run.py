@@ -187,6 +187,7 @@ def _command(execution: Execution) -> Command:
             memory_mib=slot.memory_mib,
             disk_mib=profile.limits.disk_mib,
             cpu_s=int(CEILING * profile.limits.total_s + _START_S) * (os.cpu_count() or 1),  # the clock on the wall comes first
+            cores=slot.threads,
         ),
         cold=may_fork_warm(slot, execution.backend),
     )

@@ -19,7 +19,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,7 +28,8 @@ from autograder.errors import MachineError
 _PREFIX = "autograder-"
 _CONTROLLERS = ("memory", "pids")
 _CPU = "cpu"  # welcome, not needed
-_USUAL_WEIGHT, _USUAL_SHARES = 100, 1024  # of a group to which nobody gave another one: version 2's number, version 1's
+USUAL_WEIGHT = 100  # of a group to which nobody gave another one
+_MOST_WEIGHT, _USUAL_SHARES = 10_000, 1024  # what version 2 takes, and version 1's number for the usual weight
 _PATIENCE_SECONDS = 30.0  # a killed process that holds a graphics card, or waits for a disk, takes its time
 _POLL_SECONDS = 0.002
 _HUGE_PAGE = 2 << 20  # what may have been asked for and not given
@@ -70,7 +71,13 @@ def find() -> tuple[Hierarchy | None, str]:
     try:
         hierarchy = _place()
         remove_stale(hierarchy)
-        _try_out(hierarchy)
+        try:
+            _try_out(hierarchy)
+        except (OSError, MachineError):
+            if hierarchy.cpu is None:
+                raise
+            hierarchy = replace(hierarchy, cpu=None)
+            _try_out(hierarchy)
     except (OSError, MachineError) as error:
         return None, f"no control groups: {error}"
     return hierarchy, ""
@@ -87,10 +94,10 @@ class Cgroup:
         self._folders = tuple(folder / folder_name for folder in hierarchy.folders)
 
     @classmethod
-    def create(cls, hierarchy: Hierarchy, name: str, memory_bytes: int, processes: int, weight: int = _USUAL_WEIGHT) -> Cgroup:
+    def create(cls, hierarchy: Hierarchy, name: str, memory_bytes: int, processes: int, weight: int = USUAL_WEIGHT) -> Cgroup:
         """An empty group; `name` must be new within this command. `memory_bytes` includes swap and the files in memory file systems,
-        `processes` counts threads as well; `weight` is what all of it counts when cores are short, beside 100 of any other group. Raises
-        OSError, and leaves nothing behind then.
+        `processes` counts threads as well; `weight` is what all of it counts when cores are short, beside the groups next to it
+        (100 each, if nobody gave them another one). Raises OSError, and leaves nothing behind then.
         """
         if not name or "/" in name:
             raise ValueError(f"not a name for a control group: {name!r}")
@@ -156,10 +163,9 @@ class Cgroup:
 
     def _limit(self, memory_bytes: int, processes: int, weight: int) -> None:
         _write(self._pids / "pids.max", str(processes))
-        if self._cpu is not None and self._version == 1:
-            _write(self._cpu / "cpu.shares", str(weight * _USUAL_SHARES // _USUAL_WEIGHT))
-        elif self._cpu is not None:
-            _write(self._cpu / "cpu.weight", str(weight))
+        if self._cpu is not None:
+            with suppress(OSError):  # whoever manages the groups above may have taken the controller away since
+                self._weigh(self._cpu, min(weight, _MOST_WEIGHT))
         if self._version == 1:
             _write(self._memory / "memory.limit_in_bytes", str(memory_bytes))
             with_swap = self._memory / "memory.memsw.limit_in_bytes"  # absent where the kernel does not count swap
@@ -170,6 +176,12 @@ class Cgroup:
             swap = self._memory / "memory.swap.max"
             if swap.exists():
                 _write(swap, "0")
+
+    def _weigh(self, folder: Path, weight: int) -> None:
+        if self._version == 1:
+            _write(folder / "cpu.shares", str(weight * _USUAL_SHARES // USUAL_WEIGHT))
+        else:
+            _write(folder / "cpu.weight", str(weight))
 
     def _signal(self, pids: set[int]) -> None:
         if self._version == 2:

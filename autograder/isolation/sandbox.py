@@ -21,7 +21,7 @@ from autograder.isolation.servers import Server, ServerDied, ServerKind
 from autograder.records import Isolation
 
 _ENTER_S = 60
-_BACKGROUND_WEIGHT, _BACKGROUND_NICE = 25, 6  # beside 100 of other groups, where there are some; this niceness comes to about the same
+_BACKGROUND_WEIGHT, _BACKGROUND_NICE = 25, 6  # this niceness comes to about the same
 # One uid for each running job, at random from the range above systemd's for containers, which nothing allocates: two
 # commands, also of containers that share a kernel, meet in one with a chance of 1 in 2 million for 10 jobs each.
 # Source: systemd, "Users, Groups, UIDs and GIDs on systemd Systems".
@@ -48,12 +48,15 @@ _SYSTEM = (
 
 @dataclass(frozen=True)
 class Caps:
-    """What one job may use: memory in all where there are control groups, else of each process; processes with their threads."""
+    """What one job may use: memory in all where there are control groups, else of each process; processes with their threads. `cores`: how
+    many it was promised; where cores are short it weighs as much as so many jobs with one.
+    """
 
     memory_mib: int = 4096
     processes: int = 512
     disk_mib: int = 1024
     cpu_s: int = 3600
+    cores: int = 1
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,8 @@ class Sandbox:
 
     Level 3: root, bubblewrap, a uid of its own for each job, seccomp, a control group where there is one. Level 2: bubblewrap
     with a user namespace, seccomp. Level 1: Landlock and seccomp. Level 0: nothing. In all of them: rlimits, an own work folder.
-    `background`: where cores are short its jobs give way to whatever else runs on the machine.
+    `background`: where cores are short each of its jobs counts a quarter, beside the groups next to its own. Without groups it is
+    nicer, which the kernel may count within a session only.
     """
 
     def __init__(self, level: int, probes: dict[str, str] | None = None, background: bool = False) -> None:
@@ -92,7 +96,7 @@ class Sandbox:
             readable=readable,
             nice=_BACKGROUND_NICE if background else 0,
         )
-        self._weight = _BACKGROUND_WEIGHT if background else 100
+        self._weight = _BACKGROUND_WEIGHT if background else cgroup.USUAL_WEIGHT
         self._hierarchy = cgroup.find()[0] if level == 3 else None
         self._pool = Pool(self._policy, bubblewrap)
         self._live: set[Process] = set()
@@ -211,7 +215,8 @@ class Sandbox:
             said, pid = packets.receive(started.lease)
             if said == "hello":
                 if self._hierarchy is not None:
-                    started.group = cgroup.Cgroup.create(self._hierarchy, str(pid), caps.memory_mib << 20, caps.processes, self._weight)
+                    weight = self._weight * caps.cores
+                    started.group = cgroup.Cgroup.create(self._hierarchy, str(pid), caps.memory_mib << 20, caps.processes, weight)
                     started.group.add(pid)
                 started.lease.send(b"go")
                 said, _ = packets.receive(started.lease)

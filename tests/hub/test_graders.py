@@ -62,6 +62,12 @@ def test_assignments_with_gpus_do_not_mix(tiny: Path) -> None:
     assert grader.has_room(job("a"), [job("b")])
 
 
+def test_what_the_service_grades_gives_way(tiny: Path) -> None:
+    grader = LocalGrader(plans(tiny))
+    with grader._open(grader.plans.course, True) as sandbox:
+        assert sandbox._policy.nice > 0
+
+
 def test_a_suspect_runs_alone(tiny: Path) -> None:
     grader = local(tiny, tiny=4)
     start = Start("smoke", "tiny", "bad", "id bad", "key", False, 2)

@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -206,6 +207,16 @@ def test_a_weight_stands_in_the_file_of_the_version(tmp_path: Path, version: int
         (tmp_path / file).touch()
     Cgroup(Hierarchy(version, tmp_path, tmp_path, tmp_path), "")._limit(16 * MIB, 4, weight=25)
     assert (tmp_path / name).read_text() == value
+    (tmp_path / name).unlink()  # whoever manages the groups above has taken the controller away
+    Cgroup(Hierarchy(version, tmp_path, tmp_path, tmp_path), "")._limit(16 * MIB, 4, weight=50)
+    assert (tmp_path / "pids.max").read_text() == "4"
+
+
+def test_where_cores_cannot_be_divided_memory_is_limited_all_the_same(
+    hierarchy: Hierarchy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(cgroup, "_place", lambda: replace(hierarchy, cpu=tmp_path / "taken away"))
+    assert cgroup.find() == (replace(hierarchy, cpu=None), "")
 
 
 def used_on_one_core(busy: dict[Cgroup, int]) -> list[float]:
@@ -249,8 +260,10 @@ def dividing(hierarchy: Hierarchy, *weights: int) -> Iterator[list[Cgroup]]:
     """Groups that share the cores by these weights."""
     if hierarchy.cpu is None:
         pytest.skip("no control groups that divide the cores")
-    groups = [Cgroup.create(hierarchy, f"weight-{number}", 256 * MIB, 32, weight) for number, weight in enumerate(weights)]
+    groups: list[Cgroup] = []
     try:
+        for number, weight in enumerate(weights):
+            groups.append(Cgroup.create(hierarchy, f"weight-{number}", 256 * MIB, 32, weight))
         yield groups
     finally:
         for group in groups:

@@ -76,24 +76,20 @@ def test_jobs_in_the_background_give_way(sandboxes: Callable[[int], Sandbox], le
             with waiting(sandbox):
                 jobs = parts_of(sandbox)[-1].children(recursive=True)
                 assert jobs
-                found.append(({each.nice() for each in jobs}, {weight_of(each.pid) for each in jobs} - {None}))
+                found.append(({each.nice() for each in jobs}, weights_of(sandbox, {each.pid for each in jobs})))
     (nice, weight), (nice_behind, weight_behind) = found
     assert max(nice) < min(nice_behind)
     assert len(weight) == len(weight_behind) == (0 if usual._hierarchy is None or usual._hierarchy.cpu is None else 1)
     assert all(less < more for less, more in zip(weight_behind, weight, strict=True))
 
 
-def weight_of(pid: int) -> int | None:
-    """The number in the cpu controller's file, of either version; None for a process in no group of ours."""
-    lines = Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8").splitlines()
-    own = [line.split(":", 2) for line in lines if Path(line).name.startswith("autograder-")]
-    for _, controllers, folder in own:
-        for base in (Path(f"/sys/fs/cgroup/{controllers}"), Path("/sys/fs/cgroup")):
-            for name in ("cpu.shares", "cpu.weight"):
-                file = base / folder.lstrip("/") / name
-                if file.exists():
-                    return int(file.read_text())
-    return None
+def weights_of(sandbox: Sandbox, pids: set[int]) -> list[int]:
+    """What the kernel has noted for the groups that hold one of the processes."""
+    if sandbox._hierarchy is None or sandbox._hierarchy.cpu is None:
+        return []
+    file = "cpu.shares" if sandbox._hierarchy.version == 1 else "cpu.weight"
+    groups = [each for each in sandbox._hierarchy.cpu.glob("autograder-*") if pids & set(cgroup._members(each))]
+    return [int((each / file).read_text(encoding="utf-8")) for each in groups]
 
 
 # --- crashes ----------------------------------------------------------------------------------------------------------
