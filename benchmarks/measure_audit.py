@@ -225,26 +225,25 @@ def tolerance(cases: list[Case]) -> str:
 def calibrated() -> int:
     """Prints the table of all calibrated assignments, profile `smoke`; how many pairs the rule calls a fall."""
     course, paths = load_course(ROOT)
-    profile = course.assignments[0].profiles["smoke"]
-    dataset = next(each for each in course.datasets if each.name == profile.dataset)
-    labels = split(dataset, *dataset.load(None), 0)["hidden"]["y"]
-    hidden = HiddenPart(len(labels), float(np.bincount(labels).max() / len(labels)))
-    print("| assignment | accuracy | right solutions × seeds | mean | spread | 999 of 1,000 stay below | margin | pairs that fell |")
+    print("| assignment | accuracy | solutions that differ × seeds | mean | spread | 999 of 1,000 stay below | margin | pairs that fell |")
     print("|---|---|---|---|---|---|---|---|")
     total = 0
     for assignment in course.assignments:
         file = paths.solutions(assignment.id) / "calibration.json"
         figures = json.loads(file.read_text())["profiles"].get("smoke", {}) if file.is_file() else {}
+        dataset = next(each for each in course.datasets if each.name == assignment.profiles["smoke"].dataset)
+        labels = split(dataset, *dataset.load(None), 0)["hidden"]["y"]
+        hidden = HiddenPart(len(labels), float(np.bincount(labels).max() / len(labels)))
         for name, metric in figures.items():
             if "accuracy" not in name or not isinstance(metric, dict) or "solutions" not in metric:
                 continue
-            of_solutions = [each["values"] for each in metric["solutions"].values()]
-            pairs = [pair for values in of_solutions for pair in permutations(values, 2)]
+            different = {tuple(each["values"]) for each in metric["solutions"].values()}  # some train just the same
+            pairs = [pair for values in different for pair in permutations(values, 2)]
             found = [compare(name, *pair, Spread(metric["spread"], "calibration"), hidden) for pair in pairs]
             fell = sum(each.verdict == "fell" for each in found)
             bound = tolerance_factor(metric["n"]) * math.sqrt(2) * metric["spread"]
             least = margin(metric["mean"], metric["spread"], hidden.size)
-            solutions = f"{len(of_solutions)} × {metric['n']}"
+            solutions = f"{len(different)} of {len(metric['solutions'])} × {metric['n']}"
             figures_of_it = f"{metric['mean']:.3f} | {metric['spread']:.4f} | {bound:.3f} | {least:.3f} | {fell} of {len(pairs):,}"
             print(f"| `{assignment.id}` | `{name}` | {solutions} | {figures_of_it} |")
             total += fell
