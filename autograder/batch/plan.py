@@ -209,9 +209,13 @@ def _keep_out(copies: Path, originals: Iterable[Path]) -> None:
 
 
 def servers_of(plan: Plan, gpu: bool = False) -> list[ServerKind]:
-    """The fork servers that an execution and its scoring need, so that they can be started side by side."""
+    """The fork servers that an execution and its scoring need, so that they can be started side by side.
+
+    The one for models only where graders ask for predictions: it imports Keras, and starts with the first model anyway.
+    """
     notebook = [] if gpu else [notebook_server(plan.backend, plan.split.student, plan.fonts)]
-    return [*notebook, model_server(plan.backend, plan.split), score_server(plan.graders, plan.split)]
+    model = [model_server(plan.backend, plan.split)] if plan.declarations.predictions else []
+    return [*notebook, *model, score_server(plan.graders, plan.split)]
 
 
 def open_sandbox(course: Course, trust: bool, say: Callable[[str], None] = lambda text: None, background: bool = False) -> Sandbox:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from autograder.batch.plan import _copy_of
+from autograder.batch.plan import _copy_of, make_plan, servers_of, store_of
 from autograder.course.loading import load_course
 from autograder.quality.variants import Variant, build_submission
 from tests.conftest import autograder
@@ -42,3 +43,12 @@ def test_graders_that_only_their_owner_may_see_score(released: Path) -> None:
     done = autograder(released, "grade", "tiny", "--trust-submissions", "--json", "-")
     assert (done.returncode, [each["score"] for each in json.loads(done.stdout)]) == (0, [80])
     assert (released / ".autograder/graders").stat().st_mode & 0o777 == 0o700
+
+
+def test_where_no_grader_asks_for_predictions_no_process_imports_keras_for_them(released: Path, no_autograder_variables: None) -> None:
+    course, paths = load_course(released)
+    plan = make_plan(course, paths, "tiny", None, store_of(course, paths, None), None, True, print)
+    needed = [kind.preload for kind in servers_of(plan)]
+    without = replace(plan, declarations=replace(plan.declarations, tests=()))
+    assert [kind.preload for kind in servers_of(without)] == [each for each in needed if "autograder.grading.model" not in each]
+    assert len(needed) == 3
