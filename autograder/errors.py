@@ -40,6 +40,11 @@ class Problem:
         return f"{self.place}: {self.message}" + (f"\n  → {self.cure}" if self.cure else "")
 
 
+def installation_of(extra: str) -> str:
+    """The command that adds an optional part of this package. By its name alone pip would fetch somebody else's from the web."""
+    return f"pip install './autograder-….whl[{extra}]' with the package's own file, or '.[{extra}]' in a clone of its repository"
+
+
 def sentence(text: str) -> str:
     """The text with a full stop at its end, unless it ends as a sentence already."""
     text = text.rstrip()

@@ -36,7 +36,7 @@ def require_dask() -> None:
     """Raises UsageError when the package is installed without it."""
     from importlib.util import find_spec
 
-    from autograder.errors import UsageError
+    from autograder.errors import UsageError, installation_of
 
     if find_spec("distributed") is None:
-        raise UsageError("Dask is not installed.", "Install it on every machine: pip install 'autograder[dask]'")
+        raise UsageError("Dask is not installed.", f"Install it on every machine: {installation_of('dask')}.")

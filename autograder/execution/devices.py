@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from autograder.errors import MachineError, UsageError
+from autograder.errors import MachineError, UsageError, installation_of
 
 GPU_CURE = "Install its build for CUDA (docs/administrators.md) and NVIDIA's driver, or allow the CPU: Resources(…, cpu_fallback=True)."
 _FRACTION = "AUTOGRADER_GPU_FRACTION"
@@ -156,7 +156,7 @@ def require_backend(backend: str) -> None:
     if find_spec(backend) is None:
         raise UsageError(
             f"The course asks for Keras with {_NAMES[backend]}, which is not installed here.",
-            f"Install it: pip install 'autograder[{backend}]'" if backend != "tensorflow" else "Run: make venv",
+            f"Install it: {installation_of(backend)}." if backend != "tensorflow" else "Run: make venv",
         )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.course.paths import CoursePaths
-from autograder.errors import UsageError
+from autograder.errors import UsageError, installation_of
 
 VARIABLE = "AUTOGRADER_GRADEBOOK"
 _PASSWORDS = ("password", "passwd", "sslpassword")  # in a URL's query, as drivers take them
@@ -70,7 +70,7 @@ def require_driver(url: str) -> None:
 
 
 def missing_driver(url: str, said: str) -> UsageError:
-    cure = "For PostgreSQL: pip install 'autograder[postgres]', and a URL that begins with postgresql+psycopg://."
+    cure = f"For PostgreSQL: {installation_of('postgres')}; and a URL that begins with postgresql+psycopg://."
     return UsageError(f"The gradebook {shown_url(url)} needs a driver that is not installed: {said}.", cure)
 
 

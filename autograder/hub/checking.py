@@ -15,7 +15,7 @@ from pathlib import Path
 from autograder.batch.store import Store
 from autograder.course.paths import CoursePaths
 from autograder.course.settings import Course
-from autograder.errors import AutograderError
+from autograder.errors import AutograderError, installation_of
 from autograder.gradebook.exchange import course_id
 from autograder.gradebook.location import gradebook_url, shown_url
 from autograder.gradebook.session import gradebook_is_missing
@@ -79,7 +79,7 @@ def _versions() -> Iterator[Finding]:
         yield Finding("versions", f"jupyterhub {metadata.version('jupyterhub')}")
     except metadata.PackageNotFoundError:
         yield Finding(
-            "versions", "jupyterhub is not installed here: submissions are graded, but there are no pages.", "pip install 'autograder[hub]'"
+            "versions", "jupyterhub is not installed here: submissions are graded, but there are no pages.", installation_of("hub")
         )
 
 
