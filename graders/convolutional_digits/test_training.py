@@ -41,14 +41,16 @@ def curve(submission, name, metric):
 
 @pytest.mark.grade_cell("compiled_as_asked")
 @pytest.mark.hint("4.1 names optimizer and rate; train compiles every network with them.")
-def test_networks_are_trained_with_rmsprop(submission):
-    expect_compiled(submission.model("trained_regularised"), optimizer="RMSprop", learning_rate=0.001, defaults=True)
+@pytest.mark.parametrize("name", ["trained_simple", "trained_regularised"])
+def test_networks_are_trained_with_rmsprop(submission, name):
+    expect_compiled(submission.model(name), optimizer="RMSprop", learning_rate=0.001, defaults=True)
 
 
 @pytest.mark.grade_cell("compiled_as_asked")
 @pytest.mark.hint("4.1 names the loss for one-hot labels and the metric; compile wants a list of metrics.")
-def test_networks_are_compiled_with_loss_and_accuracy(submission):
-    expect_compiled(submission.model("trained_regularised"), loss="categorical_crossentropy", metrics=["accuracy"])
+@pytest.mark.parametrize("name", ["trained_simple", "trained_regularised"])
+def test_networks_are_compiled_with_loss_and_accuracy(submission, name):
+    expect_compiled(submission.model(name), loss="categorical_crossentropy", metrics=["accuracy"])
 
 
 @pytest.mark.grade_cell("histories")

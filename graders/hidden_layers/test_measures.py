@@ -41,7 +41,7 @@ def test_a_probability_of_zero_costs_much_but_not_infinitely_much(answers):
 
 
 @pytest.mark.grade_cell("both_rise")
-@pytest.mark.hint("Let one image change from narrowly wrong to narrowly right, and let another one be wrong and nearly sure of it.")
+@pytest.mark.hint("What does accuracy see of one image, and what does the loss see? Then let two images change for opposite reasons.")
 def test_accuracy_and_loss_rise_together(submission):
     results = {}
     for name in ("before", "after"):
