@@ -52,7 +52,7 @@ lint: venv  ## ruff, mypy, import contracts
 	@$(BIN)/mypy autograder
 	@$(BIN)/lint-imports
 
-test: lint  ## everything that CI runs, on two cores in two halves; TEST_OPTIONS go to one pytest for all
+test: lint  ## lint and all tests, on two cores in two halves (CI also runs validate); TEST_OPTIONS go to one pytest for all
 	@$(BIN)/python -m tests.side_by_side $(TEST_OPTIONS)
 
 validate: venv  ## the graders themselves: known answers and mutants of every assignment (also in CI)

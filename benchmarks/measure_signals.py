@@ -125,9 +125,20 @@ def similarity(notebooks: dict[str, Notebook], variants: dict[str, Variant], rel
     print(f"comparing 400 notebooks: {time.process_time() - began:.1f} CPU s")
 
 
-def literals(notebooks: dict[str, Notebook], variants: dict[str, Variant], release: Notebook) -> None:
-    for name in (name for name, variant in variants.items() if variant.right):
-        print(f"{name}: {weigh_own_code(notebooks[name], release)}")
+def literals(root: Path) -> None:
+    """Of the right solutions of all assignments."""
+    course, paths = load_course(root)
+    found = []
+    for assignment in course.assignments:
+        subprocess.run([sys.executable, "-m", "autograder.cli", "release", assignment.id, "--quiet"], cwd=root, check=True)
+        release = read_notebook(paths.release_notebook(assignment.id))
+        for variant in read_variants(paths, assignment.id):
+            if variant.right:
+                found.append(weigh_own_code(build_submission(paths, assignment.id, variant), release))
+                print(f"{assignment.id}, {variant.name}: {found[-1]}")
+    for name in ("literal_bytes", "text_bytes"):
+        sizes = [getattr(each, name) for each in found]
+        print(f"{name}: {min(sizes)} to {max(sizes)}")
 
 
 def embedded_weights() -> None:
@@ -185,12 +196,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name in ("grading_config.py", "source_assignments", "graders", "solutions"):
             (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, Path(folder) / name)
-        subprocess.run([sys.executable, "-m", "autograder.cli", "release", ASSIGNMENT, "--quiet"], cwd=folder, check=True)
+        literals(Path(folder))
         _, paths = load_course(Path(folder))
         variants = {variant.name: variant for variant in read_variants(paths, ASSIGNMENT)}
         notebooks = {name: build_submission(paths, ASSIGNMENT, variant) for name, variant in variants.items()}
         release = read_notebook(paths.release_notebook(ASSIGNMENT))
-    literals(notebooks, variants, release)
     cost(notebooks["reference"], release)
     similarity(notebooks, variants, release, students)
     embedded_weights()

@@ -24,9 +24,7 @@ from autograder.intake.restore import is_locked
 from autograder.records import Flag
 
 _TEXT_FACTOR = 2  # all that was written may be so much larger than the literals may: more than 50 KB of ordinary code
-_FLAG_SHARE = (
-    1 / 16
-)  # 1.25 KiB by default: the weights of a small useful model need about 2, right solutions have 0.2 (docs/instructors.md)
+_FLAG_SHARE = 1 / 16  # 1.25 KiB by default: the weights of a small useful model need about 2, right solutions 0.4 (docs/instructors.md)
 _READ_CHARACTERS = 200_000  # beyond, cells are no longer taken apart: all of their text counts as literal
 _LONG_NAME = 30
 _CHECK = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
