@@ -24,7 +24,7 @@ from autograder.batch.parcels import packed, put_together, unpack
 from autograder.batch.pipeline import OnCell, Turn, grade_submission, reusable
 from autograder.batch.plan import Plan
 from autograder.batch.store import Store
-from autograder.batch.workplace import Batch, NotPrepared, Workplace, Workplaces
+from autograder.batch.workplace import RUNS_BYTES, Batch, NotPrepared, Workplace, Workplaces
 from autograder.errors import AutograderError, UsageError
 from autograder.execution.devices import Slot
 from autograder.execution.rundir import RunFolder
@@ -32,7 +32,6 @@ from autograder.files import PARTIAL, scratch_folder, write_atomic
 from autograder.records import Record, Submission
 
 BUNDLE_BYTES = 512 * 2**20
-RUNS_BYTES = 128 * 2**20
 _JOBS = "jobs"
 
 

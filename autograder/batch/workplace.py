@@ -17,6 +17,7 @@ from pathlib import Path
 from autograder.batch.bench import Bench
 from autograder.batch.local import plan_slots
 from autograder.batch.plan import Plan
+from autograder.batch.reruns import RERUNS
 from autograder.batch.slots import Slots
 from autograder.batch.store import Store
 from autograder.course.paths import CoursePaths
@@ -28,6 +29,7 @@ from autograder.isolation.choice import choose_sandbox
 from autograder.isolation.sandbox import Sandbox
 
 LEASE_S = 45.0  # without a word from its command for so long, a batch has ended; the command speaks every 5 s
+RUNS_BYTES = 128 * 2**20  # that can be sent at once
 _END_S = 10.0
 _SCRATCH = "autograder-worker-"
 _NO_LOCKS = "It sees the course's folder, but not the command's locks there: it works without the folder, on what it is sent."
@@ -178,9 +180,20 @@ def _prepare(batch: Batch, bench: Bench) -> Workplace:
     slots = plan_slots(plan, batch.jobs, bench)
     with ExitStack() as stack:
         if not shared:
+            _require_that_runs_can_be_sent(plan)
             plan = _moved(plan, stack.enter_context(scratch_folder(_own_folder(), _SCRATCH)))
         sandbox = stack.enter_context(choose_sandbox(plan.min_isolation, batch.trust))
         return Workplace(plan, sandbox, slots, shared, note, stack.pop_all())
+
+
+def _require_that_runs_can_be_sent(plan: Plan) -> None:
+    """A submission's run and its reruns come back together. Raises MachineError where that might be refused only after all were made."""
+    size, most = plan.profile.limits.hand_in_bytes, RUNS_BYTES // (1 + RERUNS)
+    if size > most:
+        raise MachineError(
+            f"It does not see the course's folder, and hand-ins of up to {size >> 20} MiB, with reruns, may be too much to be sent.",
+            f"Let it have the folder under the same path, or write Limits(hand_in_mib={most >> 20}) or less.",
+        )
 
 
 def _other_versions(batch: Batch) -> str:

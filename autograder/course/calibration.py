@@ -65,9 +65,9 @@ def read_allowed(solutions: Path) -> dict[str, Allowed]:
 
 
 def training_versions(versions: dict[str, str]) -> dict[str, str]:
-    """Of all versions those that decide about what training gives; TensorFlow's two builds are one package."""
-    chosen = ("backend", "keras", versions.get("backend", ""), f"{versions.get('backend')}-cpu", "numpy")
-    return {name.removesuffix("-cpu"): versions[name] for name in chosen if name in versions}
+    """Of all versions those that decide about what training gives."""
+    chosen = ("backend", "keras", versions.get("backend", ""), "numpy")
+    return {name: versions[name] for name in chosen if name in versions}
 
 
 def _read(path: Path, kind: type[T]) -> dict[str, T]:

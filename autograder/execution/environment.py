@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,7 +20,6 @@ from autograder.isolation.servers import ServerKind
 _PACKAGES = (
     "keras",
     "tensorflow",
-    "tensorflow-cpu",
     "jax",
     "torch",
     "numpy",
@@ -30,6 +30,7 @@ _PACKAGES = (
     "matplotlib",
     "scikit-learn",
 )
+_BUILDS = {"tensorflow": ("tensorflow", "tensorflow-cpu")}  # one package: a hub without a GPU and a worker with one have the same
 
 # Not matplotlib_inline.backend_inline: it looks for its shell when it is imported, and plt.show() would show nothing.
 _PRELOAD = (
@@ -70,10 +71,9 @@ def _versions(stamp: str) -> dict[str, str]:
 
     found = {"autograder": __version__, "python": platform.python_version()}
     for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
+        for build in _BUILDS.get(package, (package,)):
+            with suppress(PackageNotFoundError):
+                found.setdefault(package, version(build))
     return found
 
 

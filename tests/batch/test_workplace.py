@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -273,3 +273,11 @@ def test_a_folder_for_temporary_files_of_somebody_else_is_refused(tmp_path: Path
     (tmp_path / "elsewhere").mkdir()
     with pytest.raises(MachineError, match="belongs to somebody else"):
         workplace._own_folder()
+
+
+@pytest.mark.parametrize(("mib", "refused"), [(42, False), (43, True)])
+def test_who_could_not_send_back_what_it_made_is_refused_beforehand(mib: int, refused: bool) -> None:
+    """After the training it would be lost, each time anew."""
+    plan: Any = SimpleNamespace(profile=SimpleNamespace(limits=SimpleNamespace(hand_in_bytes=mib * 2**20)))
+    with pytest.raises(MachineError, match=r"hand-ins of up to 43 MiB") if refused else nullcontext():
+        workplace._require_that_runs_can_be_sent(plan)

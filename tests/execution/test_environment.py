@@ -1,8 +1,9 @@
-"""A Keras that a hostile model can lead past its safe mode is refused before anything is executed."""
+"""A Keras that a hostile model can lead past its safe mode is refused before anything is executed; which versions count as the same."""
 
 from __future__ import annotations
 
 import sys
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import NoReturn
 
@@ -49,3 +50,17 @@ def test_commands_stop_before_they_execute_anything(
         cli.main()
     assert left.value.code == 2
     assert "Keras 3.9.2 is installed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("build", ["tensorflow", "tensorflow-cpu"])
+def test_both_builds_of_tensorflow_are_the_same_package(monkeypatch: pytest.MonkeyPatch, build: str) -> None:
+    """A hub without a GPU has one, its worker with a GPU the other."""
+
+    def version(package: str) -> str:
+        if package not in ("keras", build):
+            raise PackageNotFoundError(package)
+        return "2.21.0"
+
+    monkeypatch.setattr(environment, "version", version)
+    found = environment._versions.__wrapped__("")
+    assert {name: found[name] for name in found if name not in ("autograder", "python")} == {"keras": "2.21.0", "tensorflow": "2.21.0"}
