@@ -22,14 +22,17 @@ if TYPE_CHECKING:
 @click.option("--junit", metavar="FILE", help="Write the result as JUnit XML, for CI services.")
 @click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, metavar="N", help="Seeds with which the reference is tried.")
 @click.option(
-    "--mutants", type=click.IntRange(0), default=40, show_default=True, metavar="N", help="At most so many mutants of each assignment."
+    "--mutants",
+    type=click.IntRange(0),
+    metavar="N",
+    help="At most so many mutants of each assignment; by default one of every kind of mistake, at least 40.",
 )
 @click.option("--full", is_flag=True, help="Run each mutant in its whole notebook too, and compare.")
 @click.option("--force", is_flag=True, help="Execute again what was validated before.")
 @click.option("--jobs", type=click.IntRange(1), metavar="N", help="Executions side by side (default: one more than cores).")
 @common_options
 def validate(
-    common: Common, assignment: str | None, junit: str | None, seeds: int, mutants: int, full: bool, force: bool, jobs: int | None
+    common: Common, assignment: str | None, junit: str | None, seeds: int, mutants: int | None, full: bool, force: bool, jobs: int | None
 ) -> None:
     """Validate the graders of ASSIGNMENT, or of all assignments, with known answers and with mutants of the reference.
 

@@ -14,6 +14,8 @@ from autograder.course.notebook import nbgrader_of
 from autograder.quality.catalogue import CATALOGUE
 from autograder.quality.code import Code
 
+_USUALLY = 40
+
 
 @dataclass(frozen=True)
 class Mutant:
@@ -48,10 +50,12 @@ def make_mutants(notebook: dict[str, Any]) -> tuple[tuple[Mutant, ...], tuple[st
     return tuple(mutants), tuple(unread)
 
 
-def choose(mutants: Sequence[Mutant], limit: int) -> tuple[Mutant, ...]:
+def choose(mutants: Sequence[Mutant], limit: int | None) -> tuple[Mutant, ...]:
     """At most `limit` of them: first one of every kind, then more; each from the cell of which least was chosen so far, and of what is
-    there the kind that was chosen least often.
+    there the kind that was chosen least often. Without a limit one of every kind, and at least 40.
     """
+    if limit is None:
+        limit = max(_USUALLY, len({mutant.mistake for mutant in mutants}))
     left = list(mutants)
     in_cell: Counter[str] = Counter()
     here: Counter[tuple[str, str]] = Counter()

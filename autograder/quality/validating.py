@@ -25,10 +25,12 @@ _BLANK = Variant("blank", "The student version as it was released.", right=False
 
 @dataclass(frozen=True)
 class Extent:
-    """How much is validated: seeds of the reference, at most so many mutants, and whether those run in whole notebooks too."""
+    """How much is validated: seeds of the reference, at most so many mutants (None: of every kind one, at least 40), and whether those run
+    in whole notebooks too.
+    """
 
     seeds: int = 3
-    mutants: int = 40
+    mutants: int | None = None
     full: bool = False
 
 
@@ -151,7 +153,7 @@ def _test_mutants(
     bench: Bench, generated: Sequence[Mutant], equivalents: Sequence[Equivalent], extent: Extent
 ) -> tuple[tuple[MutantResult, ...], list[str]]:
     """Results of the chosen mutants and of all that are declared equivalent, and what is wrong beside them."""
-    if not extent.mutants:
+    if extent.mutants == 0:
         return (), []
     excused = {mutant.id: each for mutant in generated for each in equivalents if each.fits(mutant)}
     chosen = {mutant.id for mutant in choose([mutant for mutant in generated if mutant.id not in excused], extent.mutants)}

@@ -62,6 +62,13 @@ def test_every_kind_is_chosen_before_any_twice_wherever_it_stands() -> None:
     assert {cell: cells.count(cell) for cell in dict.fromkeys(cells)} == {"crowded": 9, "one": 2, "two": 2, "three": 2}
 
 
+@pytest.mark.parametrize(("kinds", "chosen"), [(3, 40), (60, 60)])
+def test_by_itself_no_kind_is_left_out(kinds: int, chosen: int) -> None:
+    mutants = [Mutant(str(index), "cell", f"kind{index % kinds}", "", "", "") for index in range(100)]
+    assert len(choose(mutants, None)) == chosen
+    assert {mutant.mistake for mutant in choose(mutants, None)} == {f"kind{index}" for index in range(kinds)}
+
+
 def test_kinds_are_named_in_the_order_of_the_catalogue() -> None:
     assert kinds_of(make_mutants(NOTEBOOK)[0])[:3] == ("wrong_axis", "axis_forgotten", "function_swapped")
 

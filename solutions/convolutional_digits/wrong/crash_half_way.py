@@ -4,7 +4,7 @@ OUTCOME = "cell_error"
 LOSES = {
     "regularised_network": 3,
     "variants": 4,
-    "compiled_as_asked": 3,
+    "compiled_as_asked": 1.5,
     "histories": 3,
     "curves": 2,
     "dropout_acts": 2,
