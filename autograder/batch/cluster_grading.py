@@ -121,19 +121,19 @@ class Grading:
                 future = self._done.get(timeout=_POLL_S)
                 attempt = self._running.pop(future, None)
                 if attempt is not None:  # else it was given up with its worker
-                    self._workers.ended(attempt.worker, self._alone)
+                    self._workers.give_back(attempt.worker, self._alone)
                     self._settle(attempt, self._received(attempt, future))
         return self._records, self._losses.students
 
     def _hand_out_all(self) -> None:
         """Whoever waits and has a worker, in order."""
         while not (self._alone and self._running) and self._next(take=False) is not None:
-            worker = self._workers.freest(self._alone)
+            worker = self._workers.take(self._alone)
             if worker is None:
                 return
             arrival = self._next(take=True)
-            if arrival is not None:  # else it was cancelled a moment ago
-                self._hand_out(arrival, worker)
+            if arrival is None or not self._hand_out(arrival, worker):  # it was cancelled a moment ago, or has its record
+                self._workers.give_back(worker, self._alone)
         self._workers.nobody_waits()
 
     def _next(self, take: bool) -> Arrival | None:
@@ -149,7 +149,7 @@ class Grading:
         """Whoever ran on workers that are gone."""
         for future, attempt in [each for each in self._running.items() if each[1].worker.address not in known]:
             del self._running[future]
-            self._workers.ended(attempt.worker, self._alone)
+            self._workers.give_back(attempt.worker, self._alone)
             self._engine.give_up(future)
             self._settle(attempt, self._worker_lost(attempt))
 
@@ -168,7 +168,7 @@ class Grading:
         else:
             self._progress.ended(record)
 
-    def _hand_out(self, arrival: Arrival, worker: Worker) -> None:
+    def _hand_out(self, arrival: Arrival, worker: Worker) -> bool:
         """Sends a submission on its way, unless it is known already what becomes of it."""
         if arrival.student not in self._announced:
             self._announced.add(arrival.student)
@@ -178,11 +178,11 @@ class Grading:
         if isinstance(made, Record):
             keep(self._plan, made)
             self._ended(made)
-            return
+            return False
         future = self._engine.run(worker.address, made.job)
-        self._workers.began(worker, self._alone)
         self._running[future] = made
         future.add_done_callback(self._done.put)
+        return True
 
     def _attempt(self, arrival: Arrival, worker: Worker) -> _Attempt | Record:
         """What is sent to the worker, or the record where it is known already what becomes of it. Raises what grading raises."""

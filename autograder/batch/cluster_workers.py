@@ -123,25 +123,23 @@ class Workers:
         self._stand(self._standing())
         return known
 
-    def freest(self, alone: bool = False) -> Worker | None:
-        """The worker with most room, if there is any; for who is to be alone one on which nothing is."""
+    def take(self, alone: bool) -> Worker | None:
+        """Takes a place at the worker with most room, if there is any; for who is to be alone at one that has nothing."""
         parts = {each.address: each.part(alone) for each in self._fit.values() if each.free > 0}
-        address = self._sharing.chosen(self._batch.id, parts)
-        return self._fit[address] if address is not None else None
+        address = self._sharing.take(self._batch.id, parts)
+        if address is None:
+            return None
+        self._fit[address].running += 1
+        return self._fit[address]
 
     def nobody_waits(self) -> None:
         """There is nothing to send: no worker is kept for this batch."""
         self._sharing.waits_no_more(self._batch.id)
 
-    def began(self, worker: Worker, alone: bool) -> None:
-        """A submission was sent there."""
-        worker.running += 1
-        self._sharing.use(self._batch.id, worker.address, worker.part(alone))
-
-    def ended(self, worker: Worker, alone: bool) -> None:
-        """It has ended, or was given up."""
+    def give_back(self, worker: Worker, alone: bool) -> None:
+        """The place is free again."""
         worker.running -= 1
-        self._sharing.use(self._batch.id, worker.address, -worker.part(alone))
+        self._sharing.give_back(self._batch.id, worker.address, worker.part(alone))
 
     def ask_again(self, worker: Worker) -> None:
         """It began anew under its old address, gave the batch up, or may be gone: it has to enter again before it gets anything."""

@@ -21,10 +21,10 @@ class Sharing:
         self._used: dict[str, dict[str, float]] = {}
         self._waits: dict[str, str] = {}  # a worker's address by batch, in the order in which they began to wait
 
-    def chosen(self, batch: str, parts: Mapping[str, float]) -> str | None:
-        """The address with most room; None where that is not enough, and it is kept for this batch.
+    def take(self, batch: str, parts: Mapping[str, float]) -> str | None:
+        """Takes its part of the worker with most room, and gives its address; None where that is not enough, and it is kept for this batch.
 
-        `parts`: what one submission takes of each worker that may be chosen; 1 is all of it.
+        `parts`: what one submission takes of each worker that may be chosen, by address; 1 is all of it.
         """
         with self._lock:
             kept = {self._waits[each] for each in takewhile(lambda each: each != batch, self._waits)}
@@ -38,6 +38,8 @@ class Sharing:
                 self._waits[batch] = best  # which leaves its place in the order as it is
                 return None
             self._waits.pop(batch, None)
+            used = self._used.setdefault(batch, {})
+            used[best] = used.get(best, 0.0) + parts[best]
             return best
 
     def waits_no_more(self, batch: str) -> None:
@@ -45,11 +47,10 @@ class Sharing:
         with self._lock:
             self._waits.pop(batch, None)
 
-    def use(self, batch: str, address: str, part: float) -> None:
-        """A submission was sent there, or, with a negative part, has ended."""
+    def give_back(self, batch: str, address: str, part: float) -> None:
+        """A submission there has ended."""
         with self._lock:
-            used = self._used.setdefault(batch, {})
-            used[address] = used.get(address, 0.0) + part
+            self._used[batch][address] -= part
 
     def leave(self, batch: str) -> None:
         """It has ended."""

@@ -175,6 +175,21 @@ def eventually(one: Class, holds: Callable[[], bool]) -> None:
     assert looked.wait(WAIT_S)
 
 
+def after_looks(one: Class) -> None:
+    """When every open batch has looked around three times, and done what it could in between."""
+    looks: dict[int, int] = {}
+
+    def counted() -> bool:
+        line = noticed[-1]
+        looks[id(line)] = looks.get(id(line), 0) + 1
+        return all(looks.get(id(each), 0) >= 3 for each in one.grader.lines)
+
+    noticed: list[Any] = []
+    stands = one.grader.stands
+    one.grader.stands = lambda line, standing: (noticed.append(line), stands(line, standing))  # type: ignore
+    eventually(one, counted)
+
+
 def test_who_comes_while_another_one_runs_gets_the_idle_worker(one: Class, engine: Engine) -> None:
     ana = one.submit("a")
     assert engine.wait_for("a") == [("a", "one", False)]
@@ -243,15 +258,46 @@ def test_a_worker_is_left_to_run_empty_for_a_suspect(one: Class, engine: Engine)
         one.submit(student)
     engine.wait_for("ab")
     suspect = one.submit("x")
-    eventually(one, lambda: bool(one.grader.sharing._waits))
+    after_looks(one)
     one.submit("c")
     engine.end("a")
+    after_looks(one)
+    assert engine.at_work() == ["b"]
     engine.end("b")
     assert engine.wait_for("x") == [("x", "one", True)]
+    after_looks(one)
+    assert engine.at_work() == ["x"]
     engine.end("x")
     assert suspect.result(WAIT_S).outcome == "completed"
     engine.wait_for("c")
     engine.end("c")
+
+
+def test_no_worker_is_kept_for_who_was_cancelled(one: Class, engine: Engine) -> None:
+    del engine.fitness["two"]
+    one.submit("a")
+    engine.wait_for("a")
+    one.submit("b", "other")
+    after_looks(one)
+    assert one.grader.cancel("other.b")
+    after_looks(one)
+    one.submit("c")
+    engine.end("a")
+    assert engine.wait_for("c") == [("c", "one", False)]
+    engine.end("c")
+
+
+def test_a_worker_that_comes_back_under_its_address_is_free(one: Class, engine: Engine) -> None:
+    del engine.fitness["two"]
+    ana = one.submit("a")
+    engine.wait_for("a")
+    del engine.fitness["one"]
+    after_looks(one)
+    engine.running.clear()
+    engine.add("one")
+    assert engine.wait_for("a") == [("a", "one", True)]
+    engine.end("a")
+    assert ana.result(WAIT_S).outcome == "completed"
 
 
 def test_who_comes_after_a_change_is_graded_by_the_new_plan_beside_who_still_runs(one: Class, engine: Engine) -> None:
