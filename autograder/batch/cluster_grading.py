@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from autograder.batch import remote
 from autograder.batch.cluster_workers import Engine, Worker, WorkerLost, Workers
@@ -33,26 +34,74 @@ _POLL_S = 1.0
 
 
 @dataclass(frozen=True)
+class Arrival:
+    """A submission that is to be graded. `since`: when it began to wait, in seconds of `time.monotonic`."""
+
+    submission: Submission
+    since: float
+
+    @property
+    def student(self) -> str:
+        return self.submission.student
+
+
+class Arrivals(Protocol):
+    """Submissions that come while a batch runs, no two of one student at the same time. None of these blocks."""
+
+    def next(self, take: bool) -> Arrival | None:
+        """Whose turn it is, if anybody waits; who was not taken may be another one the next time, or gone."""
+
+    def over(self) -> bool:
+        """Whether nobody comes any more; asked when nothing waits or runs. After True nobody comes."""
+
+
+class NoArrivals:
+    """A batch of those that it began with."""
+
+    def next(self, take: bool) -> Arrival | None:
+        return None
+
+    def over(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True)
 class _Attempt:
     """A submission on its way: to which worker, as which job."""
 
-    submission: Submission
+    arrival: Arrival
     worker: Worker
     job: remote.Job
     sent: frozenset[str]  # keys of the finished runs that it was to get
 
+    @property
+    def submission(self) -> Submission:
+        return self.arrival.submission
+
 
 class Grading:
-    """Submissions under way, `alone` one after the other. Everything is done in one thread; what ends only puts itself into `_done`."""
+    """Submissions under way, `alone` one after the other. Everything is done in one thread; what ends only puts itself into `_done`.
+
+    `arrivals`: those that come meanwhile. At whom something was lost, unless `alone`, is postponed, and whoever called brings it again.
+    """
 
     def __init__(
-        self, plan: Plan, engine: Engine, batch_id: str, workers: Workers, force: bool, alone: bool, progress: BatchProgress
+        self,
+        plan: Plan,
+        engine: Engine,
+        batch_id: str,
+        workers: Workers,
+        force: bool,
+        alone: bool,
+        progress: BatchProgress,
+        arrivals: Arrivals | None = None,
     ) -> None:
+        self._arrivals = arrivals or NoArrivals()
         self._plan, self._engine, self._batch_id, self._workers = plan, engine, batch_id, workers
         self._force, self._alone, self._progress = force, alone, progress
         self._done: queue.Queue[Future[remote.JobResult]] = queue.Queue()
         self._running: dict[Future[remote.JobResult], _Attempt] = {}
-        self._waiting: deque[Submission] = deque()
+        self._waiting: deque[Arrival] = deque()
         self._records = PackedRecords()
         self._losses = Losses(plan, batch_id, alone)
         self._announced: set[str] = set()
@@ -60,25 +109,37 @@ class Grading:
 
     def all(self, submissions: Sequence[Submission]) -> tuple[PackedRecords, set[str]]:
         """The records, in the order in which they are made, and at whom a process or a worker was lost."""
-        self._waiting.extend(submissions)
+        self._waiting.extend(Arrival(each, self._began) for each in submissions)
         self._engine.listen(self._heard)
         look = 0.0
-        while self._waiting or self._running:
+        while self._waiting or self._running or not self._arrivals.over():
             if time.monotonic() >= look:
                 self._give_up_lost(self._workers.look_around())
                 look = time.monotonic() + _POLL_S
-            while self._waiting and self._may_hand_out() and (worker := self._workers.freest()) is not None:
-                self._hand_out(self._waiting.popleft(), worker)
+            self._hand_out_all()
             with contextlib.suppress(queue.Empty):
                 future = self._done.get(timeout=_POLL_S)
                 attempt = self._running.pop(future, None)
                 if attempt is not None:  # else it was given up with its worker
-                    attempt.worker.running -= 1
+                    self._workers.give_back(attempt.worker, self._alone)
                     self._settle(attempt, self._received(attempt, future))
         return self._records, self._losses.students
 
-    def _may_hand_out(self) -> bool:
-        return not (self._alone and self._running)
+    def _hand_out_all(self) -> None:
+        """Whoever waits and has a worker, in order."""
+        while not (self._alone and self._running) and self._next(take=False) is not None:
+            worker = self._workers.take(self._alone)
+            if worker is None:
+                return
+            arrival = self._next(take=True)
+            if arrival is None or not self._hand_out(arrival, worker):  # it was cancelled a moment ago, or has its record
+                self._workers.give_back(worker, self._alone)
+        self._workers.nobody_waits()
+
+    def _next(self, take: bool) -> Arrival | None:
+        if self._waiting:
+            return self._waiting.popleft() if take else self._waiting[0]
+        return self._arrivals.next(take)
 
     def _heard(self, batch_id: str, student: str, index: int, count: int) -> None:
         if batch_id == self._batch_id and student in self._announced:
@@ -88,13 +149,14 @@ class Grading:
         """Whoever ran on workers that are gone."""
         for future, attempt in [each for each in self._running.items() if each[1].worker.address not in known]:
             del self._running[future]
+            self._workers.give_back(attempt.worker, self._alone)
             self._engine.give_up(future)
             self._settle(attempt, self._worker_lost(attempt))
 
     def _settle(self, attempt: _Attempt, record: Record | None) -> None:
         """Without a record the submission is tried again."""
         if record is None:
-            self._waiting.append(attempt.submission)
+            self._waiting.append(attempt.arrival)
         else:
             self._ended(record)
 
@@ -106,36 +168,38 @@ class Grading:
         else:
             self._progress.ended(record)
 
-    def _hand_out(self, submission: Submission, worker: Worker) -> None:
+    def _hand_out(self, arrival: Arrival, worker: Worker) -> bool:
         """Sends a submission on its way, unless it is known already what becomes of it."""
-        if submission.student not in self._announced:
-            self._announced.add(submission.student)
-            self._progress.began(submission.student)
-        made = or_unscored(self._plan, submission, lambda: self._attempt(submission, worker))
+        if arrival.student not in self._announced:
+            self._announced.add(arrival.student)
+            self._losses.forget(arrival.student)
+            self._progress.began(arrival.student)
+        made = or_unscored(self._plan, arrival.submission, lambda: self._attempt(arrival, worker))
         if isinstance(made, Record):
             keep(self._plan, made)
             self._ended(made)
-            return
+            return False
         future = self._engine.run(worker.address, made.job)
-        worker.running += 1
         self._running[future] = made
         future.add_done_callback(self._done.put)
+        return True
 
-    def _attempt(self, submission: Submission, worker: Worker) -> _Attempt | Record:
+    def _attempt(self, arrival: Arrival, worker: Worker) -> _Attempt | Record:
         """What is sent to the worker, or the record where it is known already what becomes of it. Raises what grading raises."""
+        submission = arrival.submission
         if self._force:
             self._plan.store.starts.forget(self._plan.profile.name, submission)
         elif (rejected := rejected_for_losses(self._plan, submission)) is not None:
             return rejected
         taken = take_in(submission, self._plan.assignment, self._plan.profile.limits)
-        queued_s = time.monotonic() - self._began
+        queued_s = time.monotonic() - arrival.since
         turn = Turn(queued_s=queued_s, force=self._force, alone=self._alone, taken=taken, batch=self._batch_id)
         job = remote.Job(self._batch_id, submission, turn, secrets.token_hex(8))
         kept = [] if worker.fitness.shared or self._force else kept_runs(self._plan, taken, worker.fitness.slot)
         with contextlib.suppress(Exception):  # too large, or a worker that is just going: then the job itself says so, or makes them again
             if kept:
                 self._workers.send(worker.address, remote.runs_of(job, kept))
-        return _Attempt(submission, worker, job, frozenset(each.path.name for each in kept))
+        return _Attempt(arrival, worker, job, frozenset(each.path.name for each in kept))
 
     def _received(self, attempt: _Attempt, future: Future[remote.JobResult]) -> Record | None:
         """The record of an attempt that has ended, in the store; None when there is none, and it has to be made again."""

@@ -12,6 +12,7 @@ from typing import IO, Any, Protocol
 from autograder.batch import remote
 from autograder.batch.parcels import parts
 from autograder.batch.plan import Plan
+from autograder.batch.sharing import Sharing
 from autograder.batch.workplace import Batch
 from autograder.errors import MachineError
 
@@ -19,6 +20,7 @@ _ENTERED_S = 1.0
 _SILENCE_S = 10.0
 _PART_S = 120.0
 _FAILURES = 3  # in a row, of submissions of which nothing was executed: then it is the worker that fails
+NOBODY = "No worker yet: waiting for one (`autograder cluster worker`, see docs/scale.md)."
 
 
 class Engine(Protocol):
@@ -60,13 +62,39 @@ class Worker:
     def free(self) -> int:
         return self.fitness.slots - self.running
 
+    def part(self, alone: bool) -> float:
+        """What of it one submission takes."""
+        return 1.0 if alone else 1 / self.fitness.slots
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a batch stands with its workers: `slots` of all that can work for it together, None while none has answered yet, and
+    what is wrong with others, a sentence each.
+    """
+
+    slots: int | None = None
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Told:
+    """Who hears of workers. `watch` is called with every look around: it raises MachineError when the cluster cannot go on. `say` gets
+    lines for people, `standing` how things are after each look.
+    """
+
+    watch: Callable[[], None]
+    say: Callable[[str], None]
+    standing: Callable[[Standing], None] = lambda _: None
+
 
 class Workers:
-    """`watch` is called with every look around: it raises MachineError when the cluster cannot go on. `say` gets lines for people."""
+    """`sharing`: with other batches of this process, where there are any."""
 
-    def __init__(self, plan: Plan, engine: Engine, batch: Batch, watch: Callable[[], None], say: Callable[[str], None]) -> None:
+    def __init__(self, plan: Plan, engine: Engine, batch: Batch, told: Told, sharing: Sharing | None = None) -> None:
         self._plan, self._engine, self._batch = plan, engine, batch
-        self._watch, self._say = watch, say
+        self._watch, self._say, self._stand = told.watch, told.say, told.standing
+        self._sharing = sharing or Sharing()
         self._fit: dict[str, Worker] = {}
         self._unfit: dict[str, remote.Fitness] = {}
         self._entering: dict[str, Future[remote.Fitness]] = {}
@@ -79,7 +107,7 @@ class Workers:
         known = self._engine.addresses()
         for address in set(self._unfit) - known:  # another worker may come under that address
             del self._unfit[address]
-        for address in known - {*self._fit, *self._unfit, *self._entering}:
+        for address in sorted(known - {*self._fit, *self._unfit, *self._entering}):
             self._entering[address] = self._engine.enter(address, self._batch)
         for address, future in list(self._entering.items()):
             if address not in known or future.done():
@@ -92,12 +120,26 @@ class Workers:
             reasons = "; ".join(f"{each.host}: {each.problem}" for each in sorted(self._unfit.values(), key=lambda each: each.host))
             raise MachineError(f"No worker can grade this batch. {reasons}", "See docs/scale.md.")
         self._say_when_nobody_is_there(known)
+        self._stand(self._standing())
         return known
 
-    def freest(self) -> Worker | None:
-        """The worker with most room, if there is any."""
-        best = max(self._fit.values(), key=lambda each: each.free, default=None)
-        return best if best is not None and best.free > 0 else None
+    def take(self, alone: bool) -> Worker | None:
+        """Takes a place at the worker with most room, if there is any; for who is to be alone at one that has nothing."""
+        parts = {each.address: each.part(alone) for each in self._fit.values() if each.free > 0}
+        address = self._sharing.take(self._batch.id, parts)
+        if address is None:
+            return None
+        self._fit[address].running += 1
+        return self._fit[address]
+
+    def nobody_waits(self) -> None:
+        """There is nothing to send: no worker is kept for this batch."""
+        self._sharing.waits_no_more(self._batch.id)
+
+    def give_back(self, worker: Worker, alone: bool) -> None:
+        """The place is free again."""
+        worker.running -= 1
+        self._sharing.give_back(self._batch.id, worker.address, worker.part(alone))
 
     def ask_again(self, worker: Worker) -> None:
         """It began anew under its old address, gave the batch up, or may be gone: it has to enter again before it gets anything."""
@@ -150,4 +192,12 @@ class Workers:
             self._waits_since = time.monotonic()
         elif time.monotonic() > self._waits_since + _SILENCE_S:
             self._waits_since = float("inf")
-            self._say("No worker yet: waiting for one (`autograder cluster worker`, see docs/scale.md). Ctrl-C ends this.")
+            self._say(f"{NOBODY} Ctrl-C ends this.")
+
+    def _standing(self) -> Standing:
+        """A machine that is not made for this assignment is no problem: others get it, and it gets others."""
+        problems = [f"The worker on {each.host} is not used. {each.problem}" for each in self._unfit.values() if not each.unsuited]
+        if self._waits_since == float("inf"):
+            problems.append(NOBODY)
+        slots = sum(each.fitness.slots for each in self._fit.values())
+        return Standing(slots if self._fit or not self._entering else None, tuple(sorted(problems)))

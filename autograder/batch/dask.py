@@ -9,22 +9,23 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import distributed as untyped_distributed
 
 from autograder.batch import dask_calls, remote
-from autograder.batch.cluster_grading import Grading
-from autograder.batch.cluster_workers import WorkerLost, Workers
+from autograder.batch.cluster_grading import Arrivals, Grading
+from autograder.batch.cluster_workers import Told, WorkerLost, Workers
 from autograder.batch.keeping import recorded
 from autograder.batch.losses import suspects_last
 from autograder.batch.network import Tls
 from autograder.batch.packed import PackedRecords
 from autograder.batch.plan import Plan
 from autograder.batch.progress import BatchProgress
+from autograder.batch.sharing import Sharing
 from autograder.batch.workplace import LEASE_S, Batch
-from autograder.errors import MachineError, UsageError
+from autograder.errors import MachineError
 from autograder.records import Submission
 
 distributed: Any = untyped_distributed  # it has no types
@@ -39,16 +40,16 @@ NO_ANSWER_CURE = "Is it running, and may this machine reach it?"
 
 @dataclass(frozen=True)
 class Cluster:
-    """Which cluster, and how to use it. `jobs`: side by side on each worker, by default what fits. `say` gets lines for people, and
-    `watch` is called once a second: it raises MachineError when the cluster cannot go on.
+    """Which cluster, and how to use it. `jobs`: side by side on each worker, by default what fits. `told`: who hears of its workers.
+    `sharing`: the same one for all batches of this process.
     """
 
     address: str
     tls: Tls
-    watch: Callable[[], None]
+    told: Told
     jobs: int | None
     trust: bool
-    say: Callable[[str], None]
+    sharing: Sharing = field(default_factory=Sharing)
 
 
 def grade_on_cluster(
@@ -56,7 +57,7 @@ def grade_on_cluster(
 ) -> PackedRecords:
     """Records of all submissions, in their order; see `grade_batch`.
 
-    Raises UsageError when nobody answers at the address, MachineError when the scheduler is lost or no worker can be used.
+    Raises MachineError when nobody answers at the address, the scheduler is lost or no worker can be used.
     """
     records = PackedRecords()
     for each in submissions if not force else ():
@@ -67,14 +68,22 @@ def grade_on_cluster(
             records.add(record)
     missing = [each for each in submissions if not records.has(each.student)]
     if missing:
-        with _connected(cluster) as link, _announced(plan, link, cluster) as batch:
-            workers = Workers(plan, link, batch, cluster.watch, cluster.say)
+        with _opened(plan, cluster) as (link, batch, workers):
 
             def grade_some(some: Sequence[Submission], alone: bool) -> tuple[PackedRecords, set[str]]:
                 return Grading(plan, link, batch.id, workers, force, alone, progress).all(some)
 
             records.update(suspects_last(plan, missing, grade_some))
     return records.of(each.student for each in submissions)
+
+
+def grade_arriving(plan: Plan, arrivals: Arrivals, cluster: Cluster, force: bool, alone: bool, progress: BatchProgress) -> None:
+    """Grades what arrives, until that is over; `progress` hears of the records. `alone`: one after the other, each alone on a worker.
+
+    Otherwise whoever has to come again alone is `postponed`, and left to the caller. Raises what `grade_on_cluster` raises.
+    """
+    with plan.store.in_use(), _opened(plan, cluster) as (link, batch, workers):
+        Grading(plan, link, batch.id, workers, force, alone, progress, arrivals).all(())
 
 
 def security_of(tls: Tls) -> Any:
@@ -184,12 +193,22 @@ def _connected(cluster: Cluster) -> Iterator[Link]:
     try:
         client = distributed.Client(cluster.address, security=security_of(cluster.tls), timeout=CONNECT_S, set_as_default=False)
     except (OSError, TimeoutError, ValueError, RuntimeError) as error:
-        raise UsageError(NO_ANSWER.format(address=cluster.address, error=error.__cause__ or error), NO_ANSWER_CURE) from None
+        raise MachineError(NO_ANSWER.format(address=cluster.address, error=error.__cause__ or error), NO_ANSWER_CURE) from None
     try:
         yield Link(client)
     finally:
         with contextlib.suppress(Exception):  # whatever became of the connection, the command ends as it would
             client.close(timeout=5)
+
+
+@contextmanager
+def _opened(plan: Plan, cluster: Cluster) -> Iterator[tuple[Link, Batch, Workers]]:
+    """A batch on the cluster for as long as the block takes."""
+    with _connected(cluster) as link, _announced(plan, link, cluster) as batch:
+        try:
+            yield link, batch, Workers(plan, link, batch, cluster.told, cluster.sharing)
+        finally:
+            cluster.sharing.leave(batch.id)
 
 
 @contextmanager

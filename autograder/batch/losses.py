@@ -104,6 +104,11 @@ class Losses:
     students: set[str] = field(default_factory=set)
     _workers: Counter[str] = field(default_factory=Counter)
 
+    def forget(self, student: str) -> None:
+        """Another submission of a student begins."""
+        self.students.discard(student)
+        del self._workers[student]
+
     def of_process(self, submission: Submission, record: Record, level: int, noted: bool) -> None:
         """Takes notice of a record, if a process was lost. `noted`: by the worker, in the store."""
         if was_lost(record):

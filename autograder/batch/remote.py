@@ -23,6 +23,7 @@ from autograder.batch.locks import locked, locked_at_once
 from autograder.batch.parcels import packed, put_together, unpack
 from autograder.batch.pipeline import OnCell, Turn, grade_submission, reusable
 from autograder.batch.plan import Plan
+from autograder.batch.slots import Unsuited
 from autograder.batch.store import Store
 from autograder.batch.workplace import RUNS_BYTES, Batch, NotPrepared, Workplace, Workplaces
 from autograder.errors import AutograderError, UsageError
@@ -39,7 +40,7 @@ _JOBS = "jobs"
 class Fitness:
     """What a worker answers: how many submissions it takes side by side and in what slots, whether it sees the store, or a `problem`.
 
-    `note`: what is worth knowing all the same.
+    `unsuited`: the problem is that its machine has not what the assignment asks for. `note`: what is worth knowing all the same.
     """
 
     host: str
@@ -48,6 +49,7 @@ class Fitness:
     level: int = 0
     shared: bool = False
     problem: str = ""
+    unsuited: bool = False
     note: str = ""
 
 
@@ -81,7 +83,7 @@ def enter(batch: Batch, most: int) -> Fitness:
         slots = min(most, place.slots.count)
         return Fitness(host, slots, place.slots.first, place.sandbox.isolation.level, place.shared, note=place.note)
     except AutograderError as error:
-        return Fitness(host, problem=f"{error.message} {error.cure}".strip())
+        return Fitness(host, problem=f"{error.message} {error.cure}".strip(), unsuited=isinstance(error, Unsuited))
     except Exception as error:  # what cannot be unpickled, a folder that cannot be written: this worker's trouble, not the batch's
         return Fitness(host, problem=f"{type(error).__name__}: {error}")
 

@@ -24,12 +24,16 @@ _OWN_MIB = 1024
 _EACH_MIB = 128
 
 
+class Unsuited(UsageError):
+    """The machine has not what the assignment asks for."""
+
+
 class Slots:
     """The slots of one batch; safe to use from several threads.
 
     Together they never have more memory or more of a GPU than there is; only cores are shared by those who ask for more `jobs`. The same
-    holds for all batches together that share a `bench`. Raises UsageError for what this machine can never give, and for more jobs than it
-    has room for.
+    holds for all batches together that share a `bench`. Raises Unsuited for what this machine can never give, and UsageError for more
+    jobs than it has room for.
     """
 
     def __init__(self, machine: Machine, resources: Resources, jobs: int | None = None, bench: Bench | None = None) -> None:
@@ -73,19 +77,19 @@ def default_jobs(machine: Machine, resources: Resources) -> int:
 def _refuse_what_cannot_be(machine: Machine, resources: Resources) -> None:
     asked, has = "The assignment asks for", "this machine has"
     if resources.cpus > machine.cpus:
-        raise UsageError(f"{asked} {resources.cpus:g} cores, {has} {machine.cpus}.", f"Write Resources(cpus={machine.cpus}) or less.")
+        raise Unsuited(f"{asked} {resources.cpus:g} cores, {has} {machine.cpus}.", f"Write Resources(cpus={machine.cpus}) or less.")
     if _memory_mib(resources) > machine.memory_mib:
         there = machine.memory_mib / 1024
-        raise UsageError(
+        raise Unsuited(
             f"{asked} {resources.memory_gib:g} GiB of memory, {has} {there:.1f}.", f"Write Resources(memory_gib={int(there * 2) / 2:g})."
         )
     if not resources.gpus or resources.cpu_fallback or _usable(machine, resources):
         return
     if not machine.devices:
         cure = "Grade where there is a GPU, allow the CPU with Resources(…, cpu_fallback=True), or declare GPUs with AUTOGRADER_DEVICES."
-        raise UsageError(f"{asked} {resources.gpus:g} of a GPU, {has} none.", cure)
+        raise Unsuited(f"{asked} {resources.gpus:g} of a GPU, {has} none.", cure)
     largest = max(machine.devices, key=lambda each: each.memory_mib)
-    raise UsageError(
+    raise Unsuited(
         f"{asked} {resources.gpus:g} of a GPU: {resources.gpus * largest.memory_mib:,.0f} MiB of the {largest.name}, of which CUDA itself "
         f"takes about {CONTEXT_MIB}; at least {CONTEXT_MIB + _LEAST_GPU_MIB:,} MiB are needed.",
         f"Write Resources(gpus={_least_share(largest):g}) or more.",

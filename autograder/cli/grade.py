@@ -126,6 +126,7 @@ def _checked(dask: str | None, tls: Tls, plain: bool) -> str:
 def _run_on_cluster(
     plan: Plan, submissions: Sequence[Submission], address: str, tls: Tls, jobs: int | None, force: bool, trust: bool, common: Common
 ) -> PackedRecords:
+    from autograder.batch.cluster_workers import Told
     from autograder.batch.dask import Cluster, grade_on_cluster
     from autograder.batch.dask_worker import local_cluster
     from autograder.batch.local import plan_slots
@@ -135,10 +136,12 @@ def _run_on_cluster(
     require_safe_keras()
     say = partial(click.echo, err=True)
     with ExitStack() as stack:
-        cluster = Cluster(address, tls, lambda: None, jobs, trust, say)
+        told = Told(lambda: None, say)
         if address == LOCAL:
             here = local_cluster(plan_slots(plan, jobs).count, plan.paths.state)
-            cluster = Cluster(*stack.enter_context(here), jobs=jobs, trust=trust, say=say)
+            address, tls, look = stack.enter_context(here)
+            told = Told(look, say)
+        cluster = Cluster(address, tls, told, jobs, trust)
         with open_progress(len(submissions), common.quiet) as progress:
             return grade_on_cluster(plan, submissions, cluster, force, progress)
 

@@ -121,12 +121,13 @@ def _require_default_profile(common: Common) -> None:
 
 
 def _grader(plans: Plans, jobs: int | None, dask: str | None, tls: Tls, plain: bool) -> Grader:
-    from autograder.hub.graders import DaskGrader, LocalGrader
+    from autograder.hub.graders import LocalGrader
 
     if dask is None:
         return LocalGrader(plans, jobs)
     from autograder.batch.network import checked_address
     from autograder.execution.environment import require_safe_keras
+    from autograder.hub.cluster import DaskGrader
 
     require_dask()
     require_safe_keras()

@@ -1,10 +1,9 @@
-"""Who grades for the service: this machine's slots, or the workers of a Dask cluster. Both go the way that `autograder grade` goes."""
+"""Who grades for the service: this machine's slots, or a cluster's workers (see `cluster`). Both go the way that `grade` goes."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Protocol
 
 from autograder.batch.local import plan_slots
 from autograder.batch.machine import Machine
-from autograder.batch.network import Tls
 from autograder.batch.pipeline import Turn, grade_submission
 from autograder.batch.plan import Plan, make_plan, open_sandbox
 from autograder.batch.slots import Slots, default_jobs
@@ -53,13 +51,15 @@ class Grader(Protocol):
 
     `grade` gives its record, which is in the store then; an `infra_error` is the machine's failure and is tried again. It raises
     AutograderError when the assignment cannot be graded at all as things are. `cancel` ends a job, whose `grade` then ends soon, with
-    whatever record or error; False where one job cannot be ended by itself.
+    whatever record or error; False where one job cannot be ended by itself. `slots`: how many run side by side; 0 while that is not known,
+    or where there is none. `trouble`: what is wrong with where it grades, for instructors; empty when nothing is.
     """
 
     plans: Plans
 
     def where(self) -> str: ...
     def slots(self) -> int: ...
+    def trouble(self) -> str: ...
     def has_room(self, job: Job, running: Sequence[Job]) -> bool: ...
     def grade(self, job: Job, heard: Heard) -> Record: ...
     def cancel(self, receipt: str) -> bool: ...
@@ -132,11 +132,14 @@ class LocalGrader:
         asked = [each.resources for each in self.plans.course.assignments] or [Resources()]
         return self._jobs or default_jobs(Machine.here(with_gpus=False), asked[0])
 
+    def trouble(self) -> str:
+        return ""
+
     def has_room(self, job: Job, running: Sequence[Job]) -> bool:
         """A submission at whom a process was lost runs alone; so does one whose slots are not known yet, until they are."""
         if not running:
             return True
-        if any(self._is_suspect(each) for each in (job, *running)) or job.assignment not in self._slots:
+        if any(is_suspect(self.plans, each) for each in (job, *running)) or job.assignment not in self._slots:
             return False
         with_gpu = {each.assignment for each in (job, *running) if self._plans_gpu(each.assignment)}
         if with_gpu and len({each.assignment for each in (job, *running)}) > 1:
@@ -147,7 +150,7 @@ class LocalGrader:
         plan = self.plans.of(job.assignment)
         part = self._entered(job)
         try:
-            slots, alone = self._slots_of(plan), self._is_suspect(job)
+            slots, alone = self._slots_of(plan), is_suspect(self.plans, job)
             with slots.take() as slot:
                 heard.began()
                 turn = Turn(slot, job.queued_s, job.force, alone)
@@ -206,126 +209,7 @@ class LocalGrader:
     def _plans_gpu(self, assignment: str) -> bool:
         return any(each.id == assignment and each.resources.gpus > 0 for each in self.plans.course.assignments)
 
-    def _is_suspect(self, job: Job) -> bool:
-        return bool(self.plans.store.starts.suspects(self.plans.course.default_profile, [job.submission]))
 
-
-@dataclass
-class _Wanted:
-    """A job that waits for its record."""
-
-    job: Job
-    heard: Heard
-    record: Future[Record] = field(default_factory=Future)
-
-
-class DaskGrader:
-    """Workers of a Dask cluster. What waits goes to them together, one assignment at a time, as `grade --dask` does it.
-
-    `together`: at most so many at the same time.
-    """
-
-    def __init__(self, plans: Plans, address: str, tls: Tls, jobs: int | None = None, together: int = 100) -> None:
-        self.plans, self._address, self._tls, self._jobs, self._together = plans, address, tls, jobs, together
-        self._wanted: list[_Wanted] = []
-        self._changed = threading.Condition()
-        self._stopped = False
-        threading.Thread(target=self._work, name="hub dask", daemon=True).start()
-
-    def where(self) -> str:
-        return f"the workers of {self._address}"
-
-    def slots(self) -> int:
-        return self._together
-
-    def has_room(self, job: Job, running: Sequence[Job]) -> bool:
-        return len(running) < self._together
-
-    def grade(self, job: Job, heard: Heard) -> Record:
-        wanted = _Wanted(job, heard)
-        with self._changed:
-            if self._stopped:
-                raise MachineError("The service is ending.")
-            self._wanted.append(wanted)
-            self._changed.notify()
-        return wanted.record.result()
-
-    def cancel(self, receipt: str) -> bool:
-        """Only what has not gone to the workers yet: there a batch is ended as a whole."""
-        with self._changed:
-            mine = [each for each in self._wanted if each.job.receipt == receipt]
-            self._wanted = [each for each in self._wanted if each not in mine]
-        for each in mine:
-            each.record.set_exception(MachineError("It was cancelled."))
-        return bool(mine)
-
-    def stop(self) -> None:
-        with self._changed:
-            self._stopped = True
-            for each in self._wanted:
-                each.record.set_exception(MachineError("The service is ending."))
-            self._wanted.clear()
-            self._changed.notify()
-
-    def _work(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._wanted or self._stopped)
-                if self._stopped:
-                    return
-                batch = _batch_of(self._wanted)
-                self._wanted = [each for each in self._wanted if each not in batch.values()]
-            self._grade(batch)
-
-    def _grade(self, batch: dict[str, _Wanted]) -> None:
-        from autograder.batch.dask import Cluster, grade_on_cluster
-
-        jobs = [each.job for each in batch.values()]
-        try:
-            plan = self.plans.of(jobs[0].assignment)
-            submissions = [each.submission for each in jobs]
-            cluster = Cluster(self._address, self._tls, self._watch, self._jobs, self.plans.trust, self.plans.say)
-            grade_on_cluster(plan, submissions, cluster, jobs[0].force, _Relay(batch))
-        except BaseException as error:
-            _fail(batch, error)
-        _fail(batch, MachineError("The cluster gave no record."))
-
-    def _watch(self) -> None:
-        """What is on the workers when the service ends is given up, and waits for its next start."""
-        if self._stopped:
-            raise MachineError("The service is ending.")
-
-
-def _batch_of(wanted: Sequence[_Wanted]) -> dict[str, _Wanted]:
-    """The next batch, by student: of one assignment, each student once, all forced or none."""
-    first, batch = wanted[0].job, dict[str, _Wanted]()
-    for each in wanted:
-        if (each.job.assignment, each.job.force) == (first.assignment, first.force):
-            batch.setdefault(each.job.submission.student, each)
-    return batch
-
-
-def _fail(batch: dict[str, _Wanted], error: BaseException) -> None:
-    for each in batch.values():
-        if not each.record.done():
-            each.record.set_exception(error)
-
-
-@dataclass(frozen=True)
-class _Relay:
-    """Tells each job what the batch says of its student."""
-
-    batch: dict[str, _Wanted]
-
-    def began(self, student: str) -> None:
-        self.batch[student].heard.began()
-
-    def cell(self, student: str, index: int, count: int) -> None:
-        self.batch[student].heard.cell(index, count)
-
-    def postponed(self, student: str) -> None:
-        return
-
-    def ended(self, record: Record) -> None:
-        if not self.batch[record.student].record.done():
-            self.batch[record.student].record.set_result(record)
+def is_suspect(plans: Plans, job: Job) -> bool:
+    """Whether a process was lost at it, so that it has to run alone."""
+    return bool(plans.store.starts.suspects(plans.course.default_profile, [job.submission]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import get_args
@@ -57,7 +58,7 @@ class _OfView(Collector):
     def collect(self) -> Iterator[Metric]:
         view = self._view()
         yield from _service(view)
-        yield _by_assignment(view, "autograder_queue_seconds", "Expected time until the queue is empty.", lambda each: each.done_s or 0.0)
+        yield _by_assignment(view, "autograder_queue_seconds", "Expected time until the queue is empty; NaN while not known.", _queue_s)
         yield _by_assignment(view, "autograder_paused", "1 while nothing of it can be graded.", lambda each: float(bool(each.paused)))
         yield _counted(view, "phase", "Submissions by what became of them.", _phases)
         yield _counted(view, "outcome", "Graded submissions by outcome.", _outcomes)
@@ -71,7 +72,7 @@ class _OfView(Collector):
 def _service(view: InstructorsView) -> Iterator[Metric]:
     waits = [(view.now - one.arrived_at).total_seconds() for batch in view.batches for one in batch.queue]
     yield GaugeMetricFamily("autograder_oldest_wait_seconds", "How long the oldest one in the queue has waited.", max(waits, default=0.0))
-    yield GaugeMetricFamily("autograder_slots", "Submissions that can run side by side.", view.slots)
+    yield GaugeMetricFamily("autograder_slots", "Submissions that can run side by side; 0 while not known.", view.slots)
     yield GaugeMetricFamily("autograder_unpublished", "Records that wait to be written to the gradebook.", view.unpublished)
     yield GaugeMetricFamily("autograder_problems", "Things that are wrong with the service now; its pages say what.", len(view.problems))
     yield CounterMetricFamily("autograder_machine_failures", "Times that the machine failed at a submission.", view.failures)
@@ -82,6 +83,12 @@ def _by_assignment(view: InstructorsView, name: str, about: str, value: Callable
     for batch in view.batches:
         made.add_metric([batch.assignment], value(batch))
     return made
+
+
+def _queue_s(batch: BatchView) -> float:
+    if batch.done_s is not None:
+        return batch.done_s
+    return math.nan if batch.queue else 0.0
 
 
 def _counted(view: InstructorsView, label: str, about: str, counts: Callable[[BatchView], Iterable[tuple[str, int]]]) -> Metric:

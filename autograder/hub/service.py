@@ -128,6 +128,10 @@ class Service:
             self.office.books.refresh()
             self._look_at_configuration()
             self.office.news.touch()
+        if trouble := self._grader.trouble():
+            self.office.news.problem("workers", trouble)
+        else:
+            self.office.news.solved("workers")
         if self.reception.recovered:
             self.dispatcher.dispatch()
 

@@ -261,6 +261,7 @@ class InstructorsView:
     """Everything that the instructors' page shows live. `problems`: sentences about the service itself (exchange, gradebook, machine).
 
     `failures`: how often the machine failed since the service started; `unpublished`: records that wait to be written to the gradebook.
+    `slots`: how many run side by side; 0 while that is not known, or nothing can.
     """
 
     course_id: str

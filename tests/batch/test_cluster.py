@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from autograder.batch import cluster_grading, cluster_workers, locks, losses, parcels, remote
-from autograder.batch.cluster_grading import Grading
-from autograder.batch.cluster_workers import WorkerLost, Workers
+from autograder.batch.cluster_grading import Arrival, Grading
+from autograder.batch.cluster_workers import Standing, Told, WorkerLost, Workers
 from autograder.batch.keeping import unscored
 from autograder.batch.losses import suspects_last
 from autograder.batch.store import Store
@@ -118,10 +118,17 @@ def completes(engine: Engine, address: str, job: remote.Job) -> remote.JobResult
     return finished(engine, job)
 
 
-def grade(engine: Engine, *students: str, watch: Callable[[], None] = lambda: None, say: Any = None, force: bool = False) -> list[Record]:
+def grade(
+    engine: Engine,
+    *students: str,
+    watch: Callable[[], None] = lambda: None,
+    say: Any = None,
+    force: bool = False,
+    standing: Callable[[Standing], None] = lambda _: None,
+) -> list[Record]:
     """As `grade_on_cluster` does it."""
     batch: Any = SimpleNamespace(id=secrets.token_hex(8))
-    workers = Workers(engine.plan, engine, batch, watch, say or (lambda line: None))
+    workers = Workers(engine.plan, engine, batch, Told(watch, say or (lambda line: None), standing))
     display = Display()
 
     def grade_some(some: Any, alone: bool) -> tuple[list[Record], set[str]]:
@@ -165,6 +172,70 @@ def test_a_worker_never_has_more_than_it_takes(plan: Any) -> None:
     engine.add("one", slots=3)
     assert len(grade(engine, *"abcdefgh", watch=let_one_go)) == 8
     assert most == {"one": 3}
+
+
+class Coming:
+    """Those that come, each when its condition holds."""
+
+    def __init__(self, *rest: tuple[str, Callable[[], bool]]) -> None:
+        self.rest = list(rest)
+
+    def next(self, take: bool) -> Arrival | None:
+        if not self.rest or not self.rest[0][1]():
+            return None
+        student, _ = self.rest.pop(0) if take else self.rest[0]
+        return Arrival(submission(student), 0.0)
+
+    def over(self) -> bool:
+        return not self.rest
+
+
+def grade_coming(engine: Engine, coming: Coming, display: Any, watch: Callable[[], None] = lambda: None) -> list[Record]:
+    """As `grade_arriving` does it."""
+    batch: Any = SimpleNamespace(id=secrets.token_hex(8))
+    workers = Workers(engine.plan, engine, batch, Told(watch, lambda _: None))
+    return list(Grading(engine.plan, engine, batch.id, workers, False, False, display, coming).all(())[0])
+
+
+def test_who_comes_while_a_batch_runs_gets_the_idle_worker_at_once(plan: Any) -> None:
+    held: list[tuple[remote.Job, Future[Any]]] = []
+
+    class Slow(Engine):
+        def run(self, address: str, job: remote.Job) -> Future[remote.JobResult]:
+            self.asked.append((job.submission.student, address))
+            held.append((job, Future()))
+            return held[-1][1]
+
+    def both_run() -> None:
+        if len(held) == 2 and not held[0][1].done():
+            for job, future in held:
+                future.set_result(finished(engine, job))
+
+    engine = Slow(plan, completes)
+    engine.add("one")
+    engine.add("two")
+    coming = Coming(("ana", lambda: True), ("bo", lambda: bool(held)))
+    assert set(outcomes(grade_coming(engine, coming, Display(), both_run)).values()) == {"completed"}
+    assert engine.asked == [("ana", "one"), ("bo", "two")]
+
+
+def test_who_lost_something_and_comes_again_with_another_submission_is_not_held_for_lost(plan: Any) -> None:
+    def loses_the_first(engine: Engine, address: str, job: remote.Job) -> remote.JobResult | None:
+        if len(engine.asked) == 1:
+            raise WorkerLost
+        return finished(engine, job)
+
+    said: list[tuple[str, str]] = []
+    display: Any = SimpleNamespace(
+        began=lambda student: said.append(("began", student)),
+        cell=lambda *_: None,
+        postponed=lambda student: said.append(("postponed", student)),
+        ended=lambda record: said.append((record.outcome, record.student)),
+    )
+    engine = Engine(plan, loses_the_first)
+    engine.add("one")
+    grade_coming(engine, Coming(("ana", lambda: True), ("ana", lambda: len(said) == 2)), display)
+    assert said == [("began", "ana"), ("postponed", "ana"), ("began", "ana"), ("completed", "ana")]
 
 
 # --- what is lost -----------------------------------------------------------------------------------------------------
@@ -277,6 +348,22 @@ def test_a_worker_that_comes_later_gets_work_and_the_wait_is_said(plan: Any, mon
     assert outcomes(grade(engine, "a", watch=comes_when_it_was_said, say=said.append)) == {"a": "completed"}
     assert len(said) == 1
     assert said[0].startswith("No worker yet")
+
+
+def test_how_things_stand_with_the_workers_is_told(plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody there, then one that is fit, one that is not, and one whose machine is simply not made for this assignment."""
+    monkeypatch.setattr(cluster_workers, "_SILENCE_S", 0.0)
+    engine, told = Engine(plan, completes), list[Standing]()
+
+    def come_when_it_was_said() -> None:
+        if told and told[-1].problems:
+            engine.add("old", problem="Other versions.")
+            engine.add("small", problem="It has no GPU.", unsuited=True)
+            engine.add("good", slots=3)
+
+    assert outcomes(grade(engine, "a", watch=come_when_it_was_said, standing=told.append)) == {"a": "completed"}
+    assert told[0] == Standing(0, (cluster_workers.NOBODY,))
+    assert told[-1] == Standing(3, ("The worker on host of old is not used. Other versions.",))
 
 
 def test_a_worker_that_cannot_is_named_once_and_another_one_does_it(plan: Any) -> None:

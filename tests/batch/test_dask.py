@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,11 +19,19 @@ import distributed
 import psutil
 import pytest
 
-from autograder.batch.cluster_workers import WorkerLost
+from autograder.batch import dask
+from autograder.batch.cluster_workers import Told, WorkerLost
 from autograder.batch.dask import Link
+from autograder.batch.network import Tls
+from autograder.batch.store import Store
 from autograder.batch.workplace import LEASE_S
 from autograder.course.loading import load_course
+from autograder.errors import MachineError
+from autograder.hub.cluster import DaskGrader
+from autograder.hub.graders import Job, Plans
+from autograder.intake.collect import find_submissions
 from autograder.quality.variants import Variant, build_submission
+from autograder.records import Submission
 from tests.batch.classes import environment, grade, records, verdicts
 from tests.batch.dask_processes import PYTHON, Cluster, cluster_of, pause
 from tests.conftest import autograder
@@ -214,6 +223,20 @@ def test_only_a_worker_that_went_away_is_lost(status: str, error: Exception, sai
     assert type(ours.exception(timeout=0)) is said
 
 
+def test_a_scheduler_that_does_not_answer_is_the_machines_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the command as for a worker: exit status 3."""
+
+    def refused(*_: Any, **__: Any) -> None:
+        raise OSError("Connection refused")
+
+    monkeypatch.setattr(distributed, "Client", refused)
+    where = dask.Cluster("tcp://127.0.0.1:9", Tls(), Told(lambda: None, lambda _: None), None, True)
+    plan: Any = SimpleNamespace(of=None, store=SimpleNamespace(read=lambda *_: None))
+    display: Any = None
+    with pytest.raises(MachineError, match=r"No Dask scheduler answers at tcp://127\.0\.0\.1:9: Connection refused"):
+        dask.grade_on_cluster(plan, [Submission("ada", "basics", "", "id", None)], where, True, display)
+
+
 def test_a_lost_scheduler_is_said_and_the_same_command_goes_on(course: Path, cluster: Cluster) -> None:
     worker = cluster.start()
     grading = _grading(course, "--dask", cluster.address)
@@ -298,7 +321,7 @@ def test_with_tls_only_those_with_a_certificate_of_the_same_authority_are_let_in
         other = _grading(course, "--dask", cluster.address, *foreign)
         for refused in (plain, other):
             _, said = refused.communicate()
-            assert refused.returncode == 2
+            assert refused.returncode == 3
             assert "No Dask scheduler answers" in said
         assert stranger.wait() == 3
         cluster.start(options=files)
@@ -334,3 +357,34 @@ def test_two_batches_at_once_share_the_workers(course: Path, cluster: Cluster, t
     assert [grading.returncode for grading in both] == [0, 0], said
     for root in (course, other):
         assert verdicts(root) == verdicts(root, "local")
+
+
+class _Heard:
+    def began(self) -> None: ...
+
+    def cell(self, index: int, count: int) -> None: ...
+
+
+def test_who_comes_to_the_service_does_not_wait_for_who_runs(course: Path, cluster: Cluster) -> None:
+    """The hub's service keeps one batch open, and the worker's other slot is for whoever comes."""
+    token = new_token()
+    _add(course, "a_slow_one", f"{NAMED}\n{WAITS.format(token=token)}\ndef double(n):\n    return 2 * n")
+    _with_time_to_wait(course)
+    cluster.start(jobs=2)
+    loaded, paths = load_course(course)
+    grader = DaskGrader(Plans(loaded, paths, Store(paths.state), trust=True), cluster.address, Tls())
+    jobs = {each.student: Job(f"basics.{each.student}", each) for each in find_submissions(paths.submitted, "basics", (), 10**8)}
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(grader.grade, jobs["a_slow_one"], _Heard())
+        while not (found := processes_named(token)):
+            pause(cluster.process)
+            assert not slow.done()
+        ada = grader.grade(jobs["ada"], _Heard())
+        assert not slow.done()
+        assert len(grader.lines) == 1
+        assert (grader.slots(), grader.trouble()) == (2, "")
+        found[0].send_signal(signal.SIGUSR1)
+        assert slow.result(timeout=300).outcome == "completed"
+    grader.stop()
+    local = records(course, "local")["ada"]
+    assert (ada.outcome, ada.score) == (local.outcome, local.score)

@@ -20,7 +20,8 @@ from autograder.batch.store import Store
 from autograder.course.loading import load_course
 from autograder.gradebook.exchange import page_name
 from autograder.gradebook.session import open_gradebook
-from autograder.hub.graders import DaskGrader, LocalGrader, Plans
+from autograder.hub.cluster import DaskGrader
+from autograder.hub.graders import LocalGrader, Plans
 from autograder.hub.service import Service
 from autograder.hub.state import Receipt
 from autograder.quality.variants import Variant, build_submission

@@ -1,25 +1,19 @@
-"""Who grades for the service: room on this machine, and batches for a cluster."""
+"""Who grades for the service: room on this machine."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from autograder.batch import dask
-from autograder.batch.network import Tls
 from autograder.batch.starts import Start
 from autograder.batch.store import Store
 from autograder.course.loading import load_course
-from autograder.errors import MachineError, UsageError
-from autograder.hub.graders import DaskGrader, Job, LocalGrader, Plans
+from autograder.errors import MachineError
+from autograder.hub.graders import Job, LocalGrader, Plans
 from autograder.records import Submission
-from tests.hub.world import record
 
 
 def job(student: str, assignment: str = "tiny", force: bool = False) -> Job:
@@ -78,87 +72,6 @@ def test_a_suspect_runs_alone(tiny: Path) -> None:
     assert grader.has_room(job("bad"), [])
 
 
-class Heard:
-    def began(self) -> None: ...
-
-    def cell(self, index: int, count: int) -> None: ...
-
-
-class Cluster:
-    """In place of `grade_on_cluster`: notes each batch; the first one waits until the test lets it go on."""
-
-    def __init__(self) -> None:
-        self.batches: list[tuple[str, list[str], bool]] = []
-        self.began, self.go_on = threading.Event(), threading.Event()
-        self.error: BaseException | None = None
-
-    def __call__(self, plan: Any, submissions: Sequence[Submission], cluster: dask.Cluster, force: bool, progress: Any) -> None:
-        self.batches.append((plan, [each.student for each in submissions], force))
-        self.began.set()
-        self.go_on.wait()
-        cluster.watch()
-        if self.error is not None:
-            raise self.error
-        for each in submissions:
-            progress.began(each.student)
-            progress.ended(record(Job("", each)))
-
-
-@pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
-    made = Cluster()
-    monkeypatch.setattr(dask, "grade_on_cluster", made)
-    monkeypatch.setattr(Plans, "of", lambda _, assignment: assignment)
-    return made
-
-
-def test_what_waits_goes_to_the_cluster_together_each_student_once(tiny: Path, cluster: Cluster) -> None:
-    grader = DaskGrader(plans(tiny), "tcp://nowhere", Tls())
-    with ThreadPoolExecutor(8) as pool:
-        first = pool.submit(grader.grade, job("a"), Heard())
-        cluster.began.wait()
-        more = [job("b"), job("c"), job("b"), job("d", "other"), job("e", force=True)]
-        others = []
-        for each in more:  # in this order
-            others.append(pool.submit(grader.grade, each, Heard()))
-            with grader._changed:
-                grader._changed.wait_for(lambda: len(grader._wanted) == len(others))
-        cluster.go_on.set()
-        assert [each.result().student for each in (first, *others)] == ["a", "b", "c", "b", "d", "e"]
-    assert cluster.batches == [
-        ("tiny", ["a"], False),
-        ("tiny", ["b", "c"], False),
-        ("tiny", ["b"], False),
-        ("other", ["d"], False),
-        ("tiny", ["e"], True),
-    ]
-    grader.stop()
-
-
-def test_an_error_of_the_cluster_reaches_each_job(tiny: Path, cluster: Cluster) -> None:
-    cluster.error = UsageError("No Dask scheduler answers.")
-    cluster.go_on.set()
-    grader = DaskGrader(plans(tiny), "tcp://nowhere", Tls())
-    with pytest.raises(UsageError, match="answers"):
-        grader.grade(job("a"), Heard())
-    cluster.error = None
-    assert grader.grade(job("a"), Heard()).student == "a"
-    grader.stop()
-    with pytest.raises(MachineError, match="ending"):
-        grader.grade(job("a"), Heard())
-
-
-def test_what_is_on_the_workers_is_given_up_when_the_service_ends(tiny: Path, cluster: Cluster) -> None:
-    grader = DaskGrader(plans(tiny), "tcp://nowhere", Tls())
-    with ThreadPoolExecutor(2) as pool:
-        graded = pool.submit(grader.grade, job("a"), Heard())
-        cluster.began.wait()
-        grader.stop()
-        cluster.go_on.set()
-        with pytest.raises(MachineError, match="ending"):
-            graded.result()
-
-
 def test_a_sandbox_is_made_anew_after_a_failure_of_the_machine(tiny: Path) -> None:
     opened: list[SimpleNamespace] = []
 
@@ -197,20 +110,3 @@ def test_one_job_is_ended_and_the_others_go_on(tiny: Path) -> None:
     grader.stop()
     assert second.stopped
     assert let_go[-2:] == ["notebook of b", "scoring of b"]
-
-
-def test_what_waits_for_the_cluster_is_cancelled_what_is_on_it_goes_on(tiny: Path, cluster: Cluster) -> None:
-    grader = DaskGrader(plans(tiny), "tcp://nowhere", Tls())
-    with ThreadPoolExecutor(2) as pool:
-        on_it = pool.submit(grader.grade, job("a"), Heard())
-        cluster.began.wait()
-        waits = pool.submit(grader.grade, job("b"), Heard())
-        with grader._changed:
-            grader._changed.wait_for(lambda: grader._wanted)
-        assert grader.cancel("tiny.b")
-        assert not grader.cancel("tiny.a")
-        with pytest.raises(MachineError, match="cancelled"):
-            waits.result()
-        cluster.go_on.set()
-        assert on_it.result().student == "a"
-    grader.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import math
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -80,6 +81,16 @@ def test_the_numbers_follow_the_work(tmp_path: Path) -> None:
     assert value(after, "autograder_outcomes", assignment=ASSIGNMENT, outcome="timed_out") == 1
     assert value(after, "autograder_machine_failures_total") == 1
     assert value(after, "autograder_unpublished") == 1
+
+
+def test_how_long_the_queue_takes_is_no_number_while_nobody_knows(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    assert value(scrape(world, tmp_path), "autograder_queue_seconds", assignment=ASSIGNMENT) == 0
+    world.grader.room = 0
+    world.submit("ana")
+    scraped = scrape(world, tmp_path)
+    assert value(scraped, "autograder_slots") == 0
+    assert math.isnan(value(scraped, "autograder_queue_seconds", assignment=ASSIGNMENT))
 
 
 def test_there_is_no_name_and_no_score_in_them(tmp_path: Path) -> None:

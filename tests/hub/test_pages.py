@@ -173,6 +173,14 @@ def test_instructors_see_the_class(site: Site) -> None:
     assert "can be read by nobody else" in seen
 
 
+def test_while_nobody_knows_how_many_run_the_page_says_so(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    view = replace(site.source.instructors_view(), slots=0)
+    monkeypatch.setattr(site.source, "instructors_view", lambda: view)
+    seen = words(site.get("teach", "prof"))
+    assert "It is not known how many run at a time, this machine." in seen
+    assert "0 submissions at a time" not in seen
+
+
 def test_instructors_see_distribution_tests_flags_and_pairs(site: Site) -> None:
     seen = words(site.get("teach/assignment/first_dense_network", "prof"))
     assert "Tests, hardest first" in seen

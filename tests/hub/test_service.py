@@ -146,6 +146,40 @@ def test_places_and_waits_follow_from_what_others_took(tmp_path: Path) -> None:
     assert [ben.wait_s, eve.wait_s, kim.wait_s] == [0.0, 40.0, 80.0]
 
 
+def test_while_nobody_knows_how_many_run_no_wait_is_told(tmp_path: Path) -> None:
+    """As with a cluster that has no worker."""
+    world = World(tmp_path)
+
+    def answer(job: Job) -> Record:
+        world.clock.forward(seconds=40)
+        return record(job)
+
+    world.grader.answer = answer
+    for student in ("zoe", "ana"):
+        world.submit(student)
+        world.service.dispatch()
+    world.submit("ben")
+    ben = world.seen("ben").newest
+    assert ben
+    assert (ben.place, ben.wait_s) == (1, 0.0)
+    world.grader.room = 0
+    ben = world.seen("ben").newest
+    assert ben
+    assert (ben.place, ben.wait_s) == (1, None)
+    assert world.service.instructors_view().batches[0].done_s is None
+
+
+def test_instructors_are_told_what_is_wrong_with_the_workers_until_it_is_not(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.grader.wrong = "No worker yet."
+    world.service.dispatch()
+    assert world.service.instructors_view().problems == ("No worker yet.",)
+    world.grader.wrong = ""
+    world.service.dispatch()
+    assert world.service.instructors_view().problems == ()
+    assert world.said == ["No worker yet.", "no longer a problem: workers"]
+
+
 def test_a_running_submission_tells_how_far_it_is(tmp_path: Path) -> None:
     world = World(tmp_path)
     found = []

@@ -82,12 +82,16 @@ class FakeGrader:
     graded: list[str] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
     can_cancel: bool = True
+    wrong: str = ""
 
     def where(self) -> str:
         return "a machine that does not exist"
 
     def slots(self) -> int:
         return self.room
+
+    def trouble(self) -> str:
+        return self.wrong
 
     def has_room(self, job: Job, running: Sequence[Job]) -> bool:
         return len(running) < self.room

@@ -47,7 +47,10 @@ def board_of(found: Leaderboard) -> Board:
 
 @dataclass(frozen=True)
 class Work:
-    """A moment of the service. `running`: by receipt; `order`: receipts that wait, first who is next; `taken`: seconds of the last ones."""
+    """A moment of the service. `running`: by receipt; `order`: receipts that wait, first who is next; `taken`: seconds of the last ones.
+
+    `slots`: 0 while nobody knows how many run side by side, or nothing can.
+    """
 
     course: Course
     paths: CoursePaths
@@ -69,8 +72,10 @@ class Work:
     boards: Mapping[str, Board]
 
     def wait_s(self, ahead: int) -> float | None:
-        """Expected seconds until a submission begins that has so many before it; None where it has to wait and nothing was measured yet."""
-        if not self.taken and len(self.running) + ahead >= self.slots:
+        """Expected seconds until a submission begins that has so many before it; None where it has to wait and nothing was measured yet,
+        and while nobody knows how many run side by side.
+        """
+        if not self.slots or (not self.taken and len(self.running) + ahead >= self.slots):
             return None
         return expected_wait(ahead, [each.elapsed_s for each in self.running.values()], self.slots, self.taken)
 
