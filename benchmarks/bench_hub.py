@@ -41,7 +41,7 @@ from workload.stand_ins import ASSIGNMENT, make_course
 from autograder.course.loading import load_course
 from autograder.quality.variants import Variant, build_submission
 
-_STUDENT_LOOKS_S, _INSTRUCTOR_LOOKS_S, _HUB_ASKED_S = 2.0, 4.0, 0.5  # the first two as often as the pages' own script
+_STUDENT_LOOKS_S, _INSTRUCTOR_LOOKS_S, _HUB_ASKED_S = 2.0, 4.0, 0.5  # a student who is next, as the pages' own script has it
 PROXY = Path(__file__).parents[1] / ".venv/hub-proxy"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,24 +16,23 @@ from autograder.course.paths import CoursePaths
 from autograder.course.profile import RunProfile, due_time, find_assignment
 from autograder.course.settings import Course
 from autograder.data.sealed import SealedSplit
-from autograder.errors import UsageError
 from autograder.execution.rundir import RunFolder
+from autograder.feedback.beside import Beside, look_beside, manual_grades
 from autograder.feedback.items import Item, reached_by
 from autograder.feedback.leaderboard import leaderboard_address, render_leaderboard
 from autograder.feedback.mistakes import Images, read_images
 from autograder.feedback.report import ReportPage, render_report, render_similar, similar_address
-from autograder.feedback.student import FeedbackPage, ManualGrade, render_feedback
+from autograder.feedback.student import FeedbackPage, render_feedback
 from autograder.feedback.summary import newest
 from autograder.feedback.words import in_words
 from autograder.files import write_atomic
-from autograder.gradebook.writing import read_manual_scores
 from autograder.grading.audit import Audit
 from autograder.quality.similarity import Line, Similarity, compare_lines, own_lines
 from autograder.records import Record
 from autograder.term.decisions import ledger
 from autograder.term.names import read_names
 from autograder.term.score import Final
-from autograder.term.scores import due_for, extended_dues
+from autograder.term.scores import extended_dues
 
 
 def write_feedback(
@@ -47,10 +46,20 @@ def write_feedback(
     finals: Mapping[str, Final] | None = None,
 ) -> list[Path]:
     """Writes one page for each record and returns their paths, in the same order. `finals`: final scores by student."""
-    manual, entries = manual_grades(gradebook_url, assignment), ledger(store.root).read()
+    beside = look_beside(course, store, assignment, gradebook_url, finals or {}, datetime.now(UTC))
     pages = []
+    for student, html in render_pages(course, paths, profile, store, records, beside):
+        pages.append(paths.feedback(student, assignment))
+        write_atomic(pages[-1], html)
+    return pages
+
+
+def render_pages(
+    course: Course, paths: CoursePaths, profile: RunProfile, store: Store, records: Iterable[Record], beside: Callable[[str], Beside]
+) -> Iterator[tuple[str, str]]:
+    """Each record's student and page, one after the other: a page takes hundredths of a second, and nobody needs them all at once."""
     for record in records:
-        due = due_for(course, assignment, record.student, entries)
+        around = beside(record.student)
         counted = next((run.run_key for run in record.runs if run.counted), None)
         page = FeedbackPage(
             record=record,
@@ -58,16 +67,14 @@ def write_feedback(
             notebook=store.run(counted).notebook() if counted else None,
             evidence=evidence_of(store, record),
             curves=profile.curves,
-            manual=manual.get(record.student, {}),
-            after_due=due is not None and datetime.now(UTC) > due,
-            due=due.strftime("%d %B %Y, %H:%M") if due else None,
+            manual=around.manual,
+            after_due=around.after_due,
+            due=around.due.strftime("%d %B %Y, %H:%M") if around.due else None,
             timezone=course.timezone,
             images=_visible_images(paths, store.run(counted)) if counted else None,
-            final=(finals or {}).get(record.student),
+            final=around.final,
         )
-        pages.append(paths.feedback(record.student, assignment))
-        write_atomic(pages[-1], render_feedback(page))
-    return pages
+        yield record.student, render_feedback(page)
 
 
 def _visible_images(paths: CoursePaths, folder: RunFolder) -> Images | None:
@@ -161,18 +168,6 @@ def _release(paths: CoursePaths, assignment: str) -> dict[str, Any] | None:
     """The release version: what it gave is not the students'. None where there is none."""
     release = paths.release_notebook(assignment)
     return read_notebook(release) if release.is_file() else None
-
-
-def manual_grades(gradebook_url: str, assignment: str) -> dict[str, dict[str, ManualGrade]]:
-    """What people graded by hand, by student and grade id; nothing when there is no gradebook yet."""
-    try:
-        found = read_manual_scores(gradebook_url, assignment)
-    except UsageError:
-        return {}
-    return {
-        student: {name: ManualGrade(each.manual_score, each.extra_credit or 0.0, each.comment or "") for name, each in grades.items()}
-        for student, grades in found.items()
-    }
 
 
 def due_of(course: Course, assignment: str) -> datetime | None:

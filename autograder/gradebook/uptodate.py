@@ -27,8 +27,7 @@ class Standing:
     def __init__(self, course: Course, paths: CoursePaths, store: Store, profile: str, assignment: str, students: Iterable[str], url: str):
         self._course, self._paths, self._store = course, paths, store
         self._profile, self._assignment, self._students = profile, assignment, list(students)
-        parts = parse_url(url)
-        self._database = Path(str(parts.database)) if parts.get_backend_name() == "sqlite" and parts.database else None
+        self._database = _file_of(url)
         self._file = store.root / "locks" / f"published.{assignment}.{profile}"
         self._read = self._what_is_read()  # now: what another command records while this one writes is not written yet
 
@@ -47,10 +46,9 @@ class Standing:
 
     def _digest(self, database: Path) -> str:
         """Of what was read before, and what is written now. Raises OSError where there is no gradebook."""
-        wal = _stamp_of(Path(f"{database}-wal"))
         scores = (self._store.root / "scores" / f"{self._assignment}.json").exists()
         notebooks = [_listed(self._paths.autograded(student, self._assignment)) for student in self._students]
-        written = (str(database), _stamp(database.stat()), wal, scores, notebooks)
+        written = (str(database), _stamp(database.stat()), _log_of(database), scores, notebooks)
         return hashlib.sha256(f"{self._read}{written}".encode()).hexdigest()
 
     def _what_is_read(self) -> str:
@@ -59,6 +57,26 @@ class Standing:
         listed = [_listed(records / student) for student in self._students]
         policy = policy_of(self._course, self._assignment)
         return hashlib.sha256(repr((list(map(_stamp_of, files)), policy, self._students, listed)).encode()).hexdigest()
+
+
+def gradebook_stamp(url: str) -> tuple[tuple[int, int] | None, tuple[int, int] | None] | None:
+    """Another one whenever somebody has written into the gradebook; None where that cannot be told.
+
+    Who keeps a connection, as formgrader does, writes into the log beside the file, and the file itself changes much later.
+    """
+    database = _file_of(url)
+    return (_stamp_of(database), _log_of(database)) if database is not None else None
+
+
+def _file_of(url: str) -> Path | None:
+    parts = parse_url(url)
+    return Path(str(parts.database)) if parts.get_backend_name() == "sqlite" and parts.database else None
+
+
+def _log_of(database: Path) -> tuple[int, int] | None:
+    """None for an empty one, too: whoever only reads makes that, and takes it away."""
+    found = _stamp_of(Path(f"{database}-wal"))
+    return found if found and found[0] else None
 
 
 def _listed(folder: Path) -> list[tuple[str, int, int]]:

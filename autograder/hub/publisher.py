@@ -1,24 +1,28 @@
 """Brings results to people: gradebook and autograded notebooks, feedback pages, and nbgrader's exchange.
 
 Everything is written from the store, and only what is not there yet; so a kill, a locked gradebook or a full disk delay it and lose
-nothing.
+nothing. What a page says beside its record (marks by hand, decisions, the due date) is noted next to it in `<assignment>.told`, last
+of all; pages of which that does not hold any more are `outdated`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence, Set
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from autograder.course.notebook import read_notebook
 from autograder.course.profile import find_assignment, resolve_profile
-from autograder.feedback.writing import write_feedback
+from autograder.feedback.beside import Beside, look_beside
+from autograder.feedback.writing import render_pages
+from autograder.files import write_atomic
 from autograder.gradebook.exchange import feedback_folder, release_page, withdraw_page
 from autograder.gradebook.holding import held_back
 from autograder.gradebook.late import refresh_scores
-from autograder.gradebook.location import gradebook_url, parse_url
+from autograder.gradebook.location import gradebook_url
 from autograder.gradebook.names import write_names
 from autograder.gradebook.publishing import publish
+from autograder.gradebook.uptodate import gradebook_stamp
 from autograder.hub.office import Office
 from autograder.hub.state import Receipt
 from autograder.term.decisions import ledger
@@ -32,6 +36,7 @@ class Publisher:
 
     office: Office
     exchange: Path
+    _computed_from: dict[str, tuple[object, ...] | None] = field(default_factory=dict, init=False)
 
     def publish(self, assignment: str, students: Sequence[str]) -> None:
         """Writes these students' present records everywhere. Raises AutograderError; publishing again does what is missing."""
@@ -45,19 +50,41 @@ class Publisher:
         active = [each.student for each in members(roster_journal(office.store.root).read()).values() if each.active]
         if active:
             write_names(url, active)
-        finals = {each.student: each for each in refresh_scores(office.course, office.store, assignment, url)}
-        withheld = self._without_page(assignment, sorted({*students, *office.store.students(profile.name, assignment)}))
+        read = self._read()
+        refresh_scores(office.course, office.store, assignment, url)
+        self._computed_from[assignment] = read
+        self.renew(assignment, students)
+
+    def renew(self, assignment: str, students: Sequence[str]) -> None:
+        """Writes these students' pages where they say anything else by now, takes away what is withheld, and brings both to the exchange.
+
+        Raises AutograderError; calling it again does what is missing.
+        """
+        office = self.office
+        profile = resolve_profile(office.course, find_assignment(office.course, assignment), None)
+        receipts = self._receipts(assignment)
+        known = {*students, *office.store.students(profile.name, assignment), *(each.student for each in receipts)}
+        withheld = self._without_page(assignment, sorted(known))
         for student in withheld:
             office.paths.feedback(student, assignment).unlink(missing_ok=True)
         records = office.store.latest(profile.name, assignment, [each for each in students if each not in withheld])
-        write_feedback(office.course, office.paths, assignment, profile, office.store, records, url, finals)
-        self.release(assignment)
+        beside, told = self._beside(assignment), {}
+        for student, html in render_pages(office.course, office.paths, profile, office.store, records, beside):
+            page = office.paths.feedback(student, assignment)
+            if self._is_behind(profile.name, assignment, student) or page.read_bytes() != html.encode():
+                write_atomic(page, html)
+            told[student] = _note(page, beside(student))
+        self._release(assignment, receipts, withheld)
+        for student, note in told.items():
+            write_atomic(_note_beside(office.paths.feedback(student, assignment)), note)
 
-    def release(self, assignment: str) -> None:
+    def _receipts(self, assignment: str) -> list[Receipt]:
+        """Of all submissions whose files are kept."""
+        return [each for each in self.office.desk.receipts(assignment) if not each.refused and self.office.desk.kept(each) is not None]
+
+    def _release(self, assignment: str, receipts: Sequence[Receipt], withheld: Set[str]) -> None:
         """Makes the exchange hold the pages that are there, under every submission of the graded work, and none that is withheld."""
         folder = feedback_folder(self.exchange, self.office.course.id)
-        receipts = [each for each in self.office.desk.receipts(assignment) if not each.refused and self.office.desk.kept(each) is not None]
-        withheld = self._without_page(assignment, sorted({each.student for each in receipts}))
         graded = {student: self._graded(assignment, student) for student in {each.student for each in receipts} - withheld}
         work = {(each.student, each.digest) for each in receipts if each.submission_id == graded.get(each.student)}
         for receipt in receipts:
@@ -74,14 +101,36 @@ class Publisher:
         withheld = self._without_page(assignment, students)
         return [each for each in students if each not in withheld and self._is_behind(profile, assignment, each)]
 
+    def outdated(self, assignment: str) -> list[str]:
+        """Students whose page is about their record, but says other marks, decisions or dates than hold now, by the scores as they were
+        computed last.
+        """
+        profile = self.office.course.default_profile
+        students = self.office.store.students(profile, assignment)
+        withheld, beside = self._without_page(assignment, students), self._beside(assignment)
+        pages = {each: self.office.paths.feedback(each, assignment) for each in students if each not in withheld}
+        current = {each: page for each, page in pages.items() if not self._is_behind(profile, assignment, each)}
+        return [student for student, page in current.items() if _noted(page) != _note(page, beside(student))]
+
     def is_stale(self, assignment: str) -> bool:
-        """Whether people have graded or decided since the final scores were computed."""
-        parts = parse_url(gradebook_url(self.office.paths))
+        """Whether people may have graded or decided since this service computed the final scores."""
         kept = self.office.store.root / "scores" / f"{assignment}.json"
-        if parts.get_backend_name() != "sqlite" or not parts.database or not kept.is_file():
-            return True
-        files = (Path(parts.database), ledger(self.office.store.root).file, roster_journal(self.office.store.root).file)
-        return any(each.is_file() and each.stat().st_mtime_ns > kept.stat().st_mtime_ns for each in files)
+        read = self._read()
+        return read is None or self._computed_from.get(assignment) != read or not kept.is_file()
+
+    def _read(self) -> tuple[object, ...] | None:
+        """Gradebook, ledger and roster as they are now, which scores are computed from; None where nobody can tell.
+
+        Looked at before they are read: not compared with the time of what was computed, as somebody may have marked meanwhile.
+        """
+        stamp = gradebook_stamp(gradebook_url(self.office.paths))
+        root = self.office.store.root
+        return (stamp, *(_stamp(each.file) for each in (ledger(root), roster_journal(root)))) if stamp is not None else None
+
+    def _beside(self, assignment: str) -> Callable[[str], Beside]:
+        office = self.office
+        finals = office.results.finals(assignment)
+        return look_beside(office.course, office.store, assignment, gradebook_url(office.paths), finals, office.clock())
 
     def _without_page(self, assignment: str, students: Sequence[str]) -> set[str]:
         """Whose score is withheld, and whose parts nobody has marked yet where the course waits for that."""
@@ -111,3 +160,27 @@ class Publisher:
         """Ids of its notebooks, after which nbgrader asks."""
         folder = self.office.desk.kept(receipt)
         return sorted(each.stem for each in folder.glob("*.ipynb")) if folder is not None else []
+
+
+def _stamp(file: Path) -> tuple[int, int] | None:
+    try:
+        about = file.stat()
+    except OSError:
+        return None
+    return about.st_size, about.st_mtime_ns
+
+
+def _note_beside(page: Path) -> Path:
+    return page.with_suffix(".told")
+
+
+def _note(page: Path, said: Beside) -> str:
+    """What a page says, and the page as it is: one that somebody else writes is looked through again."""
+    return f"{said.digest()} {_stamp(page)}\n"
+
+
+def _noted(page: Path) -> str:
+    try:
+        return _note_beside(page).read_text(encoding="ascii")
+    except (OSError, ValueError):
+        return ""

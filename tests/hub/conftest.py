@@ -1,4 +1,4 @@
-"""What the tests with a real hub and a real browser share; nothing of it is started for other tests."""
+"""What the tests with a real hub and a real browser share, and those with a real gradebook; nothing of it is started for other tests."""
 
 from __future__ import annotations
 
@@ -10,11 +10,29 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import SAMPLES, autograder
 from tests.hub import real
+from tests.hub.place import Place
 from tests.hub.real import Hub
 
 # The script that ana hands in: in an output, and in what a cell prints.
 SCRIPT = "<img src=x onerror=alert(1)><script>alert(2)</script>"
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small course whose notebooks need no TensorFlow, released."""
+    root = Path(shutil.copytree(SAMPLES / "corpus", tmp_path_factory.mktemp("hub") / "course"))
+    done = autograder(root, "release", "basics")
+    assert done.returncode == 0, done.stderr
+    return root
+
+
+@pytest.fixture
+def here(corpus: Path, tmp_path: Path, no_autograder_variables: None) -> Iterator[Place]:
+    made = Place(Path(shutil.copytree(corpus, tmp_path / "course")))
+    yield made
+    made.service.stop()
 
 
 @pytest.fixture(scope="session")

@@ -79,6 +79,22 @@ def test_a_page_follows_by_itself_and_says_so(browser: Any, site: tuple[str, Fak
     page.context.close()
 
 
+def test_feedback_that_is_written_anew_is_shown_on_an_open_page(browser: Any, site: tuple[str, FakeSource]) -> None:
+    address, source = site
+    page = _open(browser, "ada")
+    feedback = source.folder / "ada.html"
+    before = feedback.read_text()
+    try:
+        page.goto(f"{address}assignment/first_dense_network")
+        page.frame_locator("iframe").locator("h1").wait_for()
+        feedback.write_text(before.replace("</h1>", " Your instructor writes: and why?</h1>", 1))
+        page.locator("iframe").scroll_into_view_if_needed()
+        page.frame_locator("iframe").locator("h1", has_text="and why?").wait_for()
+    finally:
+        feedback.write_text(before)
+    page.context.close()
+
+
 _NOTE_WAITS = """window.count = 0;
 const timeout = window.setTimeout;
 window.setTimeout = (work, ms) => {

@@ -2,87 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pwd
-import secrets
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from autograder.batch.network import Tls
 from autograder.batch.store import Store
-from autograder.course.loading import load_course
 from autograder.gradebook.exchange import page_name
 from autograder.gradebook.session import open_gradebook
 from autograder.hub.cluster import DaskGrader
 from autograder.hub.graders import LocalGrader, Plans
 from autograder.hub.service import Service
-from autograder.hub.state import Receipt
-from autograder.quality.variants import Variant, build_submission
 from autograder.term.decisions import Decision, ledger
 from tests.batch.classes import environment
 from tests.batch.dask_processes import cluster_of
-from tests.conftest import SAMPLES, autograder
-
-SECRET = secrets.token_hex(64)
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The small course whose notebooks need no TensorFlow, released."""
-    root = Path(shutil.copytree(SAMPLES / "corpus", tmp_path_factory.mktemp("hub") / "course"))
-    done = autograder(root, "release", "basics")
-    assert done.returncode == 0, done.stderr
-    return root
-
-
-class Place:
-    """The course with its exchange and a service whose steps are called by the test."""
-
-    def __init__(self, root: Path) -> None:
-        self.course, self.paths = load_course(root)
-        self.store, self.exchange = Store(self.paths.state), root / "exchange"
-        self.inbound = self.exchange / self.course.id / "inbound"
-        self.inbound.mkdir(parents=True)
-        plans = Plans(self.course, self.paths, self.store, trust=True)
-        self.grader = LocalGrader(plans, jobs=1)
-        self.service = Service(
-            self.course,
-            self.paths,
-            self.store,
-            self.exchange,
-            self.grader,
-            owner=lambda _: "ada",
-            spawn=lambda job: job(),
-        )
-
-    def submit(self, start: str, stamp: str, secret: str) -> Receipt:
-        folder = self.inbound / f"ada+basics+{stamp}"
-        folder.mkdir()
-        notebook = build_submission(self.paths, "basics", Variant("ada", "", True, start=start))  # type: ignore[arg-type]  # its two names
-        (folder / "basics.ipynb").write_text(json.dumps(notebook))
-        (folder / "timestamp.txt").write_text(stamp)
-        (folder / "submission_secret.txt").write_text(secret)
-        os.chmod(folder, 0o777)
-        self.service.receive()
-        self.service.check()
-        return next(each for each in self.service.office.desk.receipts("basics") if each.source == folder.name)
-
-    def released(self, secret: str) -> Path:
-        return self.exchange / self.course.id / "feedback" / (page_name(secret, "basics") or "")
-
-
-@pytest.fixture
-def here(corpus: Path, tmp_path: Path, no_autograder_variables: None) -> Iterator[Place]:
-    made = Place(Path(shutil.copytree(corpus, tmp_path / "course")))
-    yield made
-    made.service.stop()
+from tests.conftest import autograder
+from tests.hub.place import SECRET, Place
 
 
 def test_from_the_exchange_to_the_feedback_and_back_when_it_is_withheld(here: Place) -> None:

@@ -18,11 +18,12 @@ from tornado.web import create_signed_value
 
 from autograder.errors import UsageError
 from autograder.hub.web.app import application, connect
+from autograder.hub.web.phases import pace
 from autograder.hub.web.render import assets
 from autograder.hub.web.teaching import distribution
 from tests.feedback import samples
 from tests.hub import fakes
-from tests.hub.fakes import GROUP, MARKUP, PREFIX, FakeHub, FakeSource
+from tests.hub.fakes import GRADED, GROUP, MARKUP, PREFIX, QUEUED_BO, RUNNING, FakeHub, FakeSource
 from tests.hub.serving import made_up, served
 
 STUDENTS_PAGES = [
@@ -250,6 +251,26 @@ def test_a_page_that_did_not_change_is_not_sent_again(site: Site, monkeypatch: p
 def test_a_page_in_which_something_moves_looks_again_sooner(site: Site) -> None:
     assert 'data-every="2"' in text(site.get("submission/hidden_layers.2", "ada"))
     assert 'data-every="4"' in text(site.get("submission/first_dense_network.3", "ada"))
+
+
+@pytest.mark.parametrize(("place", "seconds"), [(None, 2), (1, 2), (4, 2), (20, 10), (60, 30), (400, 30)])
+def test_who_waits_longer_looks_less_often(site: Site, monkeypatch: pytest.MonkeyPatch, place: int | None, seconds: int) -> None:
+    view = site.source.students_view("bo")
+    waits = replace(QUEUED_BO, place=place)
+    first = replace(view.assignments[0], state="queued", submissions=(waits,))
+    monkeypatch.setattr(site.source, "students_view", lambda user: replace(view, assignments=(first, *view.assignments[1:])))
+    for page in ("", "assignment/first_dense_network", f"submission/{QUEUED_BO.receipt}"):
+        assert f'data-every="{seconds}"' in text(site.get(page, "bo")), page
+
+
+def test_a_class_that_waits_asks_no_more_than_a_few_times_in_a_second() -> None:
+    assert sum(1 / pace([replace(QUEUED_BO, place=place)]) for place in range(1, 401)) < 20
+
+
+def test_a_page_with_several_submissions_follows_the_one_that_moves_first() -> None:
+    assert pace([replace(QUEUED_BO, place=80), GRADED, replace(QUEUED_BO, place=12)]) == 6
+    assert pace([replace(QUEUED_BO, place=80), RUNNING]) == 2
+    assert pace([GRADED]) == pace([]) == 4
 
 
 def test_what_is_spoken_has_no_clock_in_it(site: Site) -> None:

@@ -520,7 +520,7 @@ def test_a_page_that_is_withheld_from_now_on_goes_whoever_is_published(tmp_path:
     page.write_text("50 points")
     monkeypatch.setattr(publisher, "publish", lambda *_: SimpleNamespace(problem=None))
     monkeypatch.setattr(publisher, "refresh_scores", lambda *_: [])
-    monkeypatch.setattr(publisher, "write_feedback", lambda *_: None)
+    monkeypatch.setattr(publisher, "render_pages", lambda *_: [])
     monkeypatch.setattr(publisher, "held_back", lambda *_: {"ana": "a person still has to mark why"})
     Publisher(world.service.office, world.exchange).publish(ASSIGNMENT, [])
     assert not page.exists()

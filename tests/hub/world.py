@@ -115,17 +115,31 @@ class FakeGrader:
 
 @dataclass
 class FakePublisher:
-    """Notes for whom results were published; `broken` is raised instead."""
+    """Notes for whom results were published and pages renewed; `broken` is raised instead.
+
+    `late`: whose page is behind its record; `older`: whose is behind marks and dates.
+    """
 
     desk: Desk
     published: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+    done: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
     late: list[str] = field(default_factory=list)
+    older: list[str] = field(default_factory=list)
     broken: Exception | None = None
 
     def publish(self, assignment: str, students: Sequence[str]) -> None:
         if self.broken is not None:
             raise self.broken
         self.published.append((assignment, tuple(students)))
+        self.done.append(("publish", tuple(students)))
+
+    def renew(self, assignment: str, students: Sequence[str]) -> None:
+        if self.broken is not None:
+            raise self.broken
+        self.done.append(("renew", tuple(students)))
+
+    def outdated(self, assignment: str) -> list[str]:
+        return self.older
 
     def behind(self, assignment: str) -> list[str]:
         return self.late

@@ -14,7 +14,7 @@ class Mine(Page):
 
     async def get(self) -> None:
         view = await self.ask(self.source.students_view, self.user)
-        every = pace(each.state for each in view.assignments)
+        every = pace(one for each in view.assignments for one in each.submissions)
         self.show("mine.html", "mine", view=view, every=every, spoken=spoken_all(view.assignments))
 
 
@@ -25,7 +25,9 @@ class OneAssignment(Page):
         view = await self.ask(self.source.students_view, self.user)
         each = _assignment(view, assignment)
         about = next((one for one in each.submissions if one.submission_id == each.feedback_about), None)
-        self.show("assignment.html", "mine", each=each, about=about, every=pace([each.state]), spoken=spoken_all([each]))
+        version = await self.ask(_version, each)
+        every = pace(each.submissions)
+        self.show("assignment.html", "mine", each=each, about=about, version=version, every=every, spoken=spoken_all([each]))
 
 
 class OneSubmission(Page):
@@ -35,7 +37,8 @@ class OneSubmission(Page):
         view = await self.ask(self.source.students_view, self.user)
         each, one = _submission(view, receipt)
         read = each.feedback is not None and each.feedback_about == one.submission_id
-        self.show("submission.html", "mine", each=each, one=one, read=read, every=pace([one.phase]), spoken=spoken(one, each.title))
+        version, said = await self.ask(_version, each), spoken(one, each.title)
+        self.show("submission.html", "mine", each=each, one=one, read=read, version=version, every=pace([one]), spoken=said)
 
 
 class OwnFeedback(Page):
@@ -58,6 +61,14 @@ class Board(Page):
         if each.leaderboard is None:
             raise HTTPError(404)
         self.show("board.html", "mine", assignment=each.id, title=each.title, rows=each.leaderboard, every=SOMETIME_S)
+
+
+def _version(each: AssignmentView) -> str:
+    """Another one when the feedback was written anew, so that a page that stands open shows it; empty where there is none."""
+    try:
+        return str(each.feedback.stat().st_mtime_ns) if each.feedback else ""
+    except OSError:
+        return ""
 
 
 def _assignment(view: StudentsView, assignment: str) -> AssignmentView:

@@ -38,7 +38,7 @@ class Class(Teaching):
     async def get(self) -> None:
         view = await self.view()
         names = await self.ask(self.source.names)
-        every = pace(one.phase for batch in view.batches for one in (*batch.running, *batch.queue))
+        every = pace(one for batch in view.batches for one in (*batch.running, *batch.queue))
         said = " ".join(spoken_batch(batch) for batch in view.batches if batch.running or batch.queue)
         self.show("teach.html", "teach", view=view, names=names, shown=_SHOWN, every=every, spoken=said)
 
@@ -67,7 +67,7 @@ class ClassAssignment(Teaching):
             audit=await self.ask(self.source.audits, assignment),
             report=await self.ask(self.source.report, assignment) is not None,
             similar=await self.ask(self.source.report, assignment, True) is not None,
-            every=pace(one.phase for one in (*batch.running, *batch.queue)),
+            every=pace((*batch.running, *batch.queue)),
             spoken=spoken_batch(batch),
         )
 
@@ -88,7 +88,7 @@ class ClassSubmission(Teaching):
             read=await self.ask(self.source.feedback, receipt) is not None,
             name=(await self.ask(self.source.names)).get(one.student, one.student),
             flags=[flag for flag in view.flags if flag.receipt == receipt],
-            every=pace([one.phase]),
+            every=pace([one]),
             spoken=spoken(one, batch.title),
         )
 

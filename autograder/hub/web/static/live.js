@@ -47,8 +47,12 @@
     for (const each of fresh.querySelectorAll("details[id]")) if (open.has(each.id)) each.open = true;
     if (place >= 0) fresh.querySelectorAll("a, button, summary, [tabindex]")[place]?.focus({ preventScroll: true });
     localise(fresh);
-    // Feedback appears below the live part: only a whole page has it.
-    if (page.querySelectorAll("iframe").length !== document.querySelectorAll("iframe").length) location.reload();
+    // Feedback appears below the live part, or is written anew: only a whole page has it.
+    if (framed(page) !== framed(document)) location.reload();
+  }
+
+  function framed(root) {
+    return [...root.querySelectorAll("iframe")].map((each) => each.getAttribute("src")).join(" ");
   }
 
   function tell(isLost) {
@@ -89,7 +93,7 @@
   }
 
   function wait() {
-    if (!timer && every()) timer = setTimeout(look, 1000 * (lost ? 5 * every() : Math.min(every(), 1 + looks)));
+    if (!timer && every()) timer = setTimeout(look, 1000 * (lost ? Math.min(5 * every(), 30) : Math.min(every(), 1 + looks)));
   }
 
   document.addEventListener("visibilitychange", () => {
