@@ -9,7 +9,7 @@ the day before it.
 
 In the worst moment, the longest queue, a worker with a quarter of the slots is lost for half an hour. What ran on it runs again as the
 product has it: when all others are done, one after the other and alone (docs/scale.md). The wait that is announced at an arrival is the
-product's own (`autograder.batch.waiting`); it knows the times of the last 50 that have ended, and nothing of what will happen.
+product's own (`autograder.batch.waiting`); it knows the times of the last 20 that have ended, and nothing of what will happen.
 """
 
 from __future__ import annotations
@@ -28,14 +28,13 @@ from typing import Any
 
 from measuring import RESULTS, describe_machine, rounded, write_result
 
-from autograder.batch.waiting import expected_wait
+from autograder.batch.waiting import REMEMBERED, expected_wait
 
 STUDENTS, LATE = 400, 0.6
 HOUR_S, DAY_S, OUTAGE_S = 3600.0, 24 * 3600.0, 1800.0
 SLOTS = (2, 3, 4, 6, 8, 12, 16)
 UNDISTURBED, LOST = "undisturbed", "a worker lost"
 PLOT = Path(__file__).parents[1] / "docs" / "images" / "deadline.png"
-_REMEMBERED = 50
 _SPREAD = (0.5, 1.5)
 _WORTH_TELLING_S = 60.0
 
@@ -69,7 +68,7 @@ class Night:
         suspects: deque[int] = deque()
         running: dict[int, float] = {}  # since when
         starts, begun, ended, told = [0] * STUDENTS, dict[int, float](), dict[int, float](), dict[int, float]()
-        recent: deque[float] = deque(maxlen=_REMEMBERED)
+        recent: deque[float] = deque(maxlen=REMEMBERED)
         slots = self.slots
         while events:
             now, kind, number, start = heapq.heappop(events)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 
+REMEMBERED = 20  # of the last submissions, whose times tell: what another assignment took, or a cold start, is soon forgotten
 _DEFAULT_S = 60.0  # before anything was measured
 
 

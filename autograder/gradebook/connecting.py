@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,16 +21,29 @@ _CONNECT_S = 10
 _LOCAL = ("apfs", "bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "hfs", "jfs", "overlay", "tmpfs", "ufs", "xfs", "zfs")
 
 
+_at_it: list[None] = []  # one for each that is in `patient_connections`: SQLAlchemy knows a listener once, however often it is added
+_changing = threading.Lock()
+
+
 @contextmanager
 def patient_connections() -> Iterator[None]:
-    """Connections that SQLAlchemy opens meanwhile wait for locks, half a minute at most. What the URL says goes first."""
+    """Connections that SQLAlchemy opens meanwhile wait for locks, half a minute at most. What the URL says goes first.
+
+    Safe to use from several threads, and within itself.
+    """
     from sqlalchemy import Engine, event
 
-    event.listen(Engine, "do_connect", _connect)
+    with _changing:
+        if not _at_it:
+            event.listen(Engine, "do_connect", _connect)
+        _at_it.append(None)
     try:
         yield
     finally:
-        event.remove(Engine, "do_connect", _connect)
+        with _changing:
+            _at_it.pop()
+            if not _at_it:
+                event.remove(Engine, "do_connect", _connect)
 
 
 def _connect(dialect: Any, _: Any, arguments: Any, options: dict[str, Any]) -> Any:

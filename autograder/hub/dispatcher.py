@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from autograder.batch.waiting import REMEMBERED
 from autograder.errors import AutograderError, StoreError
 from autograder.hub.graders import Grader, Job
 from autograder.hub.office import Office
@@ -19,7 +20,6 @@ from autograder.records import Record
 
 _RETRY_S, _LONGEST_RETRY_S = 60.0, 1800.0
 _PAUSE_S = 60.0
-_MEASURED = 20  # of the last submissions, from which waits are told: what another assignment took, or a cold start, is soon forgotten
 
 Spawn = Callable[[Callable[[], None]], None]
 
@@ -50,7 +50,7 @@ class Dispatcher:
         self._running: dict[str, _Running] = {}
         self._paused: dict[str, tuple[str, datetime]] = {}
         self._turns: deque[tuple[datetime, str]] = deque()
-        self._taken: deque[float] = deque(self._measured(), maxlen=_MEASURED)
+        self._taken: deque[float] = deque(self._measured(), maxlen=REMEMBERED)
         self._warm_since: datetime | None = None  # the first end: what began before it also paid for the start of the sandbox's servers
         self._order: tuple[tuple[int, int], list[Fate]] = ((-1, 0), [])
         self._cancelled: set[str] = set()
@@ -220,7 +220,7 @@ class Dispatcher:
             for each in office.desk.receipts(one.id)
             if (known := office.results.graded(one.id, each.student, each.submission_id)) is not None and known.seconds > 0
         ]
-        return [each.seconds for each in sorted(graded, key=lambda each: each.recorded_at)[-_MEASURED:]]
+        return [each.seconds for each in sorted(graded, key=lambda each: each.recorded_at)[-REMEMBERED:]]
 
     def _is_paused(self, assignment: str, now: datetime) -> bool:
         return assignment in self._paused and self._paused[assignment][1] > now

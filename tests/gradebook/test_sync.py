@@ -218,6 +218,17 @@ def test_sqlite_has_a_write_ahead_log_where_the_file_system_is_local(tmp_path: P
     assert modes == ["wal", "delete", "delete", "wal"]
 
 
+def test_two_that_are_at_it_at_once_are_both_patient(tmp_path: Path) -> None:
+    """The hub's service looks at scores while somebody exports them."""
+    from sqlalchemy import create_engine
+
+    with connecting.patient_connections():
+        with connecting.patient_connections():
+            pass
+        with create_engine(f"sqlite:///{tmp_path}/gradebook.db").connect() as connection:
+            assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one() == 30_000
+
+
 def test_the_file_system_of_a_file_is_that_of_the_innermost_mount(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     import psutil
 
