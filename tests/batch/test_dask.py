@@ -374,7 +374,8 @@ def test_who_comes_to_the_service_does_not_wait_for_who_runs(course: Path, clust
     loaded, paths = load_course(course)
     grader = DaskGrader(Plans(loaded, paths, Store(paths.state), trust=True), cluster.address, Tls())
     jobs = {each.student: Job(f"basics.{each.student}", each) for each in find_submissions(paths.submitted, "basics", (), 10**8)}
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool, contextlib.ExitStack() as ending:
+        ending.callback(grader.stop)  # and what still runs
         slow = pool.submit(grader.grade, jobs["a_slow_one"], _Heard())
         while not (found := processes_named(token)):
             pause(cluster.process)
@@ -385,6 +386,5 @@ def test_who_comes_to_the_service_does_not_wait_for_who_runs(course: Path, clust
         assert (grader.slots(), grader.trouble()) == (2, "")
         found[0].send_signal(signal.SIGUSR1)
         assert slow.result(timeout=300).outcome == "completed"
-    grader.stop()
     local = records(course, "local")["ada"]
     assert (ada.outcome, ada.score) == (local.outcome, local.score)
