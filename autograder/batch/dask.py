@@ -102,9 +102,13 @@ class Link:
         self._theirs: dict[Future[Any], Any] = {}
 
     def addresses(self) -> set[str]:
+        """Asked of the scheduler itself: `scheduler_info` answers with what the client keeps, and its own round every two seconds may have
+        put an answer without workers there.
+        """
         if self._client.status == "running":
             with contextlib.suppress(OSError, TimeoutError):
-                return set(self._client.scheduler_info(n_workers=-1)["workers"])
+                known = self._client.sync(self._client.scheduler.identity, n_workers=-1, callback_timeout=_RESULT_S)
+                return set(known["workers"])
         raise MachineError(
             "The Dask scheduler is lost, and with it what was running.", "Start it again and run the same command: it does what is missing."
         )
@@ -148,7 +152,7 @@ class Link:
     def _ended(self, ours: Future[remote.JobResult]) -> None:
         """In Dask's thread for this, one after the other: so there is one large result at a time."""
         theirs = self._theirs.get(ours)
-        if theirs is None:  # it was given up
+        if theirs is None or self._client.status != "running":  # it was given up, or its whole batch is over
             return
         try:
             result = theirs.result(timeout=_RESULT_S)

@@ -158,8 +158,20 @@ class DaskGrader:
             there = any(line.kind == each.kind or (line.kind.alone and each.alone) for line in self.lines)
             if not there and not self.stopped:
                 line = _Line(self, each.kind)
-                self.lines.append(line)
-                threading.Thread(target=self.work, args=(line,), name=f"hub dask {each.job.assignment}", daemon=True).start()
+                try:
+                    threading.Thread(target=self.work, args=(line,), name=f"hub dask {each.job.assignment}", daemon=True).start()
+                except RuntimeError as error:  # there may be no more threads; nobody else would answer those who wait
+                    self._refuse(
+                        line.kind, MachineError(f"No batch could be opened: {error}.", "Look how many processes the service may have.")
+                    )
+                else:
+                    self.lines.append(line)
+
+    def _refuse(self, kind: _Kind, error: MachineError) -> None:
+        mine = [each for each in self.wanted if each.kind == kind]
+        self.wanted = [each for each in self.wanted if each not in mine]
+        for each in mine:
+            each.record.set_exception(error)
 
 
 class _Line:
@@ -210,7 +222,7 @@ class _Line:
             return
         try:
             old = self._grader.plans.of(self.kind.assignment) is not self.plan
-        except AutograderError:
+        except (AutograderError, OSError):  # something of it is just being written: the next batch says whether it can be used
             old = True
         if old:
             self._grader.close(self)

@@ -72,7 +72,8 @@ class Outbound:
         failed = {each for each in list(self._unpublished) if not self._publish(each)}
         for assignment in sorted(self._unlooked - failed):  # whose scores are those of now
             self._find_outdated(assignment)
-        for assignment in list(self._outdated)[:1]:
+        readable = [each for each in self._outdated if each not in failed]  # without a gradebook it looks as if nobody had marks
+        for assignment in readable[:1]:
             self._renew(assignment)
 
     def _look_behind(self, assignment: str) -> None:
@@ -124,7 +125,7 @@ class Outbound:
         try:
             done = self._tried(*_not_following(assignment), lambda: self.publisher.renew(assignment, students[:_TOGETHER]))
         finally:
-            left = students[_TOGETHER:] if done else students
+            left = students[_TOGETHER:] if done else [*students[_TOGETHER:], *students[:_TOGETHER]]  # one odd page must not stop all others
             if left:
                 self._outdated[assignment] = left  # behind the other assignments
         if done:

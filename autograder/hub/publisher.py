@@ -54,6 +54,7 @@ class Publisher:
         refresh_scores(office.course, office.store, assignment, url)
         self._computed_from[assignment] = read
         self.renew(assignment, students)
+        self._withdraw(assignment)
 
     def renew(self, assignment: str, students: Sequence[str]) -> None:
         """Writes these students' pages where they say anything else by now, takes away what is withheld, and brings both to the exchange.
@@ -62,37 +63,49 @@ class Publisher:
         """
         office = self.office
         profile = resolve_profile(office.course, find_assignment(office.course, assignment), None)
-        receipts = self._receipts(assignment)
-        known = {*students, *office.store.students(profile.name, assignment), *(each.student for each in receipts)}
-        withheld = self._without_page(assignment, sorted(known))
-        for student in withheld:
-            office.paths.feedback(student, assignment).unlink(missing_ok=True)
+        recorded = {each: self._recorded_at(profile.name, assignment, each) for each in students}
+        withheld = self._without_page(assignment, students)
         records = office.store.latest(profile.name, assignment, [each for each in students if each not in withheld])
         beside, told = self._beside(assignment), {}
         for student, html in render_pages(office.course, office.paths, profile, office.store, records, beside):
             page = office.paths.feedback(student, assignment)
+            if self._recorded_at(profile.name, assignment, student) != recorded[student]:  # somebody grades meanwhile: it stays behind
+                continue
             if self._is_behind(profile.name, assignment, student) or page.read_bytes() != html.encode():
                 write_atomic(page, html)
             told[student] = _note(page, beside(student))
-        self._release(assignment, receipts, withheld)
+        self._release(assignment, set(students) - withheld)
+        self._withdraw(assignment, withheld)
         for student, note in told.items():
             write_atomic(_note_beside(office.paths.feedback(student, assignment)), note)
 
-    def _receipts(self, assignment: str) -> list[Receipt]:
-        """Of all submissions whose files are kept."""
-        return [each for each in self.office.desk.receipts(assignment) if not each.refused and self.office.desk.kept(each) is not None]
+    def _receipts(self, assignment: str, students: Set[str]) -> list[Receipt]:
+        """Of their submissions whose files are kept."""
+        mine = (each for each in self.office.desk.receipts(assignment) if each.student in students and not each.refused)
+        return [each for each in mine if self.office.desk.kept(each) is not None]
 
-    def _release(self, assignment: str, receipts: Sequence[Receipt], withheld: Set[str]) -> None:
-        """Makes the exchange hold the pages that are there, under every submission of the graded work, and none that is withheld."""
-        folder = feedback_folder(self.exchange, self.office.course.id)
-        graded = {student: self._graded(assignment, student) for student in {each.student for each in receipts} - withheld}
+    def _release(self, assignment: str, students: Set[str]) -> None:
+        """Makes the exchange hold their pages, as far as they are there, under every submission of the graded work."""
+        folder, receipts = feedback_folder(self.exchange, self.office.course.id), self._receipts(assignment, students)
+        graded = {student: self._graded(assignment, student) for student in {each.student for each in receipts}}
         work = {(each.student, each.digest) for each in receipts if each.submission_id == graded.get(each.student)}
         for receipt in receipts:
-            if receipt.student in withheld:
-                withdraw_page(folder, self.office.desk.secret(receipt), self._notebooks(receipt))
-            elif (receipt.student, receipt.digest) in work:
+            if (receipt.student, receipt.digest) in work:
                 page = self.office.paths.feedback(receipt.student, assignment)
                 release_page(folder, page, self.office.desk.secret(receipt), self._notebooks(receipt))
+
+    def _withdraw(self, assignment: str, withheld: Set[str] | None = None) -> None:
+        """Takes withheld pages away, here and in the exchange; of everybody from whom one is withheld, unless they are named."""
+        office = self.office
+        if withheld is None:
+            handed_in = {each.student for each in office.desk.receipts(assignment)}
+            known = handed_in | set(office.store.students(office.course.default_profile, assignment))
+            withheld = self._without_page(assignment, sorted(known))
+        for student in withheld:
+            office.paths.feedback(student, assignment).unlink(missing_ok=True)
+        folder = feedback_folder(self.exchange, office.course.id)
+        for receipt in self._receipts(assignment, withheld):
+            withdraw_page(folder, office.desk.secret(receipt), self._notebooks(receipt))
 
     def behind(self, assignment: str) -> list[str]:
         """Students whose record is newer than their page, or who have none though they might."""
@@ -137,11 +150,17 @@ class Publisher:
         waiting = held_back(self.office.course, self.office.store, assignment, gradebook_url(self.office.paths))
         return {*withheld_from(self.office.store, assignment, students), *(waiting.keys() & set(students))}
 
-    def _is_behind(self, profile: str, assignment: str, student: str) -> bool:
+    def _recorded_at(self, profile: str, assignment: str, student: str) -> int | None:
+        """When the last record was written, in nanoseconds; None where there is none."""
         folder = self.office.store.root / "records" / profile / assignment / student
         try:
-            recorded = max(each.stat().st_mtime_ns for each in (folder / "present", *folder.glob("*.json")))
+            return max(each.stat().st_mtime_ns for each in (folder / "present", *folder.glob("*.json")))
         except OSError:
+            return None
+
+    def _is_behind(self, profile: str, assignment: str, student: str) -> bool:
+        recorded = self._recorded_at(profile, assignment, student)
+        if recorded is None:
             return False
         try:
             return self.office.paths.feedback(student, assignment).stat().st_mtime_ns < recorded

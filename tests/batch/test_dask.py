@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -347,6 +348,26 @@ def test_a_killed_command_leaves_nothing_at_work_and_the_next_one_goes_on(course
     graded.pop("zz_endless", None)  # its own time limit may have ended it before
     assert graded == verdicts(course, "local")
     assert list((course / ".autograder/starts").glob("[!.]*")) == list((course / ".autograder/batches").iterdir()) == []
+
+
+def test_workers_are_never_taken_for_gone_while_they_are_there(cluster: Cluster) -> None:
+    """The client asks the scheduler by itself, all the time, without wanting to know of workers."""
+    cluster.start(jobs=1)
+    over = threading.Event()
+    with (
+        distributed.Client(cluster.address, set_as_default=False) as client,
+        ThreadPoolExecutor(1) as pool,
+        contextlib.ExitStack() as ending,
+    ):
+        client.wait_for_workers(1)
+        ending.callback(over.set)
+
+        def keep_asking() -> None:
+            while not over.is_set():
+                client.sync(client._update_scheduler_info)
+
+        pool.submit(keep_asking)
+        assert {len(Link(client).addresses()) for _ in range(300)} == {1}
 
 
 def test_two_batches_at_once_share_the_workers(course: Path, cluster: Cluster, tmp_path: Path) -> None:

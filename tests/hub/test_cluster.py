@@ -385,6 +385,18 @@ def test_a_plan_that_cannot_be_made_is_said(one: Class, monkeypatch: pytest.Monk
         one.submit("a").result(WAIT_S)
 
 
+def test_a_batch_that_cannot_be_opened_is_said(one: Class, monkeypatch: pytest.MonkeyPatch) -> None:
+    class NoMore(threading.Thread):
+        def start(self) -> None:
+            raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(cluster, "threading", SimpleNamespace(Thread=NoMore))
+        with pytest.raises(MachineError, match="can't start new thread"):
+            one.submit("a").result(WAIT_S)
+    assert one.grader.wanted == one.grader.lines == []
+
+
 def test_what_is_on_the_workers_is_given_up_when_the_service_ends(one: Class, engine: Engine) -> None:
     runs, other = one.submit("a"), one.submit("b")
     engine.wait_for("ab")

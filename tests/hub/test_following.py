@@ -15,7 +15,7 @@ from nbgrader.api import Gradebook
 
 from autograder.gradebook.late import hand_grades, refresh_scores
 from autograder.gradebook.session import open_gradebook
-from autograder.hub import outbound
+from autograder.hub import outbound, publisher
 from autograder.hub.publisher import Publisher
 from autograder.term.decisions import Decision, Frozen, ledger
 from autograder.term.facts import policy_of
@@ -198,6 +198,40 @@ def test_pages_that_follow_wait_for_fresh_feedback_and_are_looked_through_a_few_
     world.service.publish()
     world.service.publish()
     assert world.publisher.done[2:] == [("publish", ("zoe",)), ("renew", ("eve",))]
+
+
+def test_one_page_that_cannot_follow_stops_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbound, "_TOGETHER", 1)
+    world = World(tmp_path)
+    for student in ("ana", "ben"):
+        world.submit(student)
+        world.service.dispatch()
+    world.service.publish()
+    world.publisher.done.clear()
+    world.publisher.older, world.publisher.odd = ["ana", "ben"], "ana"
+    world.service.outbound.look_behind()
+    world.service.publish()
+    world.service.publish()
+    assert world.publisher.done == [("renew", ("ben",))]
+
+
+def test_a_page_about_a_record_that_is_replaced_meanwhile_is_not_written(
+    place: Callable[..., Place], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = place()
+    graded(here, ada=SECRET)
+    page, render = here.paths.feedback("ada", "basics"), publisher.render_pages
+    before = page.read_bytes()
+
+    def beside_another_command(*arguments: Any) -> Iterator[tuple[str, str]]:
+        for student, html in render(*arguments):
+            next((here.store.root / "records").rglob("ada/present")).touch()
+            yield student, f"{html}<!-- older -->"
+
+    monkeypatch.setattr(publisher, "render_pages", beside_another_command)
+    here.service.outbound.publisher.renew("basics", ["ada"])
+    assert page.read_bytes() == before
+    assert here.service.outbound.publisher.behind("basics") == ["ada"]
 
 
 def test_pages_that_could_not_follow_do_so_later(tmp_path: Path) -> None:

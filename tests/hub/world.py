@@ -117,7 +117,7 @@ class FakeGrader:
 class FakePublisher:
     """Notes for whom results were published and pages renewed; `broken` is raised instead.
 
-    `late`: whose page is behind its record; `older`: whose is behind marks and dates.
+    `late`: whose page is behind its record; `older`: whose is behind marks and dates; `odd`: whose cannot be renewed.
     """
 
     desk: Desk
@@ -126,6 +126,7 @@ class FakePublisher:
     late: list[str] = field(default_factory=list)
     older: list[str] = field(default_factory=list)
     broken: Exception | None = None
+    odd: str = ""
 
     def publish(self, assignment: str, students: Sequence[str]) -> None:
         if self.broken is not None:
@@ -136,6 +137,8 @@ class FakePublisher:
     def renew(self, assignment: str, students: Sequence[str]) -> None:
         if self.broken is not None:
             raise self.broken
+        if self.odd in students:
+            raise OSError(f"The page of {self.odd} cannot be written.")
         self.done.append(("renew", tuple(students)))
 
     def outdated(self, assignment: str) -> list[str]:
