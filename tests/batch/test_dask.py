@@ -219,7 +219,7 @@ def test_only_a_worker_that_went_away_is_lost(status: str, error: Exception, sai
     ended: list[Any] = []
     theirs = SimpleNamespace(status=status, result=result, add_done_callback=ended.append, release=lambda: None)
     job: Any = None
-    ours = Link(SimpleNamespace(submit=lambda *_, **__: theirs)).run("worker", job)
+    ours = Link(SimpleNamespace(status="running", submit=lambda *_, **__: theirs)).run("worker", job)
     ended[0](theirs)
     assert type(ours.exception(timeout=0)) is said
 
