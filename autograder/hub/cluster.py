@@ -20,6 +20,7 @@ from autograder.hub.graders import Heard, Job, Plans, is_suspect
 from autograder.records import Record
 
 IDLE_S = 120.0  # so long a batch waits for another submission, which then finds everything warm
+_END_S = 30.0
 
 
 class _Kind(NamedTuple):
@@ -64,6 +65,7 @@ class DaskGrader:
         self.lines: list[_Line] = []  # the open batches
         self.stopped = False
         self._slots: dict[str, int] = {}
+        self._threads: list[threading.Thread] = []
 
     def where(self) -> str:
         return f"the workers of {self._address}"
@@ -98,12 +100,15 @@ class DaskGrader:
         return bool(mine)
 
     def stop(self) -> None:
+        """Gives up what waits and runs, and returns when the workers have been told, or do not answer."""
         with self.changed:
             self.stopped = True
             waited, self.wanted = self.wanted, []
             self.changed.notify_all()
         for each in waited:
             each.record.set_exception(MachineError("The service is ending."))
+        for thread in self._threads:
+            thread.join(timeout=_END_S)
 
     def want(self, wanted: _Wanted) -> None:
         """Puts a job in line. Raises MachineError when the service ends."""
@@ -158,14 +163,16 @@ class DaskGrader:
             there = any(line.kind == each.kind or (line.kind.alone and each.alone) for line in self.lines)
             if not there and not self.stopped:
                 line = _Line(self, each.kind)
+                thread = threading.Thread(target=self.work, args=(line,), name=f"hub dask {each.job.assignment}", daemon=True)
                 try:
-                    threading.Thread(target=self.work, args=(line,), name=f"hub dask {each.job.assignment}", daemon=True).start()
+                    thread.start()
                 except RuntimeError as error:  # there may be no more threads; nobody else would answer those who wait
                     self._refuse(
                         line.kind, MachineError(f"No batch could be opened: {error}.", "Look how many processes the service may have.")
                     )
                 else:
                     self.lines.append(line)
+                    self._threads = [*(known for known in self._threads if known.is_alive()), thread]
 
     def _refuse(self, kind: _Kind, error: MachineError) -> None:
         mine = [each for each in self.wanted if each.kind == kind]

@@ -402,6 +402,7 @@ def test_what_is_on_the_workers_is_given_up_when_the_service_ends(one: Class, en
     engine.wait_for("ab")
     waits = one.submit("c")
     one.grader.stop()
+    assert not any(thread.is_alive() for thread in one.grader._threads)  # or workers would go on after the process
     for each in (runs, other, waits):
         with pytest.raises(MachineError, match="ending"):
             each.result(WAIT_S)
