@@ -152,7 +152,7 @@ class Link:
     def _ended(self, ours: Future[remote.JobResult]) -> None:
         """In Dask's thread for this, one after the other: so there is one large result at a time."""
         theirs = self._theirs.get(ours)
-        if theirs is None or self._client.status != "running":  # it was given up, or its whole batch is over
+        if theirs is None or self._client.status in ("closing", "closed"):  # it was given up, or its whole batch is over
             return
         try:
             result = theirs.result(timeout=_RESULT_S)

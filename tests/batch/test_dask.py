@@ -224,6 +224,18 @@ def test_only_a_worker_that_went_away_is_lost(status: str, error: Exception, sai
     assert type(ours.exception(timeout=0)) is said
 
 
+@pytest.mark.parametrize(("client", "answered"), [("running", True), ("connecting", True), ("closing", False), ("closed", False)])
+def test_a_job_is_answered_unless_its_batch_is_over(client: str, answered: bool) -> None:
+    """A client that lost the scheduler for a moment goes on, and nobody else would answer."""
+    ended: list[Any] = []
+    theirs = SimpleNamespace(status="lost", add_done_callback=ended.append, release=lambda: None)
+    theirs.result = lambda timeout: (_ for _ in ()).throw(OSError("connection closed"))
+    job: Any = None
+    ours = Link(SimpleNamespace(status=client, submit=lambda *_, **__: theirs)).run("worker", job)
+    ended[0](theirs)
+    assert ours.done() is answered
+
+
 def test_a_scheduler_that_does_not_answer_is_the_machines_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     """For the command as for a worker: exit status 3."""
 
