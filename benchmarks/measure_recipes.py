@@ -35,7 +35,6 @@ from autograder.files import write_atomic
 ROOT = Path(__file__).parents[1]
 FILE = RESULTS / "recipes.json"
 DOCS = ROOT / "docs/course.md"
-BEGIN, END = "<!-- recipes -->", "<!-- end of recipes -->"
 Layers = Callable[[], list[Any]]
 
 
@@ -58,6 +57,7 @@ class Recipe:
     metric: str = ""
     image: tuple[int, ...] = (784,)
     validation_split: float = 0.0
+    rate: float | None = None  # None: the optimizer's own
 
     @property
     def key(self) -> str:
@@ -176,7 +176,9 @@ def train(recipe: Recipe, data: Data, seed: int) -> dict[str, Any]:
     model = keras.Sequential([keras.Input(recipe.image), *recipe.layers()])
     if model.count_params() != recipe.parameters:
         raise RuntimeError(f"{recipe.key} has {model.count_params()} parameters, {recipe.parameters} were expected")
-    model.compile(optimizer=recipe.optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
+    rate = {} if recipe.rate is None else {"learning_rate": recipe.rate}
+    optimizer = keras.optimizers.get({"class_name": recipe.optimizer, "config": rate})
+    model.compile(optimizer=optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
     x_train, x_test = (images.reshape(-1, *recipe.image) for images in (data.x_train, data.x_test))
     began = time.process_time()
     fitted = model.fit(
@@ -195,37 +197,49 @@ def seeds_for(runs: Sequence[dict[str, Any]]) -> int:
     return 20 if runs[0]["cpu_s"] < 60 else 5 if runs[0]["cpu_s"] < 300 else 1
 
 
-def read() -> dict[str, list[dict[str, Any]]]:
-    return json.loads(FILE.read_bytes())["recipes"] if FILE.is_file() else {}
+Found = dict[str, list[dict[str, Any]]]
 
 
-def write(found: dict[str, list[dict[str, Any]]]) -> None:
-    write_atomic(FILE, json.dumps({"versions": versions("tensorflow"), "recipes": found}, indent=1) + "\n")
+def read(file: Path) -> Found:
+    return json.loads(file.read_bytes())["recipes"] if file.is_file() else {}
 
 
-def measure(recipes: Sequence[Recipe], data: Data, hours: float) -> None:
-    """Trains what is missing, the recipe with the fewest seeds first, and keeps each result at once."""
+def write(file: Path, found: Found) -> None:
+    write_atomic(file, json.dumps({"versions": versions("tensorflow"), "recipes": found}, indent=1) + "\n")
+
+
+def measure(
+    recipes: Sequence[Recipe], data: Callable[[Recipe, int], Data], hours: float, file: Path, wanted: Callable[[list[Any]], int]
+) -> None:
+    """Trains what is missing, the recipe with the fewest seeds first, and keeps each result at once; `data` gives a seed's data."""
     end = time.monotonic() + hours * 3600
     while time.monotonic() < end:
-        found = read()
-        missing = [recipe for recipe in recipes if len(found.get(recipe.key, [])) < seeds_for(found.get(recipe.key, []))]
+        found = read(file)
+        missing = [recipe for recipe in recipes if len(found.get(recipe.key, [])) < wanted(found.get(recipe.key, []))]
         if not missing:
             return
         recipe = min(missing, key=lambda each: len(found.get(each.key, [])))
-        done = train(recipe, data, len(found.get(recipe.key, [])))
-        found = read()
+        seed = len(found.get(recipe.key, []))
+        done = train(recipe, data(recipe, seed), seed)
+        found = read(file)
         found.setdefault(recipe.key, []).append(done)
-        write(found)
+        write(file, found)
         print(f"{recipe.key}, seed {done['seed']}: {done['test_accuracy']:.4f} in {done['cpu_s']:.0f} s of CPU", flush=True)
 
 
-def all_points_from(recipe: Recipe) -> str:
-    """The hidden accuracy from which on the course gives all points for this network; a dash where it is graded by other things."""
-    if not recipe.metric:
-        return "–"
+def one_thread() -> None:
+    """TensorFlow's, as while grading."""
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def full_at(recipe: Recipe) -> float:
+    """The hidden accuracy from which on profile `full` gives all points for this network, which must have a `metric`."""
     course, _ = load_course(ROOT)
     (assignment,) = (each for each in course.assignments if each.id == recipe.assignment)
-    return f"{assignment.profiles['full'].curves[recipe.metric].full_at():g}"
+    return assignment.profiles["full"].curves[recipe.metric].full_at()
 
 
 def table(found: dict[str, list[dict[str, Any]]]) -> str:
@@ -239,17 +253,18 @@ def table(found: dict[str, list[dict[str, Any]]]) -> str:
         seconds = f"{statistics.mean(run['cpu_s'] for run in runs):.0f} s" if runs else "–"
         how = f"{recipe.optimizer}, {recipe.batch}, {recipe.epochs}"
         what = f"`{recipe.assignment}`: {recipe.name} | {recipe.parameters:,}"
-        lines.append(f"| {what} | {how} | {recipe.claimed} | {measured} | {len(runs)} | {seconds} | {all_points_from(recipe)} |")
+        points = f"{full_at(recipe):g}" if recipe.metric else "–"
+        lines.append(f"| {what} | {how} | {recipe.claimed} | {measured} | {len(runs)} | {seconds} | {points} |")
     return "\n".join(lines)
 
 
-def into_docs(text: str) -> None:
+def into_docs(text: str, name: str) -> None:
     """The table into its place in docs/course.md."""
-    page = DOCS.read_text(encoding="utf-8")
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    page, first, last = DOCS.read_text(encoding="utf-8"), f"<!-- {name} -->", f"<!-- end of {name} -->"
+    before, begin, rest = page.partition(first)
+    _, end, after = rest.partition(last)
     if not end:
-        raise SystemExit(f"{DOCS} has no place for the table, between {BEGIN} and {END}. Nothing was written.")
+        raise SystemExit(f"{DOCS} has no place for the table, between {first} and {last}. Nothing was written.")
     write_atomic(DOCS, f"{before}{begin}\n{text}\n{end}{after}")
 
 
@@ -261,16 +276,14 @@ def main() -> None:
     parser.add_argument("--docs", action="store_true", help="write the table into docs/course.md")
     options = parser.parse_args()
     if options.data:
-        import tensorflow as tf
-
-        tf.config.threading.set_intra_op_parallelism_threads(1)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
+        one_thread()
         chosen = [each for each in RECIPES if not options.only or any(word in each.key for word in options.only)]
-        measure(chosen, load(options.data), options.hours)
-    text = table(read())
+        data = load(options.data)
+        measure(chosen, lambda recipe, seed: data, options.hours, FILE, seeds_for)
+    text = table(read(FILE))
     print(text)
     if options.docs:
-        into_docs(text)
+        into_docs(text, "recipes")
 
 
 if __name__ == "__main__":
