@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("assignment", required=False)
 @click.option("--junit", metavar="FILE", help="Write the result as JUnit XML, for CI services.")
-@click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, metavar="N", help="Seeds with which the reference is tried.")
+@click.option("--seeds", type=click.IntRange(1), default=2, show_default=True, metavar="N", help="Seeds with which the reference is tried.")
 @click.option(
     "--mutants",
     type=click.IntRange(0),

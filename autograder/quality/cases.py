@@ -86,7 +86,8 @@ class Bench:
             return record
 
         with self.progress(len(cases)) as progress:
-            records = side_by_side(self.plan, self._submissions(cases), self.sandbox, jobs, work, progress)
+            longest_first = sorted(self._submissions(cases), key=lambda each: by_name[each.student].outcome not in _UNSTEADY)
+            records = side_by_side(self.plan, longest_first, self.sandbox, jobs, work, progress)
         return {record.student: record for record in records}
 
     def _may_be_the_machine(self, case: Case, record: Record, began: float) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from autograder.batch.plan import Plan
 from autograder.course.sections import Section
@@ -16,6 +17,7 @@ from autograder.quality.variants import Variant, build_submission
 from autograder.records import Record
 
 _REFERENCE = Variant("reference", "The reference solution.", right=True)
+_ONLY = "reference, only "
 
 
 @dataclass(frozen=True)
@@ -28,16 +30,28 @@ class _Way:
 
 
 class MutationTest:
-    """Grades mutants of one assignment; with `full`, each in its whole notebook too, and both must say the same."""
+    """Grades mutants of one assignment, some of them excused; with `full`, each in its whole notebook too, and both must say the same.
 
-    def __init__(self, bench: Bench, full: bool) -> None:
-        self._bench, self._full = bench, full
+    `references`: the reference by each of their sections alone. Whoever calls grades them, beside other cases, and gives the records
+    to `run`.
+    """
+
+    def __init__(self, bench: Bench, mutants: Sequence[Mutant], excused: Mapping[str, Equivalent], full: bool) -> None:
+        self._bench, self._mutants, self._excused, self._full = bench, mutants, excused, full
+        self._places = {mutant.id: section_of(bench.plan, mutant.cell) for mutant in mutants}
+        self._sections = {section.name: section for section in self._places.values() if section is not None}
         self._problems: list[str] = []
 
-    def run(self, mutants: Sequence[Mutant], excused: Mapping[str, Equivalent]) -> tuple[tuple[MutantResult, ...], list[str]]:
+    @cached_property
+    def references(self) -> list[Case]:
+        plans = {name: section_plan(self._bench.plan, section) for name, section in self._sections.items()}
+        reference = build_submission(self._bench.workplace, self._bench.plan.assignment.id, _REFERENCE)
+        return [Case(f"{_ONLY}{name}", cut(reference, self._sections[name]), plan) for name, plan in plans.items() if plan.specs]
+
+    def run(self, records: Mapping[str, Record]) -> tuple[tuple[MutantResult, ...], list[str]]:
         """A result for each mutant, in their order, and problems: undeclared needs, and shortcuts that say something else."""
-        places = {mutant.id: section_of(self._bench.plan, mutant.cell) for mutant in mutants}
-        ways = self._ways([section for section in places.values() if section is not None])
+        mutants, excused, places = self._mutants, self._excused, self._places
+        ways = self._ways(records)
         short = [mutant for mutant in mutants if (section := places[mutant.id]) is not None and section.name in ways]
         results = self._grade([(mutant, ways[section.name]) for mutant in short if (section := places[mutant.id]) is not None])
         unsettled = [
@@ -54,17 +68,13 @@ class MutationTest:
                 results[mutant.id] = whole[mutant.id]
         return tuple(_excuse(results[mutant.id], excused.get(mutant.id)) for mutant in mutants), self._problems
 
-    def _ways(self, sections: Sequence[Section]) -> dict[str, _Way]:
+    def _ways(self, records: Mapping[str, Record]) -> dict[str, _Way]:
         """For each section the tests that the reference passes when only the section runs; problems where those are too few."""
-        wanted = {section.name: section for section in sections}
-        plans = {name: section_plan(self._bench.plan, section) for name, section in wanted.items()}
-        reference = build_submission(self._bench.workplace, self._bench.plan.assignment.id, _REFERENCE)
-        cases = [Case(f"reference, only {name}", cut(reference, wanted[name]), plan) for name, plan in plans.items() if plan.specs]
-        records = self._bench.grade(cases)
         ways = {}
-        for case in cases:
-            name, record = case.name.removeprefix("reference, only "), records[case.name]
-            lost = own_losses(self._bench.plan, wanted[name], record)
+        for case in self.references:
+            name, record = case.name.removeprefix(_ONLY), records[case.name]
+            section = self._sections[name]
+            lost = own_losses(self._bench.plan, section, record)
             if lost or record.grading != "ok":
                 self._bench.forget(case, record)
                 why = "; ".join(lost) or record.grading_reason or record.reason
@@ -72,7 +82,7 @@ class MutationTest:
                 continue
             passed = [test for test in case.plan.declarations.tests if fractions(record)[test.name] == 1]
             if passed:
-                ways[name] = _Way(with_tests(case.plan, passed), wanted[name], {test.name: 1.0 for test in passed})
+                ways[name] = _Way(with_tests(case.plan, passed), section, {test.name: 1.0 for test in passed})
         return ways
 
     def _whole_way(self) -> _Way:

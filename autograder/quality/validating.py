@@ -6,7 +6,7 @@ Everything goes the way of a submission: release version, intake, sandbox, model
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from autograder.batch.plan import Plan
@@ -29,7 +29,7 @@ class Extent:
     in whole notebooks too.
     """
 
-    seeds: int = 3
+    seeds: int = 2
     mutants: int | None = None
     full: bool = False
 
@@ -53,9 +53,12 @@ def validate_assignment(bench: Bench, extent: Extent) -> Validation:
     equivalents = [each for each in declared if each.profile in ("", bench.plan.profile.name)]
     generated, unread = make_mutants(read_notebook(workplace.source_notebook(assignment)))
     answers = _answers(bench, variants, extent)
-    records = bench.grade([each.case for each in answers])
+    excused = {mutant.id: each for mutant in generated for each in equivalents if each.fits(mutant)}
+    mutation = MutationTest(bench, _tested(generated, excused, extent), excused, extent.full)
+    records = bench.grade([*(each.case for each in answers), *mutation.references])
     results = tuple(_judge(bench, each, records.get(each.case.name)) for each in answers)
-    mutants, problems = _test_mutants(bench, generated, equivalents, extent)
+    mutants, problems = mutation.run(records)
+    problems += _unused(equivalents, generated, mutants) if extent.mutants != 0 else []
     forget_unused(bench.plan.store)
     return Validation(
         assignment=assignment,
@@ -74,12 +77,14 @@ def validate_assignment(bench: Bench, extent: Extent) -> Validation:
 
 
 def _answers(bench: Bench, variants: Sequence[Variant], extent: Extent) -> list[_Answer]:
-    """The reference with each seed, warm, and once cold; the blank version; every alternative and every wrong answer."""
+    """The reference with each seed, warm and cold; the blank version; every alternative and every wrong answer."""
     reference, others = variants[0], variants[1:]
-    plan, seed = bench.plan, bench.plan.profile.seed
-    known = [_known(bench, "reference", f"seed {each}", reference, _with_seed(plan, each)) for each in range(seed, seed + extent.seeds)]
+    plan, first = bench.plan, bench.plan.profile.seed
     cold = replace(plan, store=bench.workplace.store(plan.profile.name, plan.assignment.id, "cold"))
-    known.append(_known(bench, "reference", f"seed {seed}, cold", reference, cold, cold=True))
+    known = []
+    for seed in range(first, first + extent.seeds):
+        known.append(_known(bench, "reference", f"seed {seed}", reference, _with_seed(plan, seed)))
+        known.append(_known(bench, "reference", f"seed {seed}, cold", reference, _with_seed(cold, seed), cold=True))
     known.append(_known(bench, "blank", "blank", _BLANK, plan))
     return known + [_known(bench, "alternative" if each.right else "wrong", each.name, each, plan) for each in others]
 
@@ -149,19 +154,19 @@ def _expected_losses(answer: _Answer, record: Record) -> dict[str, float]:
 # --- mutants ----------------------------------------------------------------------------------------------------------
 
 
-def _test_mutants(
-    bench: Bench, generated: Sequence[Mutant], equivalents: Sequence[Equivalent], extent: Extent
-) -> tuple[tuple[MutantResult, ...], list[str]]:
-    """Results of the chosen mutants and of all that are declared equivalent, and what is wrong beside them."""
+def _tested(generated: Sequence[Mutant], excused: Mapping[str, Equivalent], extent: Extent) -> list[Mutant]:
+    """The chosen mutants and all that are declared equivalent."""
     if extent.mutants == 0:
-        return (), []
-    excused = {mutant.id: each for mutant in generated for each in equivalents if each.fits(mutant)}
+        return []
     chosen = {mutant.id for mutant in choose([mutant for mutant in generated if mutant.id not in excused], extent.mutants)}
-    tested = [mutant for mutant in generated if mutant.id in chosen or mutant.id in excused]
-    results, problems = MutationTest(bench, extent.full).run(tested, excused)
+    return [mutant for mutant in generated if mutant.id in chosen or mutant.id in excused]
+
+
+def _unused(equivalents: Sequence[Equivalent], generated: Sequence[Mutant], results: Sequence[MutantResult]) -> list[str]:
+    """Declarations that no mutant bears out."""
     survived = {result.id for result in results if result.verdict == "equivalent"}
-    unused = [
-        each for each in equivalents if not each.by_chance and not any(each.fits(mutant) and mutant.id in survived for mutant in tested)
+    return [
+        f"declared equivalent, but no such mutant survives: {each}"
+        for each in equivalents
+        if not each.by_chance and not any(each.fits(mutant) and mutant.id in survived for mutant in generated)
     ]
-    problems += [f"declared equivalent, but no such mutant survives: {each}" for each in unused]
-    return results, problems

@@ -19,7 +19,7 @@ from autograder.quality.workplace import forget_unused
 from tests.conftest import autograder, cell_of, edit_notebook
 
 ASSIGNMENT = "first_network"
-FEW = ("--seeds", "1", "--jobs", "3")
+FEW = ("--seeds", "2", "--jobs", "3")
 
 
 def validate(course: Path, *options: str) -> tuple[int, dict[str, Any], str]:
@@ -55,7 +55,7 @@ def test_a_started_course_holds(validated: tuple[Path, int, dict[str, Any]]) -> 
     _, status, found = validated
     assert found["mutants"]["survivors"] == []
     assert (status, found["holds"], found["problems"]) == (0, True, [])
-    assert [answer["name"] for answer in found["reference"]] == ["seed 0", "seed 0, cold"]
+    assert [answer["name"] for answer in found["reference"]] == ["seed 0", "seed 0, cold", "seed 1", "seed 1, cold"]
     assert found["blank"]["score"] == 0
     assert len(found["alternatives"]) == 1
     assert len(found["wrong"]) == 2
@@ -72,7 +72,7 @@ def test_a_killed_mutant_says_who_noticed_and_what_the_student_reads(validated: 
 def test_junit_has_a_case_for_each(validated: tuple[Path, int, dict[str, Any]]) -> None:
     root, _, found = validated
     names = [case.get("classname") for case in ElementTree.parse(root / "validated.xml").iter("testcase")]
-    assert len(names) == 2 + 1 + 1 + 2 + found["mutants"]["executed"]
+    assert len(names) == 4 + 1 + 1 + 2 + found["mutants"]["executed"]
     assert f"{ASSIGNMENT}.blank" in names
 
 
