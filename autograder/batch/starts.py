@@ -165,6 +165,8 @@ def _ended(path: Path) -> Start | None:
     try:
         with path.open("rb") as stream:
             fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            if os.fstat(stream.fileno()).st_nlink == 0:  # it ended well after it was opened here
+                return None
             return from_json(Start, stream.read())
     except (OSError, ValueError):
         return None

@@ -6,6 +6,7 @@ import fcntl
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -76,6 +77,19 @@ def test_an_attempt_that_was_lost_with_its_command(kept: Starts, change: dict[st
         os.utime(path, (0, 0))
     kept.forget("smoke", ADA)
     assert list(kept.folder.iterdir()) == []
+
+
+def test_an_attempt_that_ends_while_somebody_looks_was_not_lost(kept: Starts, monkeypatch: pytest.MonkeyPatch) -> None:
+    died(kept, replace(BEGUN, level=0))
+    (path,) = kept.folder.iterdir()
+    lock = fcntl.flock
+
+    def ends_before(stream: IO[bytes], how: int) -> None:
+        path.unlink()
+        lock(stream, how)
+
+    monkeypatch.setattr(fcntl, "flock", ends_before)
+    assert kept.lost("smoke", ADA) == []
 
 
 def test_where_memory_ran_out_since_it_counts(kept: Starts, monkeypatch: pytest.MonkeyPatch) -> None:
