@@ -162,7 +162,7 @@ class _Check:
         if path.name.startswith(_HALF_MADE):
             kinds["half"] += 1
             return True
-        if path.is_file() and path.name.startswith(".") and time.time() - path.stat().st_mtime > _ABANDONED_S:
+        if path.name.startswith(".") and path.is_file() and _is_old(path):
             kinds["file"] += 1
             if self.repair:
                 path.unlink(missing_ok=True)
@@ -206,6 +206,14 @@ def run_obstacle(folder: RunFolder) -> str:
 
 def _plain(folder: Path) -> Iterator[Path]:
     return (path for path in folder.glob("[!.]*") if path.is_dir())
+
+
+def _is_old(path: Path) -> bool:
+    """False where it is gone: a command at work has given it its name."""
+    try:
+        return time.time() - path.stat().st_mtime > _ABANDONED_S
+    except FileNotFoundError:
+        return False
 
 
 def _locks(store: Store) -> list[Path]:

@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
+from autograder.batch.check import check_store
 from autograder.batch.starts import Start
 from autograder.batch.store import Store
 from tests.conftest import autograder
@@ -149,6 +150,24 @@ def test_what_killed_commands_left_is_told_and_harms_nobody(whole: Path) -> None
     assert not old.exists()
     assert fresh.exists()  # somebody may be writing it
     assert not (store / "runs/.locks/0000000000000000").exists()
+
+
+def test_what_a_command_finishes_while_it_is_looked_at_is_not_left_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    half_written = tmp_path / "records/smoke/standin/bob/.new.json.x"
+    half_written.parent.mkdir(parents=True)
+    half_written.write_text("{")
+    is_file = Path.is_file
+
+    def gets_its_name(path: Path) -> bool:
+        found = is_file(path)
+        if path == half_written:
+            path.rename(path.with_name("new.txt"))
+        return found
+
+    monkeypatch.setattr(Path, "is_file", gets_its_name)
+    found = check_store(Store(tmp_path), repair=False)
+    assert not half_written.exists()
+    assert (found.findings, found.notes) == ((), ())
 
 
 def test_nothing_is_repaired_while_a_command_is_at_work(whole: Path) -> None:
