@@ -126,7 +126,7 @@ def _writes_outside(asked: dict[str, Any]) -> str:
         except OSError:
             continue
         if place.is_dir():
-            target.unlink()
+            target.unlink(missing_ok=True)  # another command's probe makes and removes the same file
         return f"{folder} could be written"
     return ""
 

@@ -18,7 +18,7 @@ import pytest
 from autograder.execution.environment import notebook_server, server_kind
 from autograder.grading.models import model_server
 from autograder.grading.scoring import score_server
-from autograder.isolation import choice
+from autograder.isolation import choice, probes
 from autograder.isolation.bubblewrap import interpreter_paths
 from autograder.isolation.probes import PROBES
 from autograder.isolation.sandbox import Caps, Command, Sandbox
@@ -121,6 +121,21 @@ print(probes._try(probes.PROBES[sys.argv[1]], {"variable": "SECRET", "inherited"
 )
 def test_the_other_probes_can_fail_as_well(name: str, found: str, tmp_path: Path) -> None:
     assert on_a_terminal(EXPOSED, name, folder=tmp_path, SECRET="x") == found
+
+
+def test_two_that_write_outside_at_the_same_time_both_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each makes the same file and removes it; who comes second was held, it said."""
+    close = os.close
+
+    def close_when_the_other_has_removed_it(descriptor: int) -> None:
+        Path(os.readlink(f"/proc/self/fd/{descriptor}")).unlink()
+        close(descriptor)
+
+    places = [folder for folder in ("/", "/usr", "/dev") if os.access(folder, os.W_OK)]
+    monkeypatch.setattr(os, "close", close_when_the_other_has_removed_it)
+    said = probes._try(probes.PROBES["read_only"], {"shown": [str(tmp_path)]})
+    monkeypatch.undo()
+    assert said == f"{[*places, tmp_path][0]} could be written"
 
 
 def on_a_terminal(script: str, *arguments: str, folder: Path | None = None, **variables: str) -> str:
