@@ -13,12 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from autograder.isolation.choice import choose_sandbox
 from autograder.isolation.sandbox import Sandbox
 
 SAMPLES = Path(__file__).parent / "samples"
 _skipped: list[str] = []
+# An example that had to wait for a core, or for the disk, is none that takes too long.
+settings.register_profile("on a busy machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("on a busy machine")
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
