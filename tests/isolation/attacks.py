@@ -50,8 +50,9 @@ def _has_user_namespaces() -> bool:
 
 
 _MACHINE_HAS: dict[str, Callable[[], bool]] = {
-    "devices": lambda: any(path.is_block_device() for path in Path("/dev").rglob("*")),
-    "control_groups": lambda: any(os.access(path, os.W_OK) for path in Path("/sys/fs/cgroup").rglob("cgroup.procs")),
+    # By os.walk, which passes over folders that somebody else removes meanwhile.
+    "devices": lambda: any(Path(folder, name).is_block_device() for folder, _, names in os.walk("/dev") for name in names),
+    "control_groups": lambda: any(os.access(Path(folder, "cgroup.procs"), os.W_OK) for folder, _, _ in os.walk("/sys/fs/cgroup")),
     "user_namespace": _has_user_namespaces,
     "mount": _has_user_namespaces,
 }
@@ -71,7 +72,16 @@ ATTACKS = [
     ),
     Attack("command_environment", "return open(f'/proc/{COMMAND}/environ', 'rb').read()"),
     Attack("command_line", "return open(f'/proc/{COMMAND}/cmdline', 'rb').read()", open_at=(1, 0)),
-    Attack("command_files", "return [os.readlink(f'/proc/{COMMAND}/fd/{name}') for name in os.listdir(f'/proc/{COMMAND}/fd')]"),
+    Attack(
+        "command_files",
+        """
+        for name in os.listdir(f"/proc/{COMMAND}/fd"):
+            try:
+                return os.readlink(f"/proc/{COMMAND}/fd/{name}")
+            except FileNotFoundError:  # closed meanwhile
+                pass
+        """,
+    ),
     Attack("parent_environment", "return open(f'/proc/{os.getppid()}/environ', 'rb').read()"),
     Attack(
         "through_other_roots",
