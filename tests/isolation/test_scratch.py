@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -147,7 +148,7 @@ def test_whatever_a_job_left_is_removed_and_no_link_is_followed(here: Path) -> N
 
 
 def test_who_still_writes_into_a_folder_keeps_nobody(here: Path, after_a_minute: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    written = itertools.count()
+    written, seconds = itertools.count(), itertools.count()
 
     def write_another(name: str, top: int) -> None:
         os.close(os.open(f"another-{next(written)}", os.O_CREAT | os.O_WRONLY, dir_fd=top))
@@ -155,7 +156,7 @@ def test_who_still_writes_into_a_folder_keeps_nobody(here: Path, after_a_minute:
 
     with monkeypatch.context() as busy, Scratch("job") as folder:
         busy.setattr(scratch, "_take_out", write_another)
-        busy.setattr(scratch, "_REMOVE_S", 0.2)
+        busy.setattr(scratch, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
         (folder / "file").touch()
         scratch._remove(folder)
         assert next(written) > 1
