@@ -149,6 +149,16 @@ def new_token() -> str:
     return f"t{secrets.token_hex(6)}"
 
 
+def links_of(process: psutil.Process) -> set[str]:
+    """What a process has open, as its descriptors say; without those that it closes meanwhile, and nothing where it has ended."""
+    found = set()
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for descriptor in Path(f"/proc/{process.pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                found.add(os.readlink(descriptor))
+    return found
+
+
 def jobs_below(server: int) -> list[psutil.Process]:
     """The processes of a server's jobs, without what belongs to the server itself."""
     top = psutil.Process(server)
@@ -158,8 +168,8 @@ def jobs_below(server: int) -> list[psutil.Process]:
 def server_processes(top: psutil.Process) -> list[psutil.Process]:
     """Bubblewrap's two processes and the server, or the server alone."""
     found = [top]
-    while found[-1].name() == "bwrap" and found[-1].children():
-        found.append(found[-1].children()[0])
+    while found[-1].name() == "bwrap" and (below := found[-1].children()):
+        found.append(below[0])
     return found
 
 
