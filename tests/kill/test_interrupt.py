@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.isolation.running import NAMED, new_token, processes_named
 from tests.kill.conftest import DOUBLE, TOTAL, Graded, hand_in, records, start
 from tests.kill.test_kill import below, finish, left_behind
 
@@ -47,11 +48,12 @@ class Running:
 
 @pytest.fixture
 def running(course: Path) -> Iterator[Running]:
-    """A class of which one never ends, at the moment when that one's kernel is at work."""
-    hand_in(course, "aaron", ENDLESS, DOUBLE)
+    """A class of which one never ends, at the moment when that one's kernel is at work; processes of others come and go."""
+    token = new_token()
+    hand_in(course, "aaron", f"{NAMED}\nname_this_process('{token}')\n{ENDLESS}", DOUBLE)
     started = Running(course)
     started.read_until("aaron")
-    while not below(started.command)["kernel"]:
+    while not processes_named(token):
         with contextlib.suppress(subprocess.TimeoutExpired):
             started.command.wait(0.05)
         assert started.command.poll() is None
@@ -74,13 +76,15 @@ def test_the_first_ends_cleanly(running: Running, course: Path, graded_once: Gra
 
 def test_the_second_ends_at_once(running: Running, course: Path, graded_once: Graded) -> None:
     stuck = [guard for server in below(running.command)["server"] for guard in server.children()]
+    assert stuck
     for guard in stuck:
-        guard.suspend()  # so that the job cannot be ended, and the command waits for that
+        with contextlib.suppress(psutil.NoSuchProcess):  # another one's, who has ended meanwhile
+            guard.suspend()  # so that the job cannot be ended, and the command waits for that
     running.command.send_signal(signal.SIGINT)
     running.read_until("Once more ends at once")
     running.command.send_signal(signal.SIGINT)
     running.read_until("Ended at once")
-    assert running.command.wait(10) == 128 + signal.SIGINT
+    assert running.command.wait(60) == 128 + signal.SIGINT
     for guard in stuck:
         with contextlib.suppress(psutil.NoSuchProcess):
             guard.resume()
