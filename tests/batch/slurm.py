@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -14,7 +15,7 @@ from pathlib import Path
 import psutil
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "sinfo")
-_START_S = 60
+_START_S = 300
 
 
 def why_not() -> str:
@@ -103,8 +104,15 @@ def _until_idle(folder: Path, environment: dict[str, str]) -> None:
 
 
 def _free_ports(count: int) -> list[int]:
+    """Below those that the kernel gives to whoever asks for any: nobody gets one of them until Slurm's processes do, seconds later."""
+    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    found: list[int] = []
     with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+        for port in random.sample(range(first // 2, first), first - first // 2):
+            tried = stack.enter_context(socket.socket())
+            with suppress(OSError):  # somebody listens there, or only root may
+                tried.bind(("127.0.0.1", port))
+                found.append(port)
+            if len(found) == count:
+                return found
+    raise AssertionError(f"no {count} ports below {first} are free")

@@ -125,6 +125,7 @@ def test_of_equal_notebooks_at_a_worker_without_the_folder_the_first_complete_ru
     first.send_signal(signal.SIGUSR1)
     while not (made := {file: file.read_bytes() for file in course.glob(".autograder/runs/*/run.json")}):
         pause(grading)
+        assert grading.poll() is None, "it ended without a run"
     second.send_signal(signal.SIGUSR1)
     _, said = grading.communicate(timeout=300)
     assert grading.returncode == 0, said
@@ -273,10 +274,12 @@ def test_an_interrupt_kills_what_runs_on_the_workers_and_leaves_them_usable(cour
     worker = cluster.start(jobs=3)
     grading = _grading(course, "--dask", cluster.address)
     _lines_until(grading, "dee: ")
-    assert psutil.Process(worker.pid).children(recursive=True)
+    below = psutil.Process(worker.pid).children(recursive=True)
+    assert below
     grading.send_signal(signal.SIGINT)
     _, said = grading.communicate(timeout=120)
     assert grading.returncode == 130, said
+    assert psutil.wait_procs(below, timeout=LEASE_S / 2)[1] == []  # a busy worker may be at it still; by itself it waits for its lease
     assert psutil.Process(worker.pid).children(recursive=True) == []
     shutil.rmtree(course / "submitted" / "zz_endless")
     done = grade(course, "--dask", cluster.address, "--force")

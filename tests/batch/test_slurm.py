@@ -14,6 +14,7 @@ import distributed
 import pytest
 
 from tests.batch.classes import grade, records, verdicts
+from tests.batch.dask_processes import pause
 from tests.batch.slurm import one_node, why_not
 
 pytestmark = [pytest.mark.skipif(bool(why_not()), reason=why_not() or "there is one")]
@@ -57,10 +58,10 @@ def test_workers_come_from_the_queue_and_are_replaced_when_slurm_ends_them(cours
             subprocess.run(["scancel", *first], env=slurm, check=True)
             done = grade(course, "--dask", found[1])
             assert done.returncode == 0, done.stderr
+            while not set(second := _jobs(slurm)).isdisjoint(first) or len(second) != 2:  # one at a time is missed and replaced
+                pause(cluster)
+                assert cluster.poll() is None, "it ended before both were replaced"
             client.wait_for_workers(2, timeout=300)
-        second = _jobs(slurm)
-        assert len(second) == 2
-        assert set(second).isdisjoint(first)
         assert verdicts(course) == verdicts(course, "local")
         assert {record.isolation.start for record in records(course).values() if record.runs} == {"warm"}
         cluster.send_signal(signal.SIGINT)
