@@ -7,9 +7,10 @@ import logging
 import os
 import re
 import sys
+import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,37 @@ from autograder.gradebook.location import missing_driver, parse_url, shown_url, 
 _LOGGER = "autograder.nbgrader"
 
 
+class _Together:
+    """What is changed for the whole process while anybody needs it: by the first who comes, and put back when the last one has gone.
+
+    The hub's service publishes while somebody exports, each in a thread of their own, and who comes first need not go last.
+    """
+
+    def __init__(self, change: Callable[[], AbstractContextManager[None]]) -> None:
+        self._change, self._changed, self._count, self._lock = change, ExitStack(), 0, threading.Lock()
+
+    @contextmanager
+    def here(self) -> Iterator[None]:
+        with self._lock:
+            if not self._count:
+                self._changed.enter_context(self._change())
+            self._count += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._count -= 1
+                if not self._count:
+                    self._changed.close()
+
+
+def nbgrader_environment() -> AbstractContextManager[None]:
+    """nbgrader starts `alembic` from PATH and reads USER; services and containers often have neither. Safe to use from several threads."""
+    return _environment_together.here()
+
+
 @contextmanager
-def nbgrader_environment() -> Iterator[None]:
-    """nbgrader starts `alembic` from PATH and reads USER; services and containers often have neither."""
+def _environment() -> Iterator[None]:
     saved = {name: os.environ.get(name) for name in ("PATH", "USER")}
     programs = str(Path(sys.executable).parent)
     os.environ["PATH"] = os.pathsep.join([programs, saved["PATH"] or os.defpath])
@@ -32,9 +61,12 @@ def nbgrader_environment() -> Iterator[None]:
     finally:
         for name, value in saved.items():
             if value is None:
-                del os.environ[name]
+                os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+_environment_together = _Together(_environment)
 
 
 def _user_name() -> str:
@@ -44,37 +76,46 @@ def _user_name() -> str:
         return str(os.getuid())  # a container's user without an entry in /etc/passwd
 
 
-class _Collector(logging.Handler):
-    def __init__(self, lines: list[str]) -> None:
-        super().__init__(logging.ERROR)
-        self.lines = lines
+_opened = threading.local()
 
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(record.getMessage())
+
+def _collect(record: logging.LogRecord) -> bool:
+    """A thread's errors go into the list that it opened last, and what it logs goes no further; that of other threads does."""
+    lines: list[str] | None = getattr(_opened, "lines", None)
+    if lines is not None and record.levelno >= logging.ERROR:
+        lines.append(record.getMessage())
+    return lines is None
 
 
 @contextmanager
 def nbgrader_log() -> Iterator[tuple[logging.Logger, list[str]]]:
     """A logger to hand to nbgrader's classes, and the error messages that they log; the terminal sees none of it.
 
-    nbgrader's gradebook logs to tornado's logger, whatever it is given, so that one is collected too. SQLAlchemy warns of
-    the order in which nbgrader builds a submission, which is right all the same.
+    nbgrader's gradebook logs to tornado's logger, whatever it is given, so that one is collected too. Safe to use from several threads.
     """
+    loggers = [logging.getLogger(name) for name in (_LOGGER, "tornado.application")]
+    for logger in loggers:
+        logger.addFilter(_collect)  # once, however often
+    before, lines = getattr(_opened, "lines", None), list[str]()
+    with _quiet_together.here():
+        _opened.lines = lines
+        try:
+            yield loggers[0], lines
+        finally:
+            _opened.lines = before
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """SQLAlchemy warns of the order in which nbgrader builds a submission, which is right all the same."""
     from sqlalchemy.exc import SAWarning
 
-    lines: list[str] = []
-    collector = _Collector(lines)
-    loggers = [logging.getLogger(name) for name in (_LOGGER, "tornado.application")]
-    saved = [(logger.handlers, logger.propagate) for logger in loggers]
-    for logger in loggers:
-        logger.handlers, logger.propagate = [collector], False
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SAWarning)
-            yield loggers[0], lines
-    finally:
-        for logger, (handlers, propagate) in zip(loggers, saved, strict=True):
-            logger.handlers, logger.propagate = handlers, propagate
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SAWarning)
+        yield
+
+
+_quiet_together = _Together(_quiet)
 
 
 @contextmanager

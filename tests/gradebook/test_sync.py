@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
+import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +22,7 @@ from autograder.course.paths import CoursePaths
 from autograder.errors import UsageError
 from autograder.gradebook import connecting
 from autograder.gradebook.location import VARIABLE, gradebook_url, shown_url, without_secrets
-from autograder.gradebook.session import open_gradebook
+from autograder.gradebook.session import nbgrader_environment, nbgrader_log, open_gradebook
 from tests.gradebook.test_writing import comment_by_hand, grade_by_hand, hurried, impatient, rows
 from tests.gradebook.tiny_course import ASSIGNMENT, OTHER, record
 
@@ -227,6 +230,38 @@ def test_two_that_are_at_it_at_once_are_both_patient(tmp_path: Path) -> None:
             pass
         with create_engine(f"sqlite:///{tmp_path}/gradebook.db").connect() as connection:
             assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one() == 30_000
+
+
+def test_who_began_first_need_not_end_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service publishes while somebody exports: what nbgrader needs stays until both are through, and then all is as it was."""
+    monkeypatch.delenv("USER", raising=False)
+    before = dict(os.environ)
+    first, second = nbgrader_environment(), nbgrader_environment()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert os.environ["USER"]
+    assert os.environ["PATH"] != before["PATH"]
+    second.__exit__(None, None, None)
+    assert dict(os.environ) == before
+
+
+def test_each_thread_collects_its_own_errors_and_what_others_log_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    page = logging.getLogger("tornado.application")
+
+    def export() -> list[str]:
+        with nbgrader_log() as (log, errors):
+            page.error("of the export")
+            log.error("of nbgrader")
+        return errors
+
+    with nbgrader_log() as (_, errors), ThreadPoolExecutor(1) as another:
+        assert another.submit(export).result() == ["of the export", "of nbgrader"]
+        another.submit(page.error, "a page failed").result()
+        page.error("of the service")
+    page.error("afterwards")
+    assert errors == ["of the service"]
+    assert caplog.messages == ["a page failed", "afterwards"]
 
 
 def test_the_file_system_of_a_file_is_that_of_the_innermost_mount(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
