@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -97,10 +98,19 @@ class Plans:
 
     def _state(self, assignment: str) -> object:
         """Names, times and sizes of the files that a plan is made of."""
-        folders = (self.paths.graders(assignment), self.paths.release_notebook(assignment).parent, self.paths.solutions(assignment))
-        found = [path for folder in folders[:2] for path in folder.rglob("*") if "__pycache__" not in path.parts]
-        found.append(folders[2] / "calibration.json")
-        return [(str(path), about.st_mtime_ns, about.st_size) for path in sorted(found) if path.is_file() and (about := path.stat())]
+        folders = (self.paths.graders(assignment), self.paths.release_notebook(assignment).parent)
+        found = [Path(place, name) for folder in folders for place, _, names in os.walk(folder) for name in names]
+        stamps = {path: _stamp(path) for path in (*found, self.paths.solutions(assignment) / "calibration.json")}
+        return sorted((str(path), *stamp) for path, stamp in stamps.items() if stamp is not None and "__pycache__" not in path.parts)
+
+
+def _stamp(file: Path) -> tuple[int, int] | None:
+    """None for what is not there, or not any more: people write graders and releases while the service looks."""
+    try:
+        about = file.stat()
+    except OSError:
+        return None
+    return about.st_mtime_ns, about.st_size
 
 
 _IN_BACKGROUND = partial(open_sandbox, background=True)

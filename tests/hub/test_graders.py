@@ -56,6 +56,24 @@ def test_assignments_with_gpus_do_not_mix(tiny: Path) -> None:
     assert grader.has_room(job("a"), [job("b")])
 
 
+def test_a_file_that_goes_while_the_service_looks_is_no_failure(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As an editor's own file beside the graders does."""
+    (tiny / "graders/tiny/going.py").touch()
+    stat = Path.stat
+
+    def going(path: Path, **options: Any) -> Any:
+        found = stat(path, **options)
+        if path.name == "going.py":
+            path.unlink()
+        return found
+
+    monkeypatch.setattr(Path, "stat", going)
+    made = plans(tiny)
+    before = made._state("tiny")
+    assert made._state("tiny") != before
+    assert made._state("tiny") == made._state("tiny")
+
+
 def test_what_the_service_grades_gives_way(tiny: Path) -> None:
     grader = LocalGrader(plans(tiny))
     with grader._open(grader.plans.course, True) as sandbox:
