@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -49,7 +49,7 @@ class Dispatcher:
         self._lock, self._settling = threading.Lock(), threading.Lock()
         self._running: dict[str, _Running] = {}
         self._paused: dict[str, tuple[str, datetime]] = {}
-        self._turns: deque[tuple[datetime, str]] = deque()
+        self._turns: deque[tuple[datetime, str]] = deque()  # only `dispatch` changes it
         self._taken: deque[float] = deque(self._measured(), maxlen=REMEMBERED)
         self._warm_since: datetime | None = None  # the first end: what began before it also paid for the start of the sandbox's servers
         self._order: tuple[tuple[int, int], list[Fate]] = ((-1, 0), [])
@@ -61,6 +61,8 @@ class Dispatcher:
     def dispatch(self) -> None:
         """Begins what has room, in fair order."""
         office, now = self._office, self._office.clock()
+        while self._turns and _is_long_ago(self._turns[0][0], now):
+            self._turns.popleft()
         for fate in self.fair_order():
             if office.stopped.is_set() or (fate.not_before is not None and fate.not_before > now):
                 return
@@ -89,11 +91,7 @@ class Dispatcher:
             known_at, known = self._order
             if moment == known_at:
                 return known
-        while self._turns and now - self._turns[0][0] > timedelta(hours=1):
-            self._turns.popleft()
-        recent: dict[str, int] = {}
-        for _, student in list(self._turns):
-            recent[student] = recent.get(student, 0) + 1
+        recent = Counter(student for at, student in list(self._turns) if not _is_long_ago(at, now))
         found = in_fair_order(self._office.books.waiting(), recent, now)
         with self._lock:
             self._order = moment, found
@@ -223,7 +221,13 @@ class Dispatcher:
         return [each.seconds for each in sorted(graded, key=lambda each: each.recorded_at)[-REMEMBERED:]]
 
     def _is_paused(self, assignment: str, now: datetime) -> bool:
-        return assignment in self._paused and self._paused[assignment][1] > now
+        _, until = self._paused.get(assignment, ("", now))  # in one go: a job that ends takes it out
+        return until > now
+
+
+def _is_long_ago(at: datetime, now: datetime) -> bool:
+    """Who had a turn then waits like everybody else."""
+    return now - at > timedelta(hours=1)
 
 
 @dataclass(frozen=True)

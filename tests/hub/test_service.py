@@ -219,6 +219,20 @@ def test_one_student_with_many_submissions_does_not_hold_up_the_others(tmp_path:
     assert students == ["ana", "ben", "ana", "ana", "ana"]
 
 
+def test_pages_only_look_at_whose_turns_there_were(tmp_path: Path) -> None:
+    """Several look at the same time, and the thread that dispatches: what one of them took away another one would miss."""
+    world = World(tmp_path)
+    world.submit()
+    world.service.dispatch()
+    turns = world.service.dispatcher._turns
+    before = list(turns)
+    world.clock.forward(hours=2)
+    world.seen()
+    assert list(turns) == before
+    world.service.dispatch()
+    assert list(turns) == []
+
+
 def test_an_instructor_takes_a_submission_out_and_grades_another_again(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.grader.room = 0
