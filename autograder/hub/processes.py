@@ -17,16 +17,21 @@ import psutil
 from autograder.errors import MachineError
 
 _ENDS_S = 15.0  # that a program has to end by itself
+_DIES_S = 60.0  # that one which was killed has to be gone: none can refuse, but on a busy machine it waits for its turn
 _LOOKS_S = 0.3
 
 
 class Processes:
-    """Starts programs, each with a log of its own; `end` ends them in reverse order, and whatever they started."""
+    """Starts programs, each with a log of its own; `end` ends them in reverse order, and whatever they started.
+
+    Processes that this one had before are somebody else's, and left alone.
+    """
 
     def __init__(self, logs: Path, patience_s: float = _ENDS_S) -> None:
         logs.mkdir(parents=True, exist_ok=True)
         self._logs, self._patience_s = logs, patience_s
         self._started: list[tuple[str, subprocess.Popen[bytes]]] = []
+        self._before = set(psutil.Process().children())
 
     def __enter__(self) -> Processes:
         return self
@@ -73,7 +78,7 @@ class Processes:
 
     def end(self) -> None:
         """Asks each to end, then what it left behind, then kills. Programs are known by id and time of start, so no other is meant."""
-        family = psutil.Process().children(recursive=True)
+        family = self._family()
         for _, process in reversed(self._started):
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
@@ -83,13 +88,23 @@ class Processes:
                     process.kill()
                     process.wait()
         self._started.clear()
-        left = {*family, *psutil.Process().children(recursive=True)}
-        for ask in (psutil.Process.terminate, psutil.Process.kill):
+        left = family | self._family()
+        for ask, patience_s in ((psutil.Process.terminate, self._patience_s / 3), (psutil.Process.kill, _DIES_S)):
             left = {each for each in left if runs(each)}
             for each in left:
                 with suppress(psutil.NoSuchProcess):
                     ask(each)
-            _wait_for(left, self._patience_s / 3)
+            _wait_for(left, patience_s)
+
+    def _family(self) -> set[psutil.Process]:
+        """Everything below this process, but for what was there before."""
+        found = set()
+        for child in psutil.Process().children():
+            if child not in self._before:
+                found.add(child)
+                with suppress(psutil.NoSuchProcess):
+                    found.update(child.children(recursive=True))
+        return found
 
     def _last_lines(self, name: str) -> str:
         lines = self.log(name).read_text(encoding="utf-8", errors="replace").splitlines()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -25,11 +26,11 @@ time.sleep(600)
 
 
 def _said(processes: Processes, name: str) -> str:
-    """The first line of a log, once it is there."""
-    for _ in range(600):
-        lines = processes.log(name).read_text(encoding="utf-8").splitlines()
-        if lines:
-            return lines[0]
+    """The first line of a log, once all of it is there."""
+    for _ in range(6_000):
+        line, end, _ = processes.log(name).read_text(encoding="utf-8").partition("\n")
+        if end:
+            return line
         threading.Event().wait(0.05)
     raise AssertionError("the program says nothing")
 
@@ -40,6 +41,16 @@ def test_what_a_program_started_ends_with_it(tmp_path: Path) -> None:
         child = psutil.Process(int(_said(processes, "parent")))
     assert started.poll() is not None
     assert not runs(child)
+
+
+def test_what_somebody_else_had_started_goes_on(tmp_path: Path) -> None:
+    """A server of other tests, for example, which is a child of the same process."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        with Processes(tmp_path, patience_s=1) as processes:
+            processes.start("sleeper", [sys.executable, "-c", "import time; time.sleep(600)"])
+        assert other.poll() is None
+        other.communicate(b"\n")
+    assert other.returncode == 0
 
 
 def test_a_program_that_fails_is_shown_with_its_last_lines(tmp_path: Path) -> None:
