@@ -142,21 +142,24 @@ def _grade_on_digits(config: Path) -> None:
 
 
 def free_ports(port: int) -> tuple[int, int, int, int]:
-    """Free ports on loopback, the first one as asked for."""
+    """Free ports on loopback, the first one as asked for. The system gives them to nobody else until this process ends, also after `exec`;
+    programs that name them may listen there, as long as they set SO_REUSEADDR.
+    """
     sockets = [socket.socket() for _ in range(4)]
     try:
         for number, each in enumerate(sockets):
             each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             each.bind(("127.0.0.1", port if number == 0 else 0))
         one, two, three, four = (each.getsockname()[1] for each in sockets)
-        return one, two, three, four
     except OSError as error:
+        for each in sockets:
+            each.close()
         raise UsageError(
             f"Port {port} cannot be used: {error.strerror}.", "Name another one: make hub HUB_OPTIONS='--port 8100'."
         ) from None
-    finally:
-        for each in sockets:
-            each.close()
+    for each in sockets:
+        os.set_inheritable(each.detach(), True)  # for `exec`; programs that are started get no descriptors
+    return one, two, three, four
 
 
 def proxy_command(folder: Path) -> tuple[str, ...]:

@@ -1,8 +1,9 @@
-"""Two demos on one machine: neither takes the other's accounts or folder."""
+"""Two demos on one machine: neither takes the other's accounts, folder or ports."""
 
 from __future__ import annotations
 
 import fcntl
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -73,3 +74,19 @@ def test_a_folder_that_no_demo_made_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="was not made by this demo"):
         demo_plan.prepare(tmp_path, 0, "first_dense_network", tmp_path, True)
     assert [each.name for each in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_the_ports_of_a_demo_are_kept_for_its_programs() -> None:
+    """From before anything is released until the programs start a minute may pass, in which others ask for ports."""
+    for port in demo_plan.free_ports(0):
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", port))
+        with socket.create_server(("127.0.0.1", port)) as server, socket.create_connection(("127.0.0.1", port)):
+            server.accept()[0].close()
+
+
+def test_a_port_that_somebody_has_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(UsageError, match=f"Port {port} cannot be used: Address already in use"):
+            demo_plan.free_ports(port)
