@@ -24,6 +24,12 @@ _skipped: list[str] = []
 settings.register_profile("on a busy machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("on a busy machine")
 
+# How long an example takes says nothing on a busy machine; and what is tried is the same each time, unless more is asked for.
+settings.register_profile(
+    "suite", deadline=None, derandomize=os.environ.get("AUTOGRADER_FUZZ", "0") == "0", suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("suite")
+
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.skipped and not hasattr(report, "wasxfail"):
