@@ -135,19 +135,19 @@ def test_a_service_that_ends_while_it_grades_grades_it_next_time(here: Place) ->
 
 
 def test_what_runs_is_ended_and_the_next_one_is_graded(here: Place) -> None:
-    """The notebook's process is killed between two cells; the sandbox and its servers go on."""
-    receipt = here.submit("source", "2026-02-01 12:00:00.000000 UTC", SECRET)
+    """The notebook's process is killed in a cell that lasts, so that nothing behind it is reached; the sandbox and its servers go on."""
+    receipt = here.submit("source", "2026-02-01 12:00:00.000000 UTC", SECRET, prepare="import time\ntime.sleep(600)")
     reached, cells = here.service.dispatcher.reached, []
 
     def cancel(name: str, index: int, count: int) -> None:
         cells.append(index)
         reached(name, index, count)
-        if len(cells) == 2:
+        if len(cells) == 4:  # imports, parameters, data, and the one that lasts
             here.service.cancel(name, "garcia", "a test")
 
     here.service.dispatcher.reached = cancel  # type: ignore[method-assign]
     here.service.dispatch()
-    assert len(cells) < 5
+    assert len(cells) == 4
     assert [each.phase for each in here.service.students_view("ada").assignments[0].submissions] == ["cancelled"]
     assert here.store.read("smoke", "basics", "ada", receipt.submission_id) is None
     here.service.dispatcher.reached = reached  # type: ignore[method-assign]
