@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tornado.testing import bind_unused_port
 
 from autograder.errors import UsageError
 from autograder.gradebook.queueing import enqueue, reachable, socket_file
@@ -24,6 +23,7 @@ from autograder.hub import doorbell
 from autograder.hub.doorbell import answering, put_into_queue
 from autograder.hub.processes import Processes
 from tests.hub.world import ASSIGNMENT, World
+from tests.ports import reserved_port
 
 PAGES = "/services/autograder/"
 
@@ -208,22 +208,20 @@ plugin.configure(c)
 @contextmanager
 def jupyter_server(root: Path, home: Path) -> Iterator[str]:
     """The address of a real Jupyter server with formgrader, in the course's folder."""
-    bound, port = bind_unused_port()
-    bound.close()
-    settings = {
-        "ServerApp": {
-            "jpserver_extensions": {"nbgrader.server_extensions.formgrader": True},
-            "root_dir": str(root), "ip": "127.0.0.1", "port": port, "open_browser": False, "allow_root": True,
-        },
-        "IdentityProvider": {"token": "let-me-in"},
-    }  # fmt: skip
     home.mkdir()
-    (home / "jupyter_server_config.json").write_text(json.dumps(settings))
     environment = {**os.environ, "HOME": str(home), "JUPYTER_CONFIG_DIR": str(home), "JUPYTER_RUNTIME_DIR": str(home / "run")}
-    address = f"http://127.0.0.1:{port}"
-    with Processes(home / "logs") as processes:
+    with reserved_port() as port, Processes(home / "logs") as processes:
+        settings = {
+            "ServerApp": {
+                "jpserver_extensions": {"nbgrader.server_extensions.formgrader": True}, "root_dir": str(root),
+                "ip": "127.0.0.1", "port": port, "port_retries": 0, "open_browser": False, "allow_root": True,
+            },
+            "IdentityProvider": {"token": "let-me-in"},
+        }  # fmt: skip
+        (home / "jupyter_server_config.json").write_text(json.dumps(settings))
+        address = f"http://127.0.0.1:{port}"
         server = processes.start("jupyter", [sys.executable, "-m", "jupyter_server"], cwd=root, env=environment)
-        processes.answers(server, f"{address}/api", 60, threading.Event())
+        processes.answers(server, f"{address}/api", 300, threading.Event())
         yield address
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import json
 import os
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -15,6 +14,7 @@ from typing import Any
 
 from autograder.hub.validate_button import answer_for
 from tests.conftest import SAMPLES
+from tests.ports import reserved_port
 
 SOURCE = SAMPLES / "tiny/source_assignments/tiny/tiny.ipynb"
 
@@ -71,7 +71,7 @@ _SERVED = """
 import sys, threading
 from jupyter_server.serverapp import ServerApp
 
-app = ServerApp(open_browser=False, port=int(sys.argv[2]), port_retries=0, root_dir=sys.argv[1], allow_root=True)
+app = ServerApp(open_browser=False, port=int(sys.argv[2]), port_retries=0, ip="127.0.0.1", root_dir=sys.argv[1], allow_root=True)
 app.initialize(argv=[], find_extensions=True)
 threading.Thread(target=lambda: (sys.stdin.read(), app.stop(from_signal=True)), daemon=True).start()
 app.io_loop.add_callback(print, app.identity_provider.token, flush=True)
@@ -97,15 +97,15 @@ def test_a_jupyter_server_answers_so_in_nbgraders_place(tmp_path: Path) -> None:
     extensions = {"nbgrader.server_extensions.validate_assignment": False, "autograder.hub.validate_button": True}
     (settings / "jupyter_server_config.json").write_text(json.dumps({"ServerApp": {"jpserver_extensions": extensions}}))
     environment = {**os.environ, "HOME": str(home), "JUPYTER_CONFIG_PATH": str(settings), "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime")}
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        port = held.getsockname()[1]
-    command = [sys.executable, "-c", _SERVED, str(home), str(port)]
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
-    with subprocess.Popen(command, env=environment, **pipes) as server:
+    with (
+        reserved_port() as port,
+        subprocess.Popen([sys.executable, "-c", _SERVED, str(home), str(port)], env=environment, **pipes) as server,
+    ):
         assert server.stdout is not None
         assert server.stdin is not None
         token = server.stdout.readline().strip()
-        address = f"http://localhost:{port}/assignments/validate"
+        address = f"http://127.0.0.1:{port}/assignments/validate"
         status, said = post(address, token, {"path": "tiny.ipynb"})
         assert status == 200
         assert "was not run" in json.loads(said)["value"]

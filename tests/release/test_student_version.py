@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -18,6 +17,7 @@ import pytest
 from autograder.course.loading import load_course
 from autograder.data.sealed import sealed_split
 from tests.conftest import autograder
+from tests.ports import reserved_port
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("grading_config.py", "nbgrader_config.py", "source_assignments", "graders")
@@ -51,23 +51,21 @@ def lab(shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
     startup = home / "ipython/profile_default/startup/data.py"
     startup.parent.mkdir(parents=True)
     startup.write_text(STARTUP.format(folder=str(split.student)))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     environment = {**os.environ, "HOME": str(home), "IPYTHONDIR": str(home / "ipython"), "JUPYTER_CONFIG_DIR": str(home / "jupyter")}
-    options = ["--no-browser", "--ip=127.0.0.1", f"--port={port}", f"--IdentityProvider.token={TOKEN}", "--allow-root"]
-    command = [sys.executable, "-m", "jupyterlab", *options]
-    with (home / "log").open("w") as log:
-        server = subprocess.Popen(command, cwd=shipped / "release", env=environment, stdout=log, stderr=log)
-    try:
-        address = f"http://127.0.0.1:{port}"
-        while not _answers(f"{address}/api/status?token={TOKEN}"):
-            with contextlib.suppress(subprocess.TimeoutExpired):  # its start has the core, not the asking
-                assert server.wait(0.1) is None, (home / "log").read_text()
-        yield address
-    finally:
-        server.terminate()
-        server.wait(30)
+    with reserved_port() as port:
+        options = ["--no-browser", "--ip=127.0.0.1", f"--port={port}", "--port-retries=0", "--allow-root"]
+        command = [sys.executable, "-m", "jupyterlab", *options, f"--IdentityProvider.token={TOKEN}"]
+        with (home / "log").open("w") as log:
+            server = subprocess.Popen(command, cwd=shipped / "release", env=environment, stdout=log, stderr=log)
+        try:
+            address = f"http://127.0.0.1:{port}"
+            while not _answers(f"{address}/api/status?token={TOKEN}"):
+                with contextlib.suppress(subprocess.TimeoutExpired):  # its start has the core, not the asking
+                    assert server.wait(0.1) is None, (home / "log").read_text()
+            yield address
+        finally:
+            server.terminate()
+            server.wait(300)
 
 
 def _answers(address: str) -> bool:
@@ -94,6 +92,7 @@ def test_it_opens_in_jupyterlab_and_runs_up_to_the_first_unsolved_cell(lab: str,
         error = page.locator(".jp-OutputArea-output", has_text="NotImplementedError").first
         error.wait_for()
         said = error.text_content() or ""
+        page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()  # the failing cell's number comes after its error
         error.scroll_into_view_if_needed()
         page.screenshot(path=str(tmp_path / "student_version.png"))
         page.keyboard.press("Control+S")
