@@ -32,9 +32,10 @@ def test_long_text_is_cut_and_says_so() -> None:
 
 @pytest.mark.parametrize("text", ["\x1b[" * 50_000, "\x1b]" * 50_000, "\x1b[" + "0" * 100_000, "\b" * 100_000, "a\b" * 50_000])
 def test_no_text_takes_long(text: str) -> None:
-    started = time.perf_counter()
+    """Measured on this thread's own time of a core, which others that are busy on the machine do not lengthen."""
+    started = time.thread_time()
     clean.printed(text, 200_000)
-    assert time.perf_counter() - started < 2
+    assert time.thread_time() - started < 2
 
 
 def test_images_are_written_anew() -> None:

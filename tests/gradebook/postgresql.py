@@ -22,6 +22,7 @@ from autograder.isolation import syscalls
 
 USER, PASSWORD = "grader", "s3cret@password"  # with a character that a URL has to write otherwise
 _FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=16MB", "max_connections=30")
+_ALONE = ("autovacuum=off",)  # it would hold locks, for which some tests wait no longer than 50 ms, and use the database that is copied
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def _start(bin_folder: Path, folder: Path, account: dict[str, Any]) -> tuple[sub
     said: list[str] = []
     for _ in range(5):  # somebody else may take the port first
         port = _free_port()
-        settings = [f"unix_socket_directories={folder}", "listen_addresses=127.0.0.1", f"port={port}", "lc_messages=C", *_FAST]
+        settings = [f"unix_socket_directories={folder}", "listen_addresses=127.0.0.1", f"port={port}", "lc_messages=C", *_FAST, *_ALONE]
         command = [str(bin_folder / "postgres"), "-D", str(folder / "data"), *(word for each in settings for word in ("-c", each))]
         process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True, preexec_fn=_die_with(os.getpid()), **account)
         assert process.stderr is not None

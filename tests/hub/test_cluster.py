@@ -27,7 +27,7 @@ from autograder.hub.cluster import DaskGrader
 from autograder.hub.graders import Job, Plans
 from autograder.records import Record, Seconds, Submission
 
-WAIT_S = 20.0  # for what comes at once, or never
+WAIT_S = 120.0  # for what comes at once, or never; on a busy machine a thread may wait for its turn
 
 
 class Engine:

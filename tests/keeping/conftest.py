@@ -28,6 +28,9 @@ def graded_course(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("keeping") / "course"
     (root / "source_assignments/standin").mkdir(parents=True)
     (root / "graders/standin").mkdir(parents=True)
+    (root / ".autograder").mkdir()
+    (root / ".autograder/seed").write_text("5" * 64)  # the same pseudonyms each time: one in some thousands has BOB in it
+    (root / ".autograder/seed").chmod(0o600)
     (root / "grading_config.py").write_text(CONFIG)
     (root / "graders/standin/test_standin.py").write_text(GRADER)
     (root / "source_assignments/standin/standin.ipynb").write_text(json.dumps(standin_notebook()))
