@@ -73,6 +73,7 @@ def running(folder: Path) -> Iterator[Hub]:
 def signed_in(browser: Any, hub: Hub, who: str) -> Any:
     """A page of somebody who has signed in with the hub, on the service's first page. `page.ran`: what scripts of others did there."""
     page = browser.new_context(locale="en-GB").new_page()
+    page.set_default_timeout(LONG_MS)
     page.ran = []
     page.on("dialog", lambda dialog: (page.ran.append(dialog.message), dialog.dismiss()))
     page.goto(hub.page())

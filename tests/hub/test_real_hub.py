@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -123,9 +124,9 @@ def test_the_instructor_sees_the_class(graded: str, people: dict[str, Any], hub:
     page.goto(hub.page())
     page.get_by_role("link", name="Class").click()
     page.get_by_role("link", name="First dense network").click()
-    assert page.get_by_role("heading", name="Tests, hardest first").count() == 1
+    page.get_by_role("heading", name="Tests, hardest first").wait_for()
     page.get_by_role("link", name=hub.name("ana")).click()
-    assert page.get_by_role("heading", name="Record").count() == 1
+    page.get_by_role("heading", name="Record").wait_for()
 
 
 def test_a_script_in_a_notebooks_output_does_nothing(graded: str, people: dict[str, Any], hub: Hub) -> None:
@@ -234,8 +235,10 @@ def test_a_contest_from_release_to_leaderboard_where_a_name_is_markup(people: di
     command = [sys.executable, "-m", "autograder.cli", "report", CONTEST, "--admit", hub.name("ana")]
     subprocess.run(command, check=True, cwd=hub.plan.course_folder, capture_output=True)
     owner = hub.plan.course_folder.stat()
-    for path in hub.plan.course_folder.rglob("*"):
-        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+    for place, folders, files in os.walk(hub.plan.course_folder):
+        for name in (*folders, *files):
+            with suppress(FileNotFoundError):  # the service is at work there: partial files and logs of the gradebook come and go
+                os.chown(Path(place, name), owner.st_uid, owner.st_gid, follow_symlinks=False)
     teacher.goto(hub.page(f"teach/submission/{receipt}"))
     teacher.get_by_role("button", name="Grade it again").click()
     teacher.get_by_text("It is in the queue again.").wait_for()

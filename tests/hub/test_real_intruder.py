@@ -20,6 +20,7 @@ ODD_NAME = "<img src=x onerror=alert(7)>.txt"
 
 def test_a_wrong_password_is_refused(browser: Any, hub: Hub) -> None:
     page = browser.new_context().new_page()
+    page.set_default_timeout(LONG_MS)
     page.goto(hub.page())
     page.get_by_label("Username").fill(hub.name("ana"))
     page.get_by_label("Password").fill("wrong")
@@ -89,6 +90,7 @@ def test_another_students_server_is_refused(people: dict[str, Any], hub: Hub) ->
 def test_a_forged_sign_in_is_none(browser: Any, people: dict[str, Any], hub: Hub) -> None:
     """Neither for a stranger, nor for somebody who is signed in: a link must not make people work under another's name."""
     page = browser.new_context().new_page()
+    page.set_default_timeout(LONG_MS)
     assert page.goto(hub.page("oauth_callback?code=made-up&state=made-up")).status == 403
     page.context.close()
     people["ana"].goto(hub.page("oauth_callback?code=made-up&state=made-up"))

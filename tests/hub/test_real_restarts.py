@@ -41,7 +41,7 @@ class Place:
 
     def end(self, program: subprocess.Popen[bytes]) -> None:
         program.terminate()
-        program.wait(60)
+        program.wait(300)
 
     def submit(self) -> None:
         """As nbgrader leaves it in the exchange; the account that runs the tests has handed in."""
