@@ -21,7 +21,10 @@ def course(tmp_path_factory: pytest.TempPathFactory, started: tuple[Path, subpro
     """The course that the page leads to. What `init` makes was validated before, so the first `validate` has runs to use again."""
     here = tmp_path_factory.mktemp("walk")
     clean = {key: value for key, value in os.environ.items() if not key.startswith("AUTOGRADER_")}
+    (here / "seed").write_text("5" * 64)  # in one walk of a hundred the hidden patients are such that a right answer loses points, by luck
+    (here / "seed").chmod(0o600)
     environment = {**clean, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": ""}
+    environment["AUTOGRADER_SEED_FILE"] = str(here / "seed")
     for name, language, text in _BLOCK.findall(PAGE.read_text(encoding="utf-8")):
         for line in text.splitlines() if language == "sh" else ():
             done = subprocess.run(["bash", "-euc", f"{line}\npwd"], cwd=here, env=environment, capture_output=True, text=True)

@@ -41,6 +41,8 @@ def calibrated(released_once: Path, tmp_path_factory: pytest.TempPathFactory) ->
     root = Path(shutil.copytree(released_once, tmp_path_factory.mktemp("calibrate") / "tiny"))
     (root / "solutions/tiny/alternatives").mkdir(parents=True)
     (root / "solutions/tiny/alternatives/nearest.py").write_text(NEAREST)
+    (root / ".autograder").mkdir(exist_ok=True)
+    (root / ".autograder/seed").write_text("5" * 64)  # of ten hidden parts there is one on which two runs are equally good, by luck
     done = autograder(root, "calibrate", "tiny", "--runs", "2", "--json", "-")
     assert done.returncode == 0, done.stderr
     return root, json.loads(done.stdout), done.stderr
