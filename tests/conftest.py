@@ -20,9 +20,6 @@ from autograder.isolation.sandbox import Sandbox
 
 SAMPLES = Path(__file__).parent / "samples"
 _skipped: list[str] = []
-# An example that had to wait for a core, or for the disk, is none that takes too long.
-settings.register_profile("on a busy machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("on a busy machine")
 
 # How long an example takes says nothing on a busy machine; and what is tried is the same each time, unless more is asked for.
 settings.register_profile(
