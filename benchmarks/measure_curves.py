@@ -10,7 +10,6 @@ thread. Each training is added to results/curves.json as soon as it ends: the me
 
 from __future__ import annotations
 
-import argparse
 import statistics
 from collections.abc import Callable
 from functools import lru_cache, partial
@@ -34,7 +33,9 @@ from measure_recipes import (
     full_at,
     into_docs,
     measure,
+    named,
     one_thread,
+    parser,
     read,
     two_convolutions,
 )
@@ -131,22 +132,17 @@ def table(found: Found) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--data", type=Path, metavar="DIR", help="folder with the MNIST files; without it nothing is trained")
-    parser.add_argument("--runs", type=int, default=5, help="trainings of each network (default 5)")
-    parser.add_argument("--hours", type=float, default=24, help="begin no training after so many hours (default 24)")
-    parser.add_argument("--only", nargs="*", default=[], metavar="WORD", help="only networks with one of these words in their name")
-    parser.add_argument("--docs", action="store_true", help="write the table into docs/course.md")
-    options = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("--runs", type=int, default=5, help="trainings of each network (default 5)")
+    options = arguments.parse_args()
     if options.data:
         one_thread()
         graded = as_graded(options.data)
-        chosen = [each for each in REFERENCES if not options.only or any(word in each.key for word in options.only)]
 
         def prepared(recipe: Recipe, seed: int) -> Data:
             return with_moved_copies(graded(seed)) if recipe is CONTEST else graded(seed)
 
-        measure(chosen, prepared, options.hours, FILE, lambda runs: options.runs)
+        measure(named(REFERENCES, options.only), prepared, options.hours, FILE, lambda runs: options.runs)
     text = table(read(FILE))
     print(text)
     if options.docs:

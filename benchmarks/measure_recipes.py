@@ -268,18 +268,27 @@ def into_docs(text: str, name: str) -> None:
     write_atomic(DOCS, f"{before}{begin}\n{text}\n{end}{after}")
 
 
+def parser(about: str | None) -> argparse.ArgumentParser:
+    """What this and `measure_curves.py` understand."""
+    made = argparse.ArgumentParser(description=(about or "").splitlines()[0])
+    made.add_argument("--data", type=Path, metavar="DIR", help="folder with the MNIST files; without it nothing is trained")
+    made.add_argument("--hours", type=float, default=24, help="begin no training after so many hours (default 24)")
+    made.add_argument("--only", nargs="*", default=[], metavar="WORD", help="only those with one of these words in their name")
+    made.add_argument("--docs", action="store_true", help="write the table into docs/course.md")
+    return made
+
+
+def named(recipes: Sequence[Recipe], words: Sequence[str]) -> list[Recipe]:
+    """Those with one of the words in their name; without words all."""
+    return [each for each in recipes if not words or any(word in each.key for word in words)]
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--data", type=Path, metavar="DIR", help="folder with the MNIST files; without it nothing is trained")
-    parser.add_argument("--hours", type=float, default=24, help="begin no training after so many hours (default 24)")
-    parser.add_argument("--only", nargs="*", default=[], metavar="WORD", help="only recipes with one of these words in their name")
-    parser.add_argument("--docs", action="store_true", help="write the table into docs/course.md")
-    options = parser.parse_args()
+    options = parser(__doc__).parse_args()
     if options.data:
         one_thread()
-        chosen = [each for each in RECIPES if not options.only or any(word in each.key for word in options.only)]
         data = load(options.data)
-        measure(chosen, lambda recipe, seed: data, options.hours, FILE, seeds_for)
+        measure(named(RECIPES, options.only), lambda recipe, seed: data, options.hours, FILE, seeds_for)
     text = table(read(FILE))
     print(text)
     if options.docs:
