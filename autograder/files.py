@@ -139,6 +139,15 @@ class Files(Mapping[str, bytes]):
         return len(self._paths)
 
 
+def stamp(file: Path) -> tuple[int, int] | None:
+    """Size and time of the last change (nanoseconds), by which a change is seen; None for what is not there, or not any more."""
+    try:
+        about = file.stat()
+    except OSError:
+        return None
+    return about.st_size, about.st_mtime_ns
+
+
 def digest(*parts: Any) -> str:
     """SHA-256, first 16 hex digits, of JSON values in the order given."""
     text = json.dumps(parts, sort_keys=True, ensure_ascii=True, default=str)

@@ -19,6 +19,7 @@ from autograder.batch.store import Store
 from autograder.course.paths import CoursePaths
 from autograder.course.settings import Course, Resources
 from autograder.errors import MachineError
+from autograder.files import stamp
 from autograder.isolation.part import Part
 from autograder.isolation.sandbox import Sandbox
 from autograder.records import Record, Submission
@@ -100,17 +101,8 @@ class Plans:
         """Names, times and sizes of the files that a plan is made of."""
         folders = (self.paths.graders(assignment), self.paths.release_notebook(assignment).parent)
         found = [Path(place, name) for folder in folders for place, _, names in os.walk(folder) for name in names]
-        stamps = {path: _stamp(path) for path in (*found, self.paths.solutions(assignment) / "calibration.json")}
-        return sorted((str(path), *stamp) for path, stamp in stamps.items() if stamp is not None and "__pycache__" not in path.parts)
-
-
-def _stamp(file: Path) -> tuple[int, int] | None:
-    """None for what is not there, or not any more: people write graders and releases while the service looks."""
-    try:
-        about = file.stat()
-    except OSError:
-        return None
-    return about.st_mtime_ns, about.st_size
+        stamps = {path: stamp(path) for path in (*found, self.paths.solutions(assignment) / "calibration.json")}
+        return sorted((str(path), *known) for path, known in stamps.items() if known is not None and "__pycache__" not in path.parts)
 
 
 _IN_BACKGROUND = partial(open_sandbox, background=True)

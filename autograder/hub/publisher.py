@@ -15,7 +15,7 @@ from autograder.course.notebook import read_notebook
 from autograder.course.profile import find_assignment, resolve_profile
 from autograder.feedback.beside import Beside, look_beside
 from autograder.feedback.writing import render_pages
-from autograder.files import write_atomic
+from autograder.files import stamp, write_atomic
 from autograder.gradebook.exchange import feedback_folder, release_page, withdraw_page
 from autograder.gradebook.holding import held_back
 from autograder.gradebook.late import refresh_scores
@@ -136,9 +136,9 @@ class Publisher:
 
         Looked at before they are read: not compared with the time of what was computed, as somebody may have marked meanwhile.
         """
-        stamp = gradebook_stamp(gradebook_url(self.office.paths))
+        marked = gradebook_stamp(gradebook_url(self.office.paths))
         root = self.office.store.root
-        return (stamp, *(_stamp(each.file) for each in (ledger(root), roster_journal(root)))) if stamp is not None else None
+        return (marked, *(stamp(each.file) for each in (ledger(root), roster_journal(root)))) if marked is not None else None
 
     def _beside(self, assignment: str) -> Callable[[str], Beside]:
         office = self.office
@@ -181,21 +181,13 @@ class Publisher:
         return sorted(each.stem for each in folder.glob("*.ipynb")) if folder is not None else []
 
 
-def _stamp(file: Path) -> tuple[int, int] | None:
-    try:
-        about = file.stat()
-    except OSError:
-        return None
-    return about.st_size, about.st_mtime_ns
-
-
 def _note_beside(page: Path) -> Path:
     return page.with_suffix(".told")
 
 
 def _note(page: Path, said: Beside) -> str:
     """What a page says, and the page as it is: one that somebody else writes is looked through again."""
-    return f"{said.digest()} {_stamp(page)}\n"
+    return f"{said.digest()} {stamp(page)}\n"
 
 
 def _noted(page: Path) -> str:
