@@ -5,7 +5,7 @@
 DIR holds the MNIST files. The reference of each assignment is graded with as many students as there are cores, `--runs` times; what an
 earlier call has measured of other assignments stays in the result. `seconds` are CPU time of notebook, models and scoring: what a
 submission takes on a slot with a core of its own, since everything runs in one thread there. `wall_s` is the time from the start of its
-sandbox to its record; on a quiet machine that is the same, on a busy one it is longer.
+sandbox to its record; on a quiet machine that is the same, on a busy one it is longer. `measured`: the accuracies that earn points.
 """
 
 from __future__ import annotations
@@ -84,6 +84,10 @@ def main() -> int:
             measured["seconds"][name] = [sum(record["usage"][f"{part}cpu_s"] for part in ("", "model_", "scoring_")) for record in records]
             measured["wall_s"][name] = [sum(record["seconds"].values()) - record["seconds"]["queue"] for record in records]
             measured["scores"][name] = [f"{record['outcome']}: {record['score']} of {record['max_score']}" for record in records]
+            measured["measured"][name] = [
+                {metric: value for cell in record["grade_cells"] for test in cell["tests"] for metric, value in test["measured"].items()}
+                for record in records
+            ]
             print(f"{name}: {', '.join(f'{one:.0f} s' for one in measured['seconds'][name])}; {measured['scores'][name]}", flush=True)
             write_result(options.output, rounded({"machine": describe_machine(), "side_by_side": options.together, **measured}))
     return 0
@@ -92,7 +96,7 @@ def main() -> int:
 def _known(output: Path) -> dict[str, dict[str, list[Any]]]:
     """What an earlier call has measured of other assignments stays."""
     known = json.loads(output.read_text(encoding="utf-8")) if output.is_file() else {}
-    return {name: known.get(name, {}) for name in ("seconds", "wall_s", "scores")}
+    return {name: known.get(name, {}) for name in ("seconds", "wall_s", "scores", "measured")}
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     "--mutants",
     type=click.IntRange(0),
     metavar="N",
-    help="At most so many mutants of each assignment; by default one of every kind of mistake, at least 40.",
+    help="At most so many mutants of each assignment; by default one of every kind of mistake and one in every cell, at least 40.",
 )
 @click.option("--full", is_flag=True, help="Run each mutant in its whole notebook too, and compare.")
 @click.option("--force", is_flag=True, help="Execute again what was validated before.")

@@ -6,7 +6,7 @@ import ast
 import difflib
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,23 +50,26 @@ def make_mutants(notebook: dict[str, Any]) -> tuple[tuple[Mutant, ...], tuple[st
     return tuple(mutants), tuple(unread)
 
 
-def choose(mutants: Sequence[Mutant], limit: int | None) -> tuple[Mutant, ...]:
-    """At most `limit` of them: first one of every kind, then more; each from the cell of which least was chosen so far, and of what is
-    there the kind that was chosen least often. Without a limit one of every kind, and at least 40.
+def choose(mutants: Sequence[Mutant], limit: int | None, takes: Callable[[str], int] = lambda cell: 0) -> tuple[Mutant, ...]:
+    """At most `limit` of them: first one of every kind, wherever there is one in a cell that has none yet, else in the cell that `takes`
+    least; then one in each cell that has none; then more, each from the cell of which least was chosen so far, and of what is there the
+    kind that was chosen least often. Without a limit one of every kind and one in every cell, and at least 40.
     """
-    if limit is None:
-        limit = max(_USUALLY, len({mutant.mistake for mutant in mutants}))
     left = list(mutants)
     in_cell: Counter[str] = Counter()
     here: Counter[tuple[str, str]] = Counter()
     everywhere: Counter[str] = Counter()
 
     def urgency(each: Mutant) -> tuple[int, ...]:
-        known = everywhere[each.mistake]
-        return (min(known, 1), in_cell[each.cell], here[each.cell, each.mistake], known)
+        known, seen = everywhere[each.mistake], in_cell[each.cell]
+        nothing_new = min(known, seen, 1)
+        cost = 0 if nothing_new else takes(each.cell)
+        return (nothing_new, min(known, 1), min(seen, 1), cost, seen, here[each.cell, each.mistake], known)
 
-    while left and len(mutants) - len(left) < limit:
-        best = min(left, key=urgency)
+    while left:
+        best, count = min(left, key=urgency), len(mutants) - len(left)
+        if count >= limit if limit is not None else count >= _USUALLY and urgency(best)[0]:
+            break
         left.remove(best)
         in_cell[best.cell] += 1
         here[best.cell, best.mistake] += 1

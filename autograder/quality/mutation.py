@@ -21,7 +21,7 @@ _ONLY = "reference, only "
 
 
 @dataclass(frozen=True)
-class _Way:
+class Way:
     """How mutants are graded: the plan, the section of which only they run, and what the reference gets that way, by test."""
 
     plan: Plan
@@ -32,8 +32,8 @@ class _Way:
 class MutationTest:
     """Grades mutants of one assignment, some of them excused; with `full`, each in its whole notebook too, and both must say the same.
 
-    `references`: the reference by each of their sections alone. Whoever calls grades them, beside other cases, and gives the records
-    to `run`.
+    `references`: the reference by each of their sections alone. Their records give the ways of the sections, these the cases that whoever
+    calls grades beside others; the records of those go to `results`.
     """
 
     def __init__(self, bench: Bench, mutants: Sequence[Mutant], excused: Mapping[str, Equivalent], full: bool) -> None:
@@ -48,27 +48,7 @@ class MutationTest:
         reference = build_submission(self._bench.workplace, self._bench.plan.assignment.id, _REFERENCE)
         return [Case(f"{_ONLY}{name}", cut(reference, self._sections[name]), plan) for name, plan in plans.items() if plan.specs]
 
-    def run(self, records: Mapping[str, Record]) -> tuple[tuple[MutantResult, ...], list[str]]:
-        """A result for each mutant, in their order, and problems: undeclared needs, and shortcuts that say something else."""
-        mutants, excused, places = self._mutants, self._excused, self._places
-        ways = self._ways(records)
-        short = [mutant for mutant in mutants if (section := places[mutant.id]) is not None and section.name in ways]
-        results = self._grade([(mutant, ways[section.name]) for mutant in short if (section := places[mutant.id]) is not None])
-        unsettled = [
-            mutant
-            for mutant in mutants
-            if mutant.id not in results or (results[mutant.id].verdict == "survived" and mutant.id not in excused)
-        ]
-        again = list(mutants) if self._full else unsettled
-        way = self._whole_way() if again else None
-        whole = self._grade([(mutant, way) for mutant in again if way is not None])
-        for mutant in again:
-            self._compare(results.get(mutant.id), whole[mutant.id], excused.get(mutant.id))
-            if mutant in unsettled or (results[mutant.id].verdict, whole[mutant.id].verdict) == ("survived", "killed"):
-                results[mutant.id] = whole[mutant.id]
-        return tuple(_excuse(results[mutant.id], excused.get(mutant.id)) for mutant in mutants), self._problems
-
-    def _ways(self, records: Mapping[str, Record]) -> dict[str, _Way]:
+    def ways(self, records: Mapping[str, Record]) -> dict[str, Way]:
         """For each section the tests that the reference passes when only the section runs; problems where those are too few."""
         ways = {}
         for case in self.references:
@@ -82,10 +62,45 @@ class MutationTest:
                 continue
             passed = [test for test in case.plan.declarations.tests if fractions(record)[test.name] == 1]
             if passed:
-                ways[name] = _Way(with_tests(case.plan, passed), section, {test.name: 1.0 for test in passed})
+                ways[name] = Way(with_tests(case.plan, passed), section, {test.name: 1.0 for test in passed})
         return ways
 
-    def _whole_way(self) -> _Way:
+    def cases(self, ways: Mapping[str, Way]) -> list[Case]:
+        """The mutants that can be judged by their sections alone; first those of which more has to run, so that the batch ends together."""
+        return sorted(self._cases(self._by_section(ways)), key=lambda case: -len(case.notebook["cells"]))
+
+    def results(self, ways: Mapping[str, Way], records: Mapping[str, Record]) -> tuple[tuple[MutantResult, ...], list[str]]:
+        """A result for each mutant, in their order, and problems: undeclared needs, and shortcuts that say something else."""
+        mutants, excused = self._mutants, self._excused
+        results = {mutant.id: _result(mutant, way, records[mutant.id]) for mutant, way in self._by_section(ways)}
+        unsettled = [
+            mutant
+            for mutant in mutants
+            if mutant.id not in results or (results[mutant.id].verdict == "survived" and mutant.id not in excused)
+        ]
+        again = list(mutants) if self._full else unsettled
+        whole = self._whole(again)
+        for mutant in again:
+            self._compare(results.get(mutant.id), whole[mutant.id], excused.get(mutant.id))
+            if mutant in unsettled or (results[mutant.id].verdict, whole[mutant.id].verdict) == ("survived", "killed"):
+                results[mutant.id] = whole[mutant.id]
+        return tuple(_excuse(results[mutant.id], excused.get(mutant.id)) for mutant in mutants), self._problems
+
+    def _by_section(self, ways: Mapping[str, Way]) -> list[tuple[Mutant, Way]]:
+        return [
+            (mutant, ways[section.name])
+            for mutant in self._mutants
+            if (section := self._places[mutant.id]) is not None and section.name in ways
+        ]
+
+    def _whole(self, mutants: Sequence[Mutant]) -> dict[str, MutantResult]:
+        if not mutants:
+            return {}
+        way = self._whole_way()
+        records = self._bench.grade(self._cases([(mutant, way) for mutant in mutants]))
+        return {mutant.id: _result(mutant, way, records[mutant.id]) for mutant in mutants}
+
+    def _whole_way(self) -> Way:
         """Whole notebooks; a problem where the reference itself does not come through, since then nothing could be noticed."""
         plan = self._bench.plan
         case = Case("reference", build_submission(self._bench.workplace, plan.assignment.id, _REFERENCE), plan)
@@ -94,14 +109,12 @@ class MutationTest:
             self._bench.forget(case, record)
             why = record.grading_reason or record.reason or f"it ended as {record.outcome}"
             self._problems.append(f"the whole reference did not come through: {why}. Whether whole notebooks notice mutants is not known")
-        return _Way(plan, None, fractions(record))
+        return Way(plan, None, fractions(record))
 
-    def _grade(self, mutants: Sequence[tuple[Mutant, _Way]]) -> dict[str, MutantResult]:
-        cases = [Case(mutant.id, self._notebook(mutant, way), way.plan) for mutant, way in mutants]
-        records = self._bench.grade(cases)
-        return {mutant.id: _result(mutant, way, records[mutant.id]) for mutant, way in mutants}
+    def _cases(self, mutants: Sequence[tuple[Mutant, Way]]) -> list[Case]:
+        return [Case(mutant.id, self._notebook(mutant, way), way.plan) for mutant, way in mutants]
 
-    def _notebook(self, mutant: Mutant, way: _Way) -> dict[str, object]:
+    def _notebook(self, mutant: Mutant, way: Way) -> dict[str, object]:
         variant = Variant(mutant.id, mutant.about, right=False, cells={mutant.cell: mutant.source})
         notebook = build_submission(self._bench.workplace, self._bench.plan.assignment.id, variant)
         return cut(notebook, way.section) if way.section else notebook
@@ -119,7 +132,7 @@ class MutationTest:
             self._problems.append(f"'{short.id}' is declared equivalent ({declared}), and the whole notebook notices it ({tests})")
 
 
-def _result(mutant: Mutant, way: _Way, record: Record) -> MutantResult:
+def _result(mutant: Mutant, way: Way, record: Record) -> MutantResult:
     noticed = tuple(
         Noticed(cell.grade_id, test.name, test.message, test.hint)
         for cell in record.grade_cells

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from autograder.batch.plan import Plan
 from autograder.course.notebook import read_notebook
@@ -16,6 +17,7 @@ from autograder.quality.equivalents import Equivalent, read_equivalents
 from autograder.quality.mutants import Mutant, choose, kinds_of, make_mutants
 from autograder.quality.mutation import MutationTest
 from autograder.quality.results import AnswerResult, Kind, MutantResult, Validation
+from autograder.quality.shortcut import section_of
 from autograder.quality.variants import Variant, build_submission, read_variants
 from autograder.quality.workplace import forget_unused
 from autograder.records import Record
@@ -25,8 +27,8 @@ _BLANK = Variant("blank", "The student version as it was released.", right=False
 
 @dataclass(frozen=True)
 class Extent:
-    """How much is validated: seeds of the reference, at most so many mutants (None: of every kind one, at least 40), and whether those run
-    in whole notebooks too.
+    """How much is validated: seeds of the reference, at most so many mutants (None: one of every kind and one in every cell, at
+    least 40), and whether those run in whole notebooks too.
     """
 
     seeds: int = 2
@@ -54,10 +56,12 @@ def validate_assignment(bench: Bench, extent: Extent) -> Validation:
     generated, unread = make_mutants(read_notebook(workplace.source_notebook(assignment)))
     answers = _answers(bench, variants, extent)
     excused = {mutant.id: each for mutant in generated for each in equivalents if each.fits(mutant)}
-    mutation = MutationTest(bench, _tested(generated, excused, extent), excused, extent.full)
-    records = bench.grade([*(each.case for each in answers), *mutation.references])
+    mutation = MutationTest(bench, _tested(bench.plan, generated, excused, extent), excused, extent.full)
+    ways = mutation.ways(bench.grade(mutation.references))
+    cases = {each.case.name: each.case for each in answers}
+    records = bench.grade([*cases.values(), *mutation.cases(ways)])
     results = tuple(_judge(bench, each, records.get(each.case.name)) for each in answers)
-    mutants, problems = mutation.run(records)
+    mutants, problems = mutation.results(ways, records)
     problems += _unused(equivalents, generated, mutants) if extent.mutants != 0 else []
     forget_unused(bench.plan.store)
     return Validation(
@@ -77,7 +81,7 @@ def validate_assignment(bench: Bench, extent: Extent) -> Validation:
 
 
 def _answers(bench: Bench, variants: Sequence[Variant], extent: Extent) -> list[_Answer]:
-    """The reference with each seed, warm and cold; the blank version; every alternative and every wrong answer."""
+    """The reference with each seed, warm and cold; the blank version (once, where a wrong answer is the same); all other known answers."""
     reference, others = variants[0], variants[1:]
     plan, first = bench.plan, bench.plan.profile.seed
     cold = replace(plan, store=bench.workplace.store(plan.profile.name, plan.assignment.id, "cold"))
@@ -85,8 +89,10 @@ def _answers(bench: Bench, variants: Sequence[Variant], extent: Extent) -> list[
     for seed in range(first, first + extent.seeds):
         known.append(_known(bench, "reference", f"seed {seed}", reference, _with_seed(plan, seed)))
         known.append(_known(bench, "reference", f"seed {seed}, cold", reference, _with_seed(cold, seed), cold=True))
-    known.append(_known(bench, "blank", "blank", _BLANK, plan))
-    return known + [_known(bench, "alternative" if each.right else "wrong", each.name, each, plan) for each in others]
+    written = [_known(bench, "alternative" if each.right else "wrong", each.name, each, plan) for each in others]
+    untouched = next((each.case for each in written if each.variant.start == "release" and not each.variant.cells), None)
+    blank = _known(bench, "blank", "blank", _BLANK, plan)
+    return [*known, replace(blank, case=untouched) if untouched else blank, *written]
 
 
 def _known(bench: Bench, kind: Kind, name: str, variant: Variant, plan: Plan, cold: bool = False) -> _Answer:
@@ -154,11 +160,17 @@ def _expected_losses(answer: _Answer, record: Record) -> dict[str, float]:
 # --- mutants ----------------------------------------------------------------------------------------------------------
 
 
-def _tested(generated: Sequence[Mutant], excused: Mapping[str, Equivalent], extent: Extent) -> list[Mutant]:
+def _tested(plan: Plan, generated: Sequence[Mutant], excused: Mapping[str, Equivalent], extent: Extent) -> list[Mutant]:
     """The chosen mutants and all that are declared equivalent."""
     if extent.mutants == 0:
         return []
-    chosen = {mutant.id for mutant in choose([mutant for mutant in generated if mutant.id not in excused], extent.mutants)}
+
+    @cache
+    def cells_that_run(name: str) -> int:
+        section = section_of(plan, name)
+        return len(section.cells if section else plan.release["cells"])
+
+    chosen = {mutant.id for mutant in choose([each for each in generated if each.id not in excused], extent.mutants, cells_that_run)}
     return [mutant for mutant in generated if mutant.id in chosen or mutant.id in excused]
 
 

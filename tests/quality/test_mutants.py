@@ -62,6 +62,19 @@ def test_every_kind_is_chosen_before_any_twice_wherever_it_stands() -> None:
     assert {cell: cells.count(cell) for cell in dict.fromkeys(cells)} == {"crowded": 9, "one": 2, "two": 2, "three": 2}
 
 
+def test_a_kind_is_tried_where_least_has_to_run() -> None:
+    mutants = [Mutant(f"{cell}:{kind}", cell, kind, "", "", "") for cell, kinds in (("late", "abcd"), ("early", "abc")) for kind in kinds]
+    cells_that_run = {"early": 10, "late": 60}
+    assert [mutant.id for mutant in choose(mutants, 4, cells_that_run.__getitem__)] == ["late:b", "late:d", "early:a", "early:c"]
+
+
+def test_by_itself_no_cell_is_left_out() -> None:
+    """Where there are as many cells as that, and no kind of their own in most."""
+    mutants = [Mutant(f"{cell}:{kind}", f"cell{cell}", f"kind{kind}", "", "", "") for cell in range(50) for kind in range(3)]
+    chosen = choose(mutants, None)
+    assert (len(chosen), len({mutant.cell for mutant in chosen})) == (50, 50)
+
+
 @pytest.mark.parametrize(("kinds", "chosen"), [(3, 40), (60, 60)])
 def test_by_itself_no_kind_is_left_out(kinds: int, chosen: int) -> None:
     mutants = [Mutant(str(index), "cell", f"kind{index % kinds}", "", "", "") for index in range(100)]
