@@ -1,7 +1,11 @@
-"""The two measures of a classifier that graders take from predictions. Imported by `autograder.checks`."""
+"""What graders ask of a classifier's predictions: how many are right, which are confused, and whether anything was learnt.
+
+Imported by `autograder.checks`.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -20,6 +24,23 @@ def accuracy(predictions: Any, labels: Any) -> float:
     """
     predicted, true, _ = _classes(predictions, labels)
     return float((predicted == true).mean())
+
+
+def expect_learnt(predictions: Any, labels: Any, what: str = "The network") -> None:
+    """More right answers than guessing the most frequent class gets, by five standard errors; arguments as for `accuracy`.
+
+    Of few examples half of what guessing gets wrong is enough, and where all are of one class nothing can be said.
+    For a test that awards an accuracy: written behind `award` it keeps the metric, and who learnt nothing reads what may be the reason.
+    """
+    predicted, true, _ = _classes(predictions, labels)
+    right, often, count = int((predicted == true).sum()), int(np.bincount(true).max()), len(true)
+    clearly = min(often + 5 * math.sqrt(often * (count - often) / count), (often + count) / 2)
+    if often < count and right <= clearly:
+        reason = (
+            "is it the network that was trained, did its loss fall, and did examples and labels stay in the same order, "
+            "prepared as while training?"
+        )
+        fail(what, f"gets {right:,} of {count:,} right", f"clearly more than the {often:,} of guessing", reason)
 
 
 def confusion_matrix(predictions: Any, labels: Any) -> Array:

@@ -9,7 +9,15 @@ in. Where a model is asked for, a `ModelDescription` (in graders) or a Keras mod
 asked for, also a tensor or a sample of a large hand-in. Importing this module imports neither Keras nor TensorFlow.
 """
 
-from autograder import _check_evaluation, _check_experiments, _check_layers, _check_models, _check_values, _check_weights
+from autograder import (
+    _check_classifiers,
+    _check_evaluation,
+    _check_experiments,
+    _check_layers,
+    _check_models,
+    _check_values,
+    _check_weights,
+)
 from autograder._check_classifiers import accuracy, confusion_matrix
 from autograder._check_evaluation import cross_entropies
 from autograder._check_failed import CheckFailed
@@ -33,6 +41,7 @@ __all__ = [
     "expect_history",
     "expect_initializers",
     "expect_layers",
+    "expect_learnt",
     "expect_loss",
     "expect_number",
     "expect_one_hot",
@@ -48,6 +57,7 @@ __all__ = [
     "training_curves",
 ]
 
+expect_learnt = shown(_check_classifiers.expect_learnt)
 expect_loss = shown(_check_evaluation.expect_loss)
 expect_number = shown(_check_evaluation.expect_number)
 expect_experiment = shown(_check_experiments.expect_experiment)

@@ -24,6 +24,7 @@ from autograder.checks import (
     expect_equal,
     expect_history,
     expect_layers,
+    expect_learnt,
     expect_one_hot,
     expect_output_shape,
     expect_parameters,
@@ -251,6 +252,31 @@ def test_confusion_matrix_has_all_classes() -> None:
 
 
 @pytest.mark.parametrize(
+    ("labels", "right", "learnt"),
+    [
+        (np.arange(1_000) % 10, 147, False),  # guessing: 100, and five standard errors of 9.5
+        (np.arange(1_000) % 10, 148, True),
+        (np.arange(1_000) % 10, 1, False),
+        (np.arange(1_000) // 900, 940, False),  # who always says 0 gets 900
+        (np.arange(1_000) // 900, 951, True),
+        (np.array([0, 1, 0, 1]), 3, False),  # few: half of the two that guessing gets wrong, and one more
+        (np.array([0, 1, 0, 1]), 4, True),
+        (np.zeros(4, dtype="int64"), 4, True),  # nothing to learn
+        (np.zeros(4, dtype="int64"), 1, True),
+    ],
+)
+def test_who_learnt_is_clearly_better_than_guessing(labels: Any, right: int, learnt: bool) -> None:
+    predicted = np.where(np.arange(len(labels)) < right, labels, (labels + 1) % 10)
+    outputs = np.eye(10)[predicted]
+    if learnt:
+        expect_learnt(outputs, labels, "best")
+    else:
+        said = failure(expect_learnt, outputs, labels, "best")
+        assert said.startswith(f"best gets {right} of {len(labels):,} right, clearly more than the ")
+        assert "is it the network that was trained" in said
+
+
+@pytest.mark.parametrize(
     ("predictions", "labels", "words"),
     [
         (np.full((3, 10), np.nan), [1, 2, 3], "contains 30 times NaN"),
@@ -266,7 +292,7 @@ def test_confusion_matrix_has_all_classes() -> None:
     ],
 )
 def test_predictions_that_cannot_be_measured(predictions: Any, labels: Any, words: str) -> None:
-    for measure in (accuracy, confusion_matrix):
+    for measure in (accuracy, confusion_matrix, expect_learnt):
         assert words in failure(measure, predictions, np.array(labels))
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autograder import Input
-from autograder.checks import accuracy, cross_entropies, expect_dtype, expect_equal, expect_history
+from autograder.checks import accuracy, cross_entropies, expect_dtype, expect_equal, expect_history, expect_learnt
 
 IMAGES = Input(shape=(28, 28, 1), range=(0, 1))
 FULL = np.random.default_rng(58).integers(1, 256, (2, 5, 4), dtype="uint8")
@@ -71,6 +71,7 @@ def test_the_test_images_took_no_part(submission, predictions, visible, hidden):
 @pytest.mark.predict("contest", IMAGES)
 def test_accuracy_on_hidden_digits(predictions, hidden, award):
     award("test_accuracy", accuracy(predictions.hidden, hidden.y))
+    expect_learnt(predictions.hidden, hidden.y, "contest")
 
 
 @pytest.mark.grade_cell("contest_points")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from autograder import Input
-from autograder.checks import accuracy, expect_close, expect_equal, expect_loss, expect_shape
+from autograder.checks import accuracy, expect_close, expect_equal, expect_learnt, expect_loss, expect_shape
 
 CHANCE = np.random.default_rng(41)
 LABELS, FIRST, SECOND = CHANCE.integers(0, 4, (3, 50), dtype="int64")
@@ -39,6 +39,7 @@ def test_convolutional_network_is_evaluated_on_the_test_images(submission, predi
 @pytest.mark.predict("trained_dense", Input(shape=(784,), range=(0, 1)))
 def test_dense_network_reads_hidden_digits(predictions, hidden, award):
     award("dense_accuracy", accuracy(predictions.hidden, hidden.y))
+    expect_learnt(predictions.hidden, hidden.y, "trained_dense")
 
 
 @pytest.mark.grade_cell("convolutional_accuracy")
@@ -48,6 +49,7 @@ def test_dense_network_reads_hidden_digits(predictions, hidden, award):
 @pytest.mark.predict("trained_convolutional", Input(shape=(28, 28, 1), range=(0, 1)))
 def test_convolutional_network_reads_hidden_digits(predictions, hidden, award):
     award("convolutional_accuracy", accuracy(predictions.hidden, hidden.y))
+    expect_learnt(predictions.hidden, hidden.y, "trained_convolutional")
 
 
 @pytest.mark.grade_cell("agreement")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autograder import Input
-from autograder.checks import accuracy, expect_compiled, expect_equal, expect_history, expect_parameters, expect_shape
+from autograder.checks import accuracy, expect_compiled, expect_equal, expect_history, expect_learnt, expect_parameters, expect_shape
 
 
 @pytest.mark.grade_cell("recipe_compiled")
@@ -77,3 +77,4 @@ def test_choices_were_not_made_on_the_test_images(submission, predictions, visib
 @pytest.mark.predict("best", Input(shape=(784,), range=(0, 1)))
 def test_accuracy_on_hidden_digits(predictions, hidden, award):
     award("test_accuracy", accuracy(predictions.hidden, hidden.y))
+    expect_learnt(predictions.hidden, hidden.y, "best")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from autograder import Input
-from autograder.checks import accuracy, expect_close, expect_output_shape, expect_parameters, expect_shape
+from autograder.checks import accuracy, expect_close, expect_learnt, expect_output_shape, expect_parameters, expect_shape
 
 BUDGET = 60_000
 PIXELS = Input(shape=(784,), range=(0, 1))
@@ -46,3 +46,4 @@ def test_slim_gives_probabilities(predictions):
 def test_slim_reads_hidden_digits(submission, predictions, hidden, award):
     expect_parameters(submission.model("slim"), at_most=BUDGET)
     award("slim_accuracy", accuracy(predictions.hidden, hidden.y))
+    expect_learnt(predictions.hidden, hidden.y, "slim")

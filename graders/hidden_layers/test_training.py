@@ -5,7 +5,7 @@ import math
 import pytest
 
 from autograder import Input
-from autograder.checks import accuracy, cross_entropies, expect_compiled, expect_equal, expect_history
+from autograder.checks import accuracy, cross_entropies, expect_compiled, expect_equal, expect_history, expect_learnt
 
 PIXELS = Input(shape=(784,), range=(0, 1))
 HISTORIES = {"softmax_only": "softmax_history", "one_hidden": "one_hidden_history", "two_hidden": "two_hidden_history"}
@@ -90,6 +90,7 @@ def last_value(submission, name, key):
 @pytest.mark.predict("softmax_only", PIXELS)
 def test_softmax_only_reads_hidden_digits(predictions, hidden, award):
     award("softmax_accuracy", accuracy(predictions.hidden, hidden.y))
+    expect_learnt(predictions.hidden, hidden.y, "softmax_only")
 
 
 @pytest.mark.grade_cell("one_hidden_accuracy")
@@ -97,6 +98,7 @@ def test_softmax_only_reads_hidden_digits(predictions, hidden, award):
 @pytest.mark.predict("one_hidden", PIXELS)
 def test_one_hidden_reads_hidden_digits(predictions, hidden, award):
     award("one_hidden_accuracy", accuracy(predictions.hidden, hidden.y))
+    expect_learnt(predictions.hidden, hidden.y, "one_hidden")
 
 
 @pytest.mark.grade_cell("two_hidden_accuracy")
@@ -104,3 +106,4 @@ def test_one_hidden_reads_hidden_digits(predictions, hidden, award):
 @pytest.mark.predict("two_hidden", PIXELS)
 def test_two_hidden_reads_hidden_digits(predictions, hidden, award):
     award("two_hidden_accuracy", accuracy(predictions.hidden, hidden.y))
+    expect_learnt(predictions.hidden, hidden.y, "two_hidden")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from autograder import Input
-from autograder.checks import accuracy, expect_close, expect_history, expect_range, expect_shape, expect_table
+from autograder.checks import accuracy, expect_close, expect_history, expect_learnt, expect_range, expect_shape, expect_table
 
 PIXELS = Input(shape=(784,), range=(0, 1))
 
@@ -50,6 +50,7 @@ def is_of_these(loss, share, probabilities, labels):
 @pytest.mark.predict("best", PIXELS)
 def test_accuracy_on_hidden_digits(predictions, hidden, award):
     award("test_accuracy", accuracy(predictions.hidden, hidden.y))
+    expect_learnt(predictions.hidden, hidden.y, "best")
 
 
 @pytest.mark.grade_cell("test_once")

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from autograder import Input
-from autograder.checks import accuracy, expect_activations, expect_close, expect_dtype, expect_history, expect_parameters, expect_shape
+from autograder.checks import (
+    accuracy,
+    expect_activations,
+    expect_close,
+    expect_dtype,
+    expect_history,
+    expect_learnt,
+    expect_parameters,
+    expect_shape,
+)
 
 PIXELS = Input(shape=(784,), range=(0, 1))
 FAINT = np.full((2, 28, 28), 51, dtype="uint8")
@@ -51,3 +60,4 @@ def test_training_was_watched(submission):
 @pytest.mark.predict("network", PIXELS)
 def test_accuracy_on_hidden_images(predictions, hidden, award):
     award("test_accuracy", accuracy(predictions.hidden, hidden.y))
+    expect_learnt(predictions.hidden, hidden.y, "network")
