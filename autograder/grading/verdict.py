@@ -84,11 +84,19 @@ def _judge_test(declared: DeclaredTest, result: ScoredTest | None, curves: dict[
     elif result.outcome == "error":
         fraction, message, measured = None, result.message, result.measured
     elif result.outcome == "failed":
-        fraction, message, measured = 0.0, result.message, result.measured
+        fraction, message, measured = 0.0, _with_numbers(result, curves), result.measured
     else:
         measured = result.measured
         fraction, message = award(measured, curves) if measured else (1.0, "")
     return TestResult(declared.name, fraction == 1, fraction, message, declared.hint, declared.visibility, dict(measured))
+
+
+def _with_numbers(result: ScoredTest, curves: dict[str, Curve]) -> str:
+    """Why a test failed, and how far what it has measured is from points, where it got that far."""
+    fraction, numbers = award(result.measured, curves) if result.measured else (None, "")
+    if fraction is None:
+        return result.message
+    return f"{result.message}{'' if result.message.endswith(('.', '?', '!')) else '.'} {numbers}"
 
 
 def award(measured: dict[str, float | None], curves: dict[str, Curve]) -> tuple[float | None, str]:

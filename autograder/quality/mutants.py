@@ -51,24 +51,26 @@ def make_mutants(notebook: dict[str, Any]) -> tuple[tuple[Mutant, ...], tuple[st
 
 
 def choose(mutants: Sequence[Mutant], limit: int | None, takes: Callable[[str], int] = lambda cell: 0) -> tuple[Mutant, ...]:
-    """At most `limit` of them: first one of every kind, wherever there is one in a cell that has none yet, else in the cell that `takes`
-    least; then one in each cell that has none; then more, each from the cell of which least was chosen so far, and of what is there the
-    kind that was chosen least often. Without a limit one of every kind and one in every cell, and at least 40.
+    """At most `limit` of them: first one of every kind, in a cell that has none yet where there is one; then one in each cell that has
+    none; of several such cells in the one that `takes` least. Then more, each from the cell of which least was chosen so far, and of what
+    is there the kind that was chosen least often. Without a limit one of every kind and one in every cell, and at least 40.
     """
     left = list(mutants)
     in_cell: Counter[str] = Counter()
     here: Counter[tuple[str, str]] = Counter()
     everywhere: Counter[str] = Counter()
 
+    def brings_something(each: Mutant) -> bool:
+        return not (everywhere[each.mistake] and in_cell[each.cell])
+
     def urgency(each: Mutant) -> tuple[int, ...]:
         known, seen = everywhere[each.mistake], in_cell[each.cell]
-        nothing_new = min(known, seen, 1)
-        cost = 0 if nothing_new else takes(each.cell)
-        return (nothing_new, min(known, 1), min(seen, 1), cost, seen, here[each.cell, each.mistake], known)
+        cost = takes(each.cell) if brings_something(each) else 0
+        return (min(known, 1), min(seen, 1), cost, seen, here[each.cell, each.mistake], known)
 
     while left:
         best, count = min(left, key=urgency), len(mutants) - len(left)
-        if count >= limit if limit is not None else count >= _USUALLY and urgency(best)[0]:
+        if count >= (_USUALLY if limit is None else limit) and not (limit is None and brings_something(best)):
             break
         left.remove(best)
         in_cell[best.cell] += 1

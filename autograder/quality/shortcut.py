@@ -12,10 +12,10 @@ from autograder.files import digest
 from autograder.records import Declarations, DeclaredTest, Record
 
 
-def section_of(plan: Plan, cell: str) -> Section | None:
-    """The section in which a solution cell stands; None for one after the last hand-in cell, or in the set-up."""
-    index = next((index for index, each in enumerate(plan.release["cells"]) if nbgrader_of(each).get("grade_id") == cell), -1)
-    return next((section for section in find_sections(plan.release) if index in section.own), None)
+def sections_by_cell(plan: Plan) -> dict[str, Section]:
+    """The section in which each cell with a grade id stands; cells of the set-up and after the last hand-in cell are in none."""
+    cells = plan.release["cells"]
+    return {str(nbgrader_of(cells[index]).get("grade_id")): section for section in find_sections(plan.release) for index in section.own}
 
 
 def section_plan(plan: Plan, section: Section) -> Plan:

@@ -12,12 +12,13 @@ from functools import cache
 
 from autograder.batch.plan import Plan
 from autograder.course.notebook import read_notebook
+from autograder.course.sections import Section
 from autograder.quality.cases import Bench, Case
 from autograder.quality.equivalents import Equivalent, read_equivalents
 from autograder.quality.mutants import Mutant, choose, kinds_of, make_mutants
 from autograder.quality.mutation import MutationTest
 from autograder.quality.results import AnswerResult, Kind, MutantResult, Validation
-from autograder.quality.shortcut import section_of
+from autograder.quality.shortcut import sections_by_cell
 from autograder.quality.variants import Variant, build_submission, read_variants
 from autograder.quality.workplace import forget_unused
 from autograder.records import Record
@@ -56,13 +57,14 @@ def validate_assignment(bench: Bench, extent: Extent) -> Validation:
     generated, unread = make_mutants(read_notebook(workplace.source_notebook(assignment)))
     answers = _answers(bench, variants, extent)
     excused = {mutant.id: each for mutant in generated for each in equivalents if each.fits(mutant)}
-    mutation = MutationTest(bench, _tested(bench.plan, generated, excused, extent), excused, extent.full)
-    ways = mutation.ways(bench.grade(mutation.references))
+    sections = sections_by_cell(bench.plan)
+    mutation = MutationTest(bench, _tested(bench.plan, generated, sections, excused, extent), sections, excused, extent.full)
+    ways, undeclared = mutation.ways(bench.grade(mutation.references))
     cases = {each.case.name: each.case for each in answers}
     records = bench.grade([*cases.values(), *mutation.cases(ways)])
     results = tuple(_judge(bench, each, records.get(each.case.name)) for each in answers)
-    mutants, problems = mutation.results(ways, records)
-    problems += _unused(equivalents, generated, mutants) if extent.mutants != 0 else []
+    mutants, differing = mutation.results(ways, records)
+    unused = _unused(equivalents, generated, mutants) if extent.mutants != 0 else []
     forget_unused(bench.plan.store)
     return Validation(
         assignment=assignment,
@@ -70,7 +72,7 @@ def validate_assignment(bench: Bench, extent: Extent) -> Validation:
         answers=results,
         generated=len(generated),
         mutants=mutants,
-        problems=(*unread, *problems),
+        problems=(*unread, *undeclared, *differing, *unused),
         compared=len(mutants) if extent.full else 0,
         seconds=time.monotonic() - began,
         kinds=kinds_of(generated),
@@ -90,9 +92,9 @@ def _answers(bench: Bench, variants: Sequence[Variant], extent: Extent) -> list[
         known.append(_known(bench, "reference", f"seed {seed}", reference, _with_seed(plan, seed)))
         known.append(_known(bench, "reference", f"seed {seed}, cold", reference, _with_seed(cold, seed), cold=True))
     written = [_known(bench, "alternative" if each.right else "wrong", each.name, each, plan) for each in others]
-    untouched = next((each.case for each in written if each.variant.start == "release" and not each.variant.cells), None)
     blank = _known(bench, "blank", "blank", _BLANK, plan)
-    return [*known, replace(blank, case=untouched) if untouched else blank, *written]
+    same = next((each.case for each in written if each.case.notebook == blank.case.notebook), blank.case)
+    return [*known, replace(blank, case=same), *written]
 
 
 def _known(bench: Bench, kind: Kind, name: str, variant: Variant, plan: Plan, cold: bool = False) -> _Answer:
@@ -160,15 +162,18 @@ def _expected_losses(answer: _Answer, record: Record) -> dict[str, float]:
 # --- mutants ----------------------------------------------------------------------------------------------------------
 
 
-def _tested(plan: Plan, generated: Sequence[Mutant], excused: Mapping[str, Equivalent], extent: Extent) -> list[Mutant]:
+def _tested(
+    plan: Plan, generated: Sequence[Mutant], sections: Mapping[str, Section], excused: Mapping[str, Equivalent], extent: Extent
+) -> list[Mutant]:
     """The chosen mutants and all that are declared equivalent."""
     if extent.mutants == 0:
         return []
+    cells = plan.release["cells"]
 
     @cache
     def cells_that_run(name: str) -> int:
-        section = section_of(plan, name)
-        return len(section.cells if section else plan.release["cells"])
+        run = sections[name].cells if name in sections else range(len(cells))
+        return sum(cells[index]["cell_type"] == "code" for index in run)
 
     chosen = {mutant.id for mutant in choose([each for each in generated if each.id not in excused], extent.mutants, cells_that_run)}
     return [mutant for mutant in generated if mutant.id in chosen or mutant.id in excused]

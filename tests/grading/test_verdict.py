@@ -47,7 +47,14 @@ def test_an_award_goes_through_the_curve() -> None:
 
 def test_an_assertion_beside_a_good_metric_still_costs_the_points() -> None:
     tests = (ScoredTest("one", "failed", "wrong", {"test_accuracy": 0.99}), ScoredTest("two", "passed"), ScoredTest("three", "passed"))
-    assert judge(SPECS, TESTS, Scoring(tests), CURVES).cells[0].tests[0].fraction == 0
+    judged = judge(SPECS, TESTS, Scoring(tests), CURVES).cells[0].tests[0]
+    assert judged.fraction == 0
+    assert judged.message == "wrong. Test accuracy is 0.9900; full points from 0.9 on, none up to 0.8."
+
+
+def test_an_assertion_beside_a_metric_without_a_curve_keeps_its_own_words() -> None:
+    tests = (ScoredTest("one", "failed", "wrong", {"gone": 0.99}), ScoredTest("two", "passed"), ScoredTest("three", "passed"))
+    assert judge(SPECS, TESTS, Scoring(tests), CURVES).cells[0].tests[0].message == "wrong"
 
 
 @pytest.mark.parametrize(

@@ -41,8 +41,7 @@ def test_a_reference_that_does_not_come_through_is_a_problem(
         grade=lambda cases: {case.name: record for case in cases},
         forget=lambda case, record: forgotten.append(case.name),
     )
-    monkeypatch.setattr(mutation, "section_of", lambda plan, cell: None)
     monkeypatch.setattr(mutation, "build_submission", lambda workplace, assignment, variant: {})
-    _, problems = mutation.MutationTest(bench, [MUTANT], {}, full=False).results({}, {})
+    _, problems = mutation.MutationTest(bench, [MUTANT], {}, {}, full=False).results({}, {})
     assert [problem.partition("Whether")[0] for problem in problems] == said
     assert forgotten == ["reference"] * len(said)

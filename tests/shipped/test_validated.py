@@ -47,9 +47,8 @@ def test_figures_are_in_the_executed_notebooks(validated: list[dict[str, Any]]) 
 
 
 def test_whoever_learnt_nothing_reads_more_than_a_number(validated: list[dict[str, Any]]) -> None:
-    """Labels in another order than their images: an accuracy of 0.1 alone does not say what went wrong."""
-    mutants = [mutant for each in validated for mutant in each["mutants"]["all"] if mutant["noticed"]]
-    shuffled = [mutant for mutant in mutants if mutant["mistake"] == "labels_shuffled"]
-    assert shuffled
-    only_numbers = [mutant["id"] for mutant in shuffled if all("full points" in each["message"] for each in mutant["noticed"])]
-    assert only_numbers == []
+    """Labels in another order than their images: where that costs an accuracy, 0.1 alone does not say what went wrong."""
+    mutants = [mutant for each in validated for mutant in each["mutants"]["all"] if mutant["mistake"] == "labels_shuffled"]
+    awarding = {mutant["id"]: [each["message"] for each in mutant["noticed"] if "full points" in each["message"]] for mutant in mutants}
+    assert any(awarding.values())
+    assert {name for name, messages in awarding.items() if any("did its loss fall" not in message for message in messages)} == set()
