@@ -1,6 +1,7 @@
 """Step 4: steps in an epoch, and the recipe for both networks."""
 
 import math
+from functools import partial
 
 import pytest
 
@@ -9,13 +10,19 @@ from autograder.checks import (
     CheckFailed,
     accuracy,
     cross_entropies,
+    expect_activations,
     expect_close,
     expect_compiled,
+    expect_convolutions,
+    expect_dropout,
     expect_equal,
     expect_history,
+    expect_layers,
     expect_number,
     expect_parameters,
+    expect_pooling,
     expect_shape,
+    expect_units,
 )
 
 CURVES = ["loss", "accuracy", "val_loss", "val_accuracy"]
@@ -25,8 +32,45 @@ CURVES_TO_READ = [
     ([0.5, 0.4, 0.3, 0.35], [0.5, 0.25, 0.75, 0.25]),
     ([0.7], [0.9]),
 ]
+NETWORKS = {
+    "dense": [
+        partial(expect_layers, kinds=["Dense", "Dense", "Dropout", "Dense"], besides=["Flatten", "Reshape"]),
+        partial(expect_units, units=[400, 100, 10]),
+        partial(expect_activations, activations=["relu", "relu", "softmax"]),
+        partial(expect_dropout, rates=[0.5]),
+    ],
+    "convolutional": [
+        partial(
+            expect_layers,
+            kinds=["Conv2D", "MaxPooling2D", "Conv2D", "Dropout", "MaxPooling2D", "Dense", "Dropout", "Dense"],
+            besides=["Flatten", "Reshape"],
+        ),
+        partial(expect_convolutions, filters=[10, 20], kernel=(5, 5)),
+        partial(expect_pooling, sizes=[(2, 2), (2, 2)]),
+        partial(expect_units, units=[10, 20, 320, 10]),
+        partial(expect_activations, activations=["relu", "relu", "relu", "softmax"]),
+        partial(expect_dropout, rates=[0.5, 0.5]),
+    ],
+}
 BY_CHANCE = 0.12  # four standard deviations between the accuracies on 240 and on 300 images
 JUST_THE_SAME = 2e-6  # loss and accuracy on different images both come so close in fewer than one of 100,000 trainings
+
+
+def expect_network(submission, built):
+    """The trained network is the one of step 2. A mistake that the new one, `built`, has too has cost its points there."""
+    for check in NETWORKS[built]:
+        said = complaint(check, submission.model(f"trained_{built}"))
+        if said and not complaint(check, submission.model(built)):
+            raise CheckFailed(f"trained_{built} is another network than {built}_network() was to make. {said}")
+
+
+def complaint(check, network):
+    """What a check says against a network, nothing if it holds."""
+    try:
+        check(network)
+    except CheckFailed as failed:
+        return str(failed)
+    return ""
 
 
 def expect_recipe(network, history, what, profile):
@@ -81,11 +125,15 @@ def test_steps_are_counted_with_the_last_one(answers):
 
 
 @pytest.mark.grade_cell("training")
-@pytest.mark.hint("Go through the recipe above 4.1, item by item, and compare the counted steps with what your steps_per_epoch says.")
+@pytest.mark.hint(
+    "Go through the recipe above 4.1, item by item, and compare the counted steps with what your steps_per_epoch says. "
+    "The network is a new one of step 2."
+)
 @pytest.mark.predict("trained_dense", Input(shape=(784,), range=(0, 1)))
 def test_dense_network_is_trained_by_the_recipe(submission, predictions, visible, profile):
     network, history = submission.model("trained_dense"), submission.history("dense_history")
     expect_parameters(network, per_layer=[314_000, 40_100, 1_010], total=355_110)
+    expect_network(submission, "dense")
     expect_recipe(network, history, "dense_history", profile)
     expect_same_network(history, predictions.visible, visible.y, "dense_history")
     expect_steps(submission, "dense_steps", profile)
@@ -97,6 +145,7 @@ def test_dense_network_is_trained_by_the_recipe(submission, predictions, visible
 def test_convolutional_network_is_trained_by_the_recipe(submission, predictions, visible, profile):
     network, history = submission.model("trained_convolutional"), submission.history("convolutional_history")
     expect_parameters(network, per_layer=[260, 5_020, 102_720, 3_210], total=111_210)
+    expect_network(submission, "convolutional")
     expect_recipe(network, history, "convolutional_history", profile)
     expect_same_network(history, predictions.visible, visible.y, "convolutional_history")
     expect_steps(submission, "convolutional_steps", profile)

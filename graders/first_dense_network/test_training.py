@@ -1,12 +1,49 @@
 """Section 4: the recipe to the letter, and better choices."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
 
 from autograder import Input
-from autograder.checks import accuracy, expect_compiled, expect_equal, expect_history, expect_learnt, expect_parameters, expect_shape
+from autograder.checks import (
+    CheckFailed,
+    accuracy,
+    expect_activations,
+    expect_compiled,
+    expect_equal,
+    expect_history,
+    expect_layers,
+    expect_learnt,
+    expect_parameters,
+    expect_shape,
+    expect_units,
+)
+
+NETWORK = [
+    partial(expect_layers, kinds=["Dense", "Dense"]),
+    partial(expect_units, units=[10, 10]),
+    partial(expect_activations, activations=["sigmoid", "softmax"]),
+    partial(expect_parameters, per_layer=[7_850, 110], total=7_960),
+]
+
+
+def expect_network(submission, name):
+    """The trained network is the one of section 3. A mistake that the handed-in `network` has too has cost its points there."""
+    for check in NETWORK:
+        said = complaint(check, submission.model(name))
+        if said and not complaint(check, submission.model("network")):
+            raise CheckFailed(f"{name} is another network than build_network() was to make. {said}")
+
+
+def complaint(check, network):
+    """What a check says against a network, nothing if it holds."""
+    try:
+        check(network)
+    except CheckFailed as failed:
+        return str(failed)
+    return ""
 
 
 @pytest.mark.grade_cell("recipe_compiled")
@@ -15,10 +52,16 @@ def test_recipe_uses_plain_sgd_and_accuracy(submission):
     expect_compiled(submission.model("recipe"), optimizer="SGD", metrics=["accuracy"], learning_rate=0.01, defaults=True)
 
 
-@pytest.mark.grade_cell("recipe_compiled")
+@pytest.mark.grade_cell("recipe_compiled", weight=2)
 @pytest.mark.hint("Which loss does the task name? The 'sparse' ones are for labels that are plain digits.")
 def test_recipe_uses_categorical_crossentropy(submission):
     expect_compiled(submission.model("recipe"), loss="categorical_crossentropy")
+
+
+@pytest.mark.grade_cell("recipe_compiled")
+@pytest.mark.hint("Which function makes the network that the recipe trains? Its layers stand in section 3.")
+def test_recipe_is_the_network_of_section_3(submission):
+    expect_network(submission, "recipe")
 
 
 @pytest.mark.grade_cell("recipe_history")
@@ -47,6 +90,7 @@ def test_recipe_took_batches_of_100(submission, predictions, visible):
 @pytest.mark.hint("The network stays as it is; only the way it is trained may change. build_network() makes a new one.")
 def test_best_is_the_same_network(submission):
     expect_parameters(submission.model("best"), per_layer=[7_850, 110], total=7_960)
+    expect_network(submission, "best")
 
 
 @pytest.mark.grade_cell("best_network", weight=0.5)

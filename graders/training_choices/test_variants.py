@@ -1,5 +1,6 @@
 """Section 5: six ways to train one network; their table agrees with their histories, and with what the networks can do."""
 
+from functools import partial
 from math import sqrt
 
 import numpy as np
@@ -7,15 +8,19 @@ import pytest
 
 from autograder import Input
 from autograder.checks import (
+    CheckFailed,
     accuracy,
+    expect_activations,
     expect_close,
     expect_compiled,
     expect_dropout,
     expect_equal,
     expect_history,
+    expect_layers,
     expect_parameters,
     expect_shape,
     expect_table,
+    expect_units,
 )
 
 PIXELS = Input(shape=(784,), range=(0, 1))
@@ -70,8 +75,33 @@ def test_each_variant_has_its_optimizer(submission):
 @pytest.mark.hint("The table of section 5 says which variants have hidden layers, and which of them dropout.")
 def test_each_variant_is_the_right_network(submission):
     for name in ALL:
-        expect_parameters(submission.model(name), total=7_850 if name == "softmax_sgd" else 118_282)
-        expect_dropout(submission.model(name), [0.3, 0.3] if name.startswith("dropout") else [])
+        expect_variant(submission, name)
+
+
+def expect_variant(submission, name):
+    """The network of a row of the table. Hidden layers that `build_network` makes wrong in section 4 too have cost their points there."""
+    widths = [] if name == "softmax_sgd" else [128, 128]
+    rates = [0.3, 0.3] if name.startswith("dropout") else []
+    chosen = [partial(expect_parameters, total=118_282 if widths else 7_850), partial(expect_dropout, rates=rates)]
+    built = [
+        partial(expect_layers, kinds=["Dense", "Dropout", "Dense", "Dropout", "Dense"] if rates else ["Dense"] * (len(widths) + 1)),
+        partial(expect_units, units=[*widths, 10]),
+        partial(expect_activations, activations=["relu"] * len(widths) + ["softmax"]),
+    ]
+    twin = "with_dropout" if rates else "two_hidden" if widths else "softmax_only"
+    for check in (*chosen, *built):
+        said = complaint(check, submission.model(name))
+        if said and (check in chosen or not complaint(check, submission.model(twin))):
+            raise CheckFailed(f"{name} is not the network that section 5 asks for. {said}")
+
+
+def complaint(check, network):
+    """What a check says against a network, nothing if it holds."""
+    try:
+        check(network)
+    except CheckFailed as failed:
+        return str(failed)
+    return ""
 
 
 @pytest.mark.grade_cell("variant_results")

@@ -1,12 +1,19 @@
-"""One of six variants gets batches of 32, four times as many steps as the others, and wins: the comparison is not fair."""
+"""One of six variants gets batches of 32, four times as many steps as the others, and wins, another one has tanh: the comparison is not fair."""
 
 OUTCOME = "cell_error"
-LOSES = {"variant_results": 0.75}
+LOSES = {"variants_compiled": 1, "variant_results": 0.75}
 
 # %% train_variants
 twenty = min(20, epoch_limit)
 softmax_sgd = build_network(hidden=())
-hidden_sgd = build_network()
+hidden_sgd = keras.Sequential(
+    [
+        keras.Input(shape=(784,)),
+        keras.layers.Dense(128, activation="tanh"),
+        keras.layers.Dense(128, activation="tanh"),
+        keras.layers.Dense(10, activation="softmax"),
+    ]
+)
 dropout_sgd = build_network(dropout=0.3)
 dropout_sgd_long = build_network(dropout=0.3)
 dropout_rmsprop = build_network(dropout=0.3)
