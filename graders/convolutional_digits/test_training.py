@@ -13,11 +13,16 @@ from autograder import Input
 from autograder.checks import (
     accuracy,
     cross_entropies,
+    expect_activations,
     expect_close,
     expect_compiled,
+    expect_convolutions,
+    expect_dropout,
     expect_equal,
     expect_history,
+    expect_layers,
     expect_number,
+    expect_parameters,
     expect_shape,
     training_curves,
 )
@@ -27,6 +32,9 @@ KEYS = ["loss", "accuracy", "val_loss", "val_accuracy"]
 LOSSES = [[0.9, 0.5, 0.4, 0.6], [0.3, 0.4, 0.5], [1.0, 0.25, 0.5, 0.25], [0.7]]
 ACCURACIES = [([0.5, 1.0], [0.75, 0.875]), ([0.9, 0.95, 1.0], [0.9, 0.9, 0.85])]
 HISTORIES = ["simple_history", "regularised_history"]
+# They give numbers another shape, or stand for an argument of the layer before them.
+SPELLING = ("Flatten", "Reshape", "Activation", "ReLU", "Softmax", "Identity")
+PARAMETERS = [170, 625_100, 1_010]
 EACH = [pytest.param(name, marks=pytest.mark.predict(f"trained_{name}", IMAGES)) for name in ("simple", "regularised")]
 
 
@@ -51,6 +59,23 @@ def test_networks_are_trained_with_rmsprop(submission, name):
 @pytest.mark.parametrize("name", ["trained_simple", "trained_regularised"])
 def test_networks_are_compiled_with_loss_and_accuracy(submission, name):
     expect_compiled(submission.model(name), loss="categorical_crossentropy", metrics=["accuracy"])
+
+
+@pytest.mark.grade_cell("compiled_as_asked", weight=2)
+@pytest.mark.hint("4.2 names the builder of each. What does summary() print of a trained network, and what of that of section 3?")
+@pytest.mark.parametrize("name", ["simple", "regularised"])
+def test_the_trained_networks_are_those_of_the_table(submission, name):
+    expect_row(submission.model(f"trained_{name}"), name)
+
+
+def expect_row(network, name):
+    """The network is that of the table's row, as section 3 grades it before it is trained."""
+    dropout = ["Dropout"] if name == "regularised" else []
+    expect_layers(network, ["Conv2D", *dropout, "Dense", "Dense"], besides=SPELLING)
+    expect_convolutions(network, filters=[10], kernel=(4, 4))
+    expect_dropout(network, [0.5] * len(dropout))
+    expect_activations(network, ["relu", "relu", "softmax"])
+    expect_parameters(network, per_layer=PARAMETERS, total=sum(PARAMETERS))
 
 
 @pytest.mark.grade_cell("histories")
@@ -101,6 +126,7 @@ def fact(submission, name, kind):
 @pytest.mark.hint("Hand in the network that train has trained, as it is afterwards, and what train returned for it.")
 @pytest.mark.parametrize("name", EACH)
 def test_the_history_belongs_to_the_trained_network(submission, predictions, visible, hidden, name):
+    expect_row(submission.model(f"trained_{name}"), name)
     reached, noted = accuracy(predictions.hidden, hidden.y), trained_curve(submission, name, "val_accuracy")[-1]
     assert reached >= 0.7, f"trained_{name} gets {reached:.0%} of new images right: was it trained, and with the right labels?"
     assert abs(reached - noted) <= 0.12, (
