@@ -1,6 +1,6 @@
-"""Section 4: the recipe, what overfitting looks like in numbers, and when dropout acts.
+"""Section 4: the recipe, what overfitting looks like in numbers, when dropout acts, and which change helps.
 
-Curves count together with the network that drew them: a locked cell hands in what Keras noted of both trainings.
+Curves count together with the network that drew them: locked cells hand in what Keras noted of all trainings.
 """
 
 import itertools
@@ -23,7 +23,9 @@ from autograder.checks import (
     expect_layers,
     expect_number,
     expect_parameters,
+    expect_pooling,
     expect_shape,
+    expect_table,
     training_curves,
 )
 
@@ -34,7 +36,24 @@ ACCURACIES = [([0.5, 1.0], [0.75, 0.875]), ([0.9, 0.95, 1.0], [0.9, 0.9, 0.85])]
 HISTORIES = ["simple_history", "regularised_history"]
 # They give numbers another shape, or stand for an argument of the layer before them.
 SPELLING = ("Flatten", "Reshape", "Activation", "ReLU", "Softmax", "Identity")
-PARAMETERS = [170, 625_100, 1_010]
+DROPPED = ["Conv2D", "Dropout", "Dense", "Dense"]
+# Row of the table: layers, filters of the convolutions, parameters of each layer that has any.
+TABLE = {
+    "simple": (["Conv2D", "Dense", "Dense"], [10], [170, 625_100, 1_010]),
+    "regularised": (DROPPED, [10], [170, 625_100, 1_010]),
+    "wide": (DROPPED, [10], [170, 1_250_200, 2_010]),
+    "narrow": (DROPPED, [10], [170, 312_550, 510]),
+    "deeper": ([*DROPPED, "Dense"], [10], [170, 312_550, 2_550, 510]),
+    "two_convolutions": (["Conv2D", "MaxPooling2D", *DROPPED], [10, 20], [170, 3_220, 162_100, 1_010]),
+}
+ALREADY = ("baseline", "simple", "regularised")  # trained before the comparison begins
+ONE = {
+    "a": {"parameters": 70, "training": 0.5, "validation": 0.75},
+    "b": {"parameters": 40, "training": 0.9, "validation": 0.625},
+    "c": {"parameters": 90, "training": 0.7, "validation": 0.875},
+    "d": {"parameters": 20, "training": 0.8, "validation": 0.5},
+}
+EQUAL = {name: {"parameters": count, "training": 1 / count, "validation": 0.75} for name, count in (("f", 30), ("e", 20), ("g", 50))}
 EACH = [pytest.param(name, marks=pytest.mark.predict(f"trained_{name}", IMAGES)) for name in ("simple", "regularised")]
 
 
@@ -70,12 +89,13 @@ def test_the_trained_networks_are_those_of_the_table(submission, name):
 
 def expect_row(network, name):
     """The network is that of the table's row, as section 3 grades it before it is trained."""
-    dropout = ["Dropout"] if name == "regularised" else []
-    expect_layers(network, ["Conv2D", *dropout, "Dense", "Dense"], besides=SPELLING)
-    expect_convolutions(network, filters=[10], kernel=(4, 4))
-    expect_dropout(network, [0.5] * len(dropout))
-    expect_activations(network, ["relu", "relu", "softmax"])
-    expect_parameters(network, per_layer=PARAMETERS, total=sum(PARAMETERS))
+    layers, filters, parameters = TABLE[name]
+    expect_layers(network, layers, besides=SPELLING)
+    expect_convolutions(network, filters=filters, kernel=(4, 4))
+    expect_pooling(network, [(2, 2)] * layers.count("MaxPooling2D"))
+    expect_dropout(network, [0.5] * layers.count("Dropout"))
+    expect_activations(network, [*["relu"] * (len(parameters) - 1), "softmax"])
+    expect_parameters(network, per_layer=parameters, total=sum(parameters))
 
 
 @pytest.mark.grade_cell("histories")
@@ -225,3 +245,72 @@ def difference(submission, way):
     differences = submission.value("differences")
     assert isinstance(differences, dict), "differences is no dictionary with two numbers."
     return expect_number(differences.get(way), f"differences['{way}']")
+
+
+@pytest.mark.grade_cell("comparison")
+@pytest.mark.hint(
+    "Which builder makes the network of this row, and was just this one trained with train? Which curve does each of its two numbers end?"
+)
+@pytest.mark.parametrize("name", ["baseline", *TABLE])
+def test_a_row_is_what_keras_noted_of_its_network(submission, profile, name):
+    table = submission.value("comparison")
+    expect_table(table, [name], {"parameters": (1, 1e9), "training": (0, 1), "validation": (0, 1)}, "comparison")
+    if name != "baseline":
+        expect_row(submission.model(f"trained_{name}"), name)
+    noted = noted_of(submission, name)
+    curves = training_curves(noted.get("curves"), f"The training of {name}")
+    ends = {column: curves.get(metric, [])[-1:] for column, metric in (("training", "accuracy"), ("validation", "val_accuracy"))}
+    assert all(ends.values()), f"The network of the row '{name}' was never trained by fit with a validation part, so its row says nothing."
+    if name not in ALREADY:
+        expect_trained_alike(submission, profile, name, len(curves["accuracy"]))
+    parameters = sum(TABLE[name][2]) if name in TABLE else 7_850
+    expect_equal(noted.get("parameters"), parameters, f"The number of parameters of the network trained as {name}")
+    expect_equal(table[name]["parameters"], parameters, f"comparison['{name}']['parameters']")
+    for column, (end,) in ends.items():
+        expect_close(table[name][column], end, f"comparison['{name}']['{column}']", tolerance=1e-3)
+
+
+def expect_trained_alike(submission, profile, name, epochs):
+    """So many epochs and steps as 4.6 asks for; a brief run has one epoch, by the rule of the notebook's cell `brief_comparison`."""
+    limit = min(10, profile.epoch_limit or 10)
+    wanted = "10" if limit == 10 else f"1 or {limit}"
+    assert epochs == limit or epochs == 1 < limit < 10, f"trained_{name} was trained for {epochs} epochs, {wanted} expected."
+    in_all = expect_number(noted_of(submission, name).get("steps_in_all"), f"The number of steps of {name}")
+    images = expect_number(submission.value("comparison_facts").get("images"), "The number of images in comparison_facts")
+    before = expect_number(fact(submission, "images", int), "The number of images in training_facts")
+    steps = expect_number(of_network(submission, "steps", "simple"), "The number of steps in an epoch")
+    expected = epochs * images * (steps / max(1, before) or 1 / 50)
+    assert abs(in_all - expected) <= epochs, (
+        f"trained_{name} was trained in {in_all:,.0f} steps, about {expected:,.0f} were expected: "
+        f"{epochs} epochs of {images:,.0f} images, in batches as large as those of trained_simple."
+    )
+
+
+def noted_of(submission, name):
+    """What the locked cell found out of one of the networks that are compared."""
+    facts = submission.value("comparison_facts")
+    networks = facts.get("networks") if isinstance(facts, dict) else None
+    assert isinstance(networks, dict), "comparison_facts is not what its locked cell makes: choose another name for your own variable."
+    assert isinstance(networks.get(name), dict), f"There was no network trained_{name} when the locked cell looked for it."
+    return networks[name]
+
+
+@pytest.mark.grade_cell("ranking")
+@pytest.mark.hint("By which of the three numbers does 4.7 sort, and which end of it comes first? A list of names is wanted.")
+@pytest.mark.ask("ranking", [(ONE,)])
+def test_the_highest_validation_accuracy_comes_first(answers):
+    for table, answer in answers:
+        expect_equal(answer, ranked(table), "ranking of four networks")
+
+
+@pytest.mark.grade_cell("ranking")
+@pytest.mark.hint("Sort three rows by hand that have the same validation accuracy. What decides then?")
+@pytest.mark.ask("ranking", [(EQUAL,), ({**ONE, **EQUAL},)])
+def test_of_equal_networks_the_smaller_one_comes_first(answers):
+    for table, answer in answers:
+        expect_equal(answer, ranked(table), f"ranking of {len(table)} networks, some of which are equal,")
+
+
+def ranked(table):
+    """Names by validation accuracy, falling, then by parameters."""
+    return sorted(table, key=lambda name: (-table[name]["validation"], table[name]["parameters"]))

@@ -54,6 +54,17 @@ CHECKS = {
     "facts of a training": lambda load, value: of_training(load, training_facts=value),
     "what Keras noted": lambda load, value: of_training(load, training_facts={**FACTS, "curves": [value, value]}),
     "steps of a training": lambda load, value: of_training(load, training_facts={**FACTS, "steps_in_all": [value, value]}),
+    "facts of the comparison": lambda load, value: of_comparison(load, comparison_facts=value),
+    "networks of the comparison": lambda load, value: of_comparison(load, comparison_facts={"images": 100, "networks": value}),
+    "images of the comparison": lambda load, value: of_comparison(load, comparison_facts={**compared(), "images": value}),
+    "images before the comparison": lambda load, value: of_comparison(load, training_facts={**FACTS, "images": value}),
+    **{
+        f"{key} of a compared network": lambda load, value, key=key: of_comparison(load, comparison_facts=compared(**{key: value}))
+        for key in ("parameters", "steps_in_all", "curves")
+    },
+    "a comparison": lambda load, value: of_comparison(load, comparison=value),
+    "a row of the comparison": lambda load, value: of_comparison(load, comparison={"baseline": value}),
+    "an accuracy in the comparison": lambda load, value: of_comparison(load, comparison={"baseline": {**ROW, "validation": value}}),
     "trainings of an experiment": lambda load, value: behind(load, value),
     "one training of an experiment": lambda load, value: behind(load, {"16": value}),
     **{
@@ -71,12 +82,31 @@ CHECKS = {
 
 CURVE = {"loss": [1.0, 0.5], "accuracy": [0.5, 0.6], "val_loss": [1.0, 0.6], "val_accuracy": [0.5, 0.6]}
 FACTS: dict[str, Any] = {"curves": [CURVE, CURVE], "steps": [20, 20], "steps_in_all": [40, 40]}
+ROW = {"parameters": 7_850, "training": 0.6, "validation": 0.6}
 NOTED: dict[str, Any] = {"curves": CURVE, "steps": 40, "images": 10_000, "accuracy": 0.6, "units": [16, 16, 10]}
 
 
 def of_training(load: Any, **values: Any) -> Any:
     """A curve of section 4 of `convolutional_digits`, with its history in order."""
     return load("convolutional_digits", "training").trained_curve(handed(simple_history=CURVE, **values), "simple", "val_loss")
+
+
+def compared(**values: Any) -> dict[str, Any]:
+    """What the locked cell notes of a comparison with one network, which has these values."""
+    return {"images": 100, "networks": {"baseline": {"parameters": 7_850, "steps_in_all": 200, "curves": CURVE, **values}}}
+
+
+def of_comparison(load: Any, **values: Any) -> None:
+    """The row of the baseline in the comparison of `convolutional_digits`; all that is not in `values` is in order."""
+    module = load("convolutional_digits", "training")
+    in_order = {"comparison": {"baseline": ROW}, "comparison_facts": compared(), "training_facts": {**FACTS, "images": 100}}
+    submission = handed(**{**in_order, **values})
+    module.test_a_row_is_what_keras_noted_of_its_network(submission, PROFILE, "baseline")
+    module.expect_trained_alike(submission, PROFILE, "baseline", 10)
+
+
+def test_a_comparison_in_order_is_taken(load: Any) -> None:
+    of_comparison(load)
 
 
 def behind(load: Any, noted: Any) -> Any:

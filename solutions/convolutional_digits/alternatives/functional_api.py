@@ -90,6 +90,11 @@ def train(network, epochs, callbacks=()):
     held = (x_validation, y_validation)
     return network.fit(x_few, y_few, 50, epochs, verbose=0, callbacks=list(callbacks), validation_data=held)
 
+# %% write_ranking
+def ranking(table):
+    names = sorted(table, key=lambda name: table[name]["parameters"])
+    return list(reversed(sorted(reversed(names), key=lambda name: table[name]["validation"])))
+
 # %% write_optimism
 def measure_optimism(right, size, repeats):
     total = 0.0

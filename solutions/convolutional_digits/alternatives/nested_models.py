@@ -83,6 +83,16 @@ def difference(network, images, training):
     answers = [np.asarray(network(images, training)) for _ in range(2)]
     return max(abs(one - other) for one, other in zip(*map(np.ravel, answers)))
 
+# %% train_comparison
+trained_wide, trained_narrow, trained_deeper = build_regularised(200), build_regularised(50), build_regularised(50, 50)
+trained_two_convolutions = build_two_convolutions()
+comparison = {}
+for name in ("baseline", "simple", "regularised", "wide", "narrow", "deeper", "two_convolutions"):
+    network = baseline if name == "baseline" else globals()[f"trained_{name}"]
+    curves = network.history.history if name in ("baseline", "simple", "regularised") else train(network, epochs).history
+    comparison[name] = {"parameters": sum(int(np.prod(each.shape)) for each in network.trainable_variables)}
+    comparison[name].update(training=round(curves["accuracy"][-1], 4), validation=round(curves["val_accuracy"][-1], 4))
+
 # %% write_choose
 def choose(right, chosen_on):
     seen = [row[chosen_on].mean() for row in right]

@@ -3,11 +3,12 @@
 OUTCOME = "cell_error"
 LOSES = {
     "regularised_network": 3,
-    "variants": 4,
+    "variants": 3,
     "compiled_as_asked": 1.5,
     "histories": 3,
     "curves": 2,
     "dropout_acts": 2,
+    "comparison": 3,
     "candidates": 1,
     "mistakes_shown": 1,
     "accuracy": 9,

@@ -1,7 +1,7 @@
 """Networks that have learnt nothing, with histories made up to look perfect: what is claimed earns nothing."""
 
 DEMO = True
-LOSES = {"histories": 2.14, "curves": 1, "accuracy": 9, "contest_points": 4, "candidates": 0.75}
+LOSES = {"histories": 2.14, "curves": 1, "comparison": 0.43, "accuracy": 9, "contest_points": 4, "candidates": 0.75}
 
 # %% train_networks
 simple_memory = RightAnswers(x_test_ready, y_test)
