@@ -70,6 +70,9 @@ def test_the_shipped_schema_is_that_of_the_records() -> None:
     assert shipped == json_schema(Record), "write it again: json_schema(Record) into docs/record.schema.json"
 
 
-def test_the_table_of_recipes_is_what_was_measured() -> None:
-    done = subprocess.run([sys.executable, ROOT / "benchmarks/measure_recipes.py"], capture_output=True, text=True, check=True)
-    assert f"<!-- recipes -->\n{done.stdout}<!-- end of recipes -->" in (ROOT / "docs/course.md").read_text(encoding="utf-8")
+def test_the_tables_of_recipes_and_curves_are_what_was_measured() -> None:
+    page = (ROOT / "docs/course.md").read_text(encoding="utf-8")
+    for script, names in {"measure_recipes.py": ["recipes", "other claims"], "measure_curves.py": ["curves"]}.items():
+        done = subprocess.run([sys.executable, ROOT / "benchmarks" / script], capture_output=True, text=True, check=True)
+        for name, table in zip(names, done.stdout.rstrip("\n").split("\n\n"), strict=True):
+            assert f"<!-- {name} -->\n{table}\n<!-- end of {name} -->" in page, script
