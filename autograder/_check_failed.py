@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import numpy as np
@@ -22,6 +23,18 @@ class CheckFailed(AssertionError):
 def fail(what: str, got: str, expected: str, reason: str = "") -> NoReturn:
     """Raises CheckFailed: 'Layer 1 has 100 parameters, 110 expected: is its bias missing?'"""
     raise CheckFailed(f"{what} {got}, {expected} expected" + (f": {reason}" if reason else "."))
+
+
+def complaint(check: Callable[[Any], object], value: Any) -> str:
+    """What a check of one argument says against a value, without failing; nothing if it holds.
+
+    For what has cost its points elsewhere: "this network has a mistake that the one before it has not".
+    """
+    try:
+        check(value)
+    except CheckFailed as failed:
+        return str(failed)
+    return ""
 
 
 def show(value: Any, levels: int = 3) -> str:

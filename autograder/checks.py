@@ -20,7 +20,7 @@ from autograder import (
 )
 from autograder._check_classifiers import accuracy, confusion_matrix
 from autograder._check_evaluation import cross_entropies
-from autograder._check_failed import CheckFailed
+from autograder._check_failed import CheckFailed, complaint
 from autograder._check_models import training_curves
 from autograder._check_regression import mean_absolute_error
 from autograder._check_shown import shown
@@ -28,6 +28,7 @@ from autograder._check_shown import shown
 __all__ = [
     "CheckFailed",
     "accuracy",
+    "complaint",
     "confusion_matrix",
     "cross_entropies",
     "expect_activations",

@@ -16,6 +16,7 @@ from autograder._check_models import OF_ALL_OPTIMIZERS, OPTIMIZER_DEFAULTS
 from autograder.checks import (
     CheckFailed,
     accuracy,
+    complaint,
     confusion_matrix,
     expect_activations,
     expect_close,
@@ -272,6 +273,17 @@ def test_who_learnt_is_better_than_guessing(labels: Any, right: int, learnt: boo
         expect_learnt(outputs, labels, "best")
     else:
         assert failure(expect_learnt, outputs, labels, "best").startswith(f"best gets {right} of {len(labels):,} right, more than ")
+
+
+def test_a_complaint_is_what_a_check_says_and_no_failure() -> None:
+    assert complaint(accuracy_of_three, np.eye(3)) == ""
+    assert complaint(accuracy_of_three, np.eye(3)[:2]) == failure(accuracy_of_three, np.eye(3)[:2])
+    with pytest.raises(ZeroDivisionError):
+        complaint(lambda value: 1 / value, 0)
+
+
+def accuracy_of_three(predictions: Any) -> float:
+    return accuracy(predictions, [0, 1, 2])
 
 
 def test_who_learnt_nothing_reads_what_may_be_the_reason() -> None:

@@ -9,6 +9,7 @@ from autograder import Input
 from autograder.checks import (
     CheckFailed,
     accuracy,
+    complaint,
     cross_entropies,
     expect_activations,
     expect_close,
@@ -62,15 +63,6 @@ def expect_network(submission, built):
         said = complaint(check, submission.model(f"trained_{built}"))
         if said and not complaint(check, submission.model(built)):
             raise CheckFailed(f"trained_{built} is another network than {built}_network() was to make. {said}")
-
-
-def complaint(check, network):
-    """What a check says against a network, nothing if it holds."""
-    try:
-        check(network)
-    except CheckFailed as failed:
-        return str(failed)
-    return ""
 
 
 def expect_recipe(network, history, what, profile):

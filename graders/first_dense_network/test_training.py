@@ -10,6 +10,7 @@ from autograder import Input
 from autograder.checks import (
     CheckFailed,
     accuracy,
+    complaint,
     expect_activations,
     expect_compiled,
     expect_equal,
@@ -35,15 +36,6 @@ def expect_network(submission, name):
         said = complaint(check, submission.model(name))
         if said and not complaint(check, submission.model("network")):
             raise CheckFailed(f"{name} is another network than build_network() was to make. {said}")
-
-
-def complaint(check, network):
-    """What a check says against a network, nothing if it holds."""
-    try:
-        check(network)
-    except CheckFailed as failed:
-        return str(failed)
-    return ""
 
 
 @pytest.mark.grade_cell("recipe_compiled")

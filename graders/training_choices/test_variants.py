@@ -10,6 +10,7 @@ from autograder import Input
 from autograder.checks import (
     CheckFailed,
     accuracy,
+    complaint,
     expect_activations,
     expect_close,
     expect_compiled,
@@ -93,15 +94,6 @@ def expect_variant(submission, name):
         said = complaint(check, submission.model(name))
         if said and (check in chosen or not complaint(check, submission.model(twin))):
             raise CheckFailed(f"{name} is not the network that section 5 asks for. {said}")
-
-
-def complaint(check, network):
-    """What a check says against a network, nothing if it holds."""
-    try:
-        check(network)
-    except CheckFailed as failed:
-        return str(failed)
-    return ""
 
 
 @pytest.mark.grade_cell("variant_results")
