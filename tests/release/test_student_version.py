@@ -21,6 +21,8 @@ from tests.ports import reserved_port
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("grading_config.py", "nbgrader_config.py", "source_assignments", "graders")
+LONG_MS = 180_000  # JupyterLab starts, and TensorFlow is imported, beside the other half of the tests
+IDLE = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
 TOKEN = "for-the-test-alone"
 STARTUP = """
 from pathlib import Path
@@ -84,15 +86,16 @@ def test_it_opens_in_jupyterlab_and_runs_up_to_the_first_unsolved_cell(lab: str,
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1200, "height": 900})
-        page.set_default_timeout(90_000)
+        page.set_default_timeout(LONG_MS)
         page.goto(f"{lab}/lab/tree/first_dense_network/first_dense_network.ipynb?token={TOKEN}")
         page.get_by_role("heading", name=title).first.wait_for()
+        page.locator(IDLE).wait_for()  # without a kernel, Run All Cells runs nothing and says nothing
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_text("Run All Cells", exact=True).click()
         error = page.locator(".jp-OutputArea-output", has_text="NotImplementedError").first
         error.wait_for()
         said = error.text_content() or ""
-        page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()  # the failing cell's number comes after its error
+        page.locator(IDLE).wait_for()  # the failing cell's number comes after its error
         error.scroll_into_view_if_needed()
         page.screenshot(path=str(tmp_path / "student_version.png"))
         page.keyboard.press("Control+S")
