@@ -109,6 +109,14 @@ def test_a_comparison_in_order_is_taken(load: Any) -> None:
     of_comparison(load)
 
 
+@pytest.mark.parametrize("called", ["accuracy", "acc", "categorical_accuracy"])
+def test_accuracy_by_any_of_its_names_is_read(load: Any, called: str) -> None:
+    variants = load("training_choices", "variants")
+    history = {metric.replace("accuracy", called): values for metric, values in CURVE.items()}
+    found = variants.results_of(handed(variant_results=dict.fromkeys(variants.ALL, history)))
+    assert all(curves == CURVE for curves in found.values())
+
+
 def behind(load: Any, noted: Any) -> Any:
     """The network behind the setting 16 of an experiment of `training_choices`, of which the history is in order."""
     return load("training_choices", "experiments").behind(noted, 16, CURVE, "width_results['16']")
