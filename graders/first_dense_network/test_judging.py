@@ -27,6 +27,16 @@ def handed_in_probabilities(submission, visible):
     return submission.array("probabilities")
 
 
+def handed_in_digits(submission, visible):
+    """`predicted`, an array (n,) or a list of so many digits."""
+    try:
+        sample = submission.sample("predicted")
+    except AssertionError:  # a list is handed in as a value; whatever else is missing or wrong is said there
+        return submission.value("predicted")
+    expect_shape(sample, (len(visible.x),), "predicted")
+    return submission.array("predicted")
+
+
 @pytest.mark.grade_cell("to_digits")
 @pytest.mark.hint("The position of the largest number of each row, not the number itself: along which axis do you look?")
 @pytest.mark.ask("to_digits", [(SCORES,), (np.eye(10, dtype="float32")[[7, 7, 0, 9]],)])
@@ -54,8 +64,7 @@ def test_probabilities_come_from_the_handed_in_network(submission, predictions, 
 @pytest.mark.hint("You have written a function that turns probabilities into digits: what does it say to these?")
 def test_predicted_digits_follow_from_the_probabilities(submission, visible):
     probabilities = handed_in_probabilities(submission, visible)
-    expect_shape(submission.sample("predicted"), (len(visible.x),), "predicted")
-    expect_equal(submission.array("predicted"), probabilities.argmax(axis=1), "predicted")
+    expect_equal(handed_in_digits(submission, visible), probabilities.argmax(axis=1), "predicted")
 
 
 @pytest.mark.grade_cell("confusion_matrix", weight=3)

@@ -60,7 +60,7 @@ def to_digits(probabilities):
 
 # %% predict_test
 probabilities = best.predict(x_test_ready, batch_size=500, verbose=0).astype("float64")
-predicted = np.array(to_digits(probabilities))
+predicted = to_digits(probabilities)
 
 # %% write_confusions
 def count_confusions(labels, predicted):
