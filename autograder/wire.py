@@ -38,7 +38,8 @@ def encode(value: Any, levels: int = _LEVELS, plain: bool = True) -> Any:
             raise TypeError("a dictionary needs text keys to be handed in")
         return {key: encode(each, levels - 1, plain) for key, each in value.items()}
     if isinstance(value, np.ndarray) or hasattr(value, "__array__"):
-        return _encode_array(as_array(value))
+        array = as_array(value)
+        return encode(array.tolist(), levels, plain) if array.dtype.kind == "U" else _encode_array(array)  # texts are a list as well
     raise TypeError(f"a {type(value).__name__} cannot be handed in; numbers, text, lists, dictionaries and numeric arrays can")
 
 

@@ -72,6 +72,12 @@ def test_a_number_without_axes_is_a_number_whatever_wraps_it(wrapped: Any, numbe
         assert type(found) is type(number)
 
 
+def test_an_array_of_texts_is_a_list_of_them() -> None:
+    names = np.array(["wide", "deep"])
+    assert wire.decode(wire.encode(names)) == ["wide", "deep"]
+    assert wire.decode(wire.encode({"names": names[:, np.newaxis]})) == {"names": [["wide"], ["deep"]]}
+
+
 def test_arguments_of_a_question_stay_what_they_are() -> None:
     """A grader may ask of an array without axes how many it has."""
     (found,) = wire.decode(wire.encode([np.array(7, dtype="int16")], plain=False))
