@@ -74,7 +74,7 @@ def gaps(accuracy, val_accuracy):
 
 reading = {}
 for name, history in histories.items():
-    reading[name] = {"epoch": lowest_epoch(history["val_loss"]), "gap": history["accuracy"][-1] - history["val_accuracy"][-1]}
+    reading[name] = {"epoch": lowest_epoch(history["val_loss"]), "gap": round(history["accuracy"][-1] - history["val_accuracy"][-1], 3)}
 
 # %% write_differences
 def difference(network, images, training):
@@ -92,6 +92,12 @@ for name in ("baseline", "simple", "regularised", "wide", "narrow", "deeper", "t
     curves = network.history.history if name in ("baseline", "simple", "regularised") else train(network, epochs).history
     comparison[name] = {"parameters": sum(int(np.prod(each.shape)) for each in network.trainable_variables)}
     comparison[name].update(training=round(curves["accuracy"][-1], 4), validation=round(curves["val_accuracy"][-1], 4))
+
+# %% write_ranking
+def ranking(table):
+    names = np.array(list(table))
+    counts, reached = ([table[name][column] for name in names] for column in ("parameters", "validation"))
+    return names[np.lexsort((counts, np.negative(reached)))]
 
 # %% write_choose
 def choose(right, chosen_on):
