@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autograder import wire
-from autograder._check_failed import CheckFailed, fail, show
+from autograder._check_failed import CheckFailed, fail, lacks, show
 from autograder._check_models import expect_history, training_curves
 
 Setting = str | float
@@ -60,7 +60,7 @@ def expect_table(table: Any, rows: Sequence[Setting], columns: Mapping[str, tupl
             fail(place, f"is {show(cells)}", f"a dictionary with {', '.join(map(repr, columns))}")
         for column, (low, high) in columns.items():
             if column not in cells:
-                fail(place, f"has no {column!r}", ", ".join(map(repr, columns)))
+                lacks(place, column, cells)
             _expect_between(cells[column], low, high, f"{place}['{column}']")
 
 
@@ -79,7 +79,7 @@ def _by_setting(found: Any, wanted: Sequence[Setting], what: str) -> dict[Settin
         named[_key(key)] = value
     for setting in wanted:
         if _key(setting) not in named:
-            fail(what, f"holds {', '.join(map(repr, found)) or 'nothing'}", repr(str(setting)))
+            lacks(what, str(setting), found)
     return named
 
 

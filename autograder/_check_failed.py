@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from autograder import wire
 
 Array = np.ndarray[Any, np.dtype[Any]]
+_MOST_NAMES = 12
 
 
 class CheckFailed(AssertionError):
@@ -23,6 +24,13 @@ class CheckFailed(AssertionError):
 def fail(what: str, got: str, expected: str, reason: str = "") -> NoReturn:
     """Raises CheckFailed: 'Layer 1 has 100 parameters, 110 expected: is its bias missing?'"""
     raise CheckFailed(f"{what} {got}, {expected} expected" + (f": {reason}" if reason else "."))
+
+
+def lacks(what: str, name: str, found: Iterable[object], reason: str = "") -> NoReturn:
+    """Raises CheckFailed: "The table has no 'wide', it holds 'simple', 'narrow'."; at most a dozen names are written out."""
+    names = [show(each) for each in found]
+    held = ", ".join(names[:_MOST_NAMES]) + ", …" * (len(names) > _MOST_NAMES)
+    raise CheckFailed(f"{what} has no {name!r}, it holds {held or 'nothing'}" + (f": {reason}" if reason else "."))
 
 
 def complaint(check: Callable[[Any], object], value: Any) -> str:

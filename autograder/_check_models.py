@@ -7,7 +7,7 @@ import sys
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from autograder._check_failed import CheckFailed, fail, many, show, show_shape
+from autograder._check_failed import CheckFailed, fail, lacks, many, show, show_shape
 from autograder._check_folding import doubled, folded
 from autograder.histories import curves_of
 from autograder.records import LayerDescription, ModelDescription
@@ -288,7 +288,7 @@ def expect_history(history: Any, epochs: int | None = None, keys: Sequence[str] 
     curves = training_curves(history, what)
     for key in keys:
         if key not in curves:
-            fail(what, f"holds {', '.join(map(repr, curves)) or 'nothing'}", repr(key), _key_reason(key, curves))
+            lacks(what, key, curves, _key_reason(key, curves))
     for key, values in curves.items():
         if epochs is not None and len(values) != epochs:
             fail(

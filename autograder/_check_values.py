@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograder import wire
-from autograder._check_failed import Array, as_array, fail, is_sample, many, show, show_shape
+from autograder._check_failed import Array, as_array, fail, is_sample, lacks, many, show, show_shape
 
 Shape = tuple[int | None, ...]
 
@@ -83,7 +83,7 @@ def _compare_dicts(got: Any, expected: dict[Any, Any], what: str, tolerance: flo
         fail(what, f"is {show(got)}", f"a dictionary with {', '.join(map(repr, expected))}")
     for key, value in expected.items():
         if key not in got:
-            fail(what, f"has no {key!r}", ", ".join(map(repr, expected)))
+            lacks(what, key, got)
         _compare(got[key], value, _at(what, f"[{key!r}]"), tolerance)
 
 

@@ -62,11 +62,11 @@ def test_a_setting_in_two_spellings_is_refused() -> None:
 @pytest.mark.parametrize(
     ("results", "words"),
     [
-        ({"0.1": SLOW}, "The rates holds '0.1', '0.01' expected."),
+        ({"0.1": SLOW}, "The rates has no '0.01', it holds '0.1'."),
         ({0.1: SLOW, 0.01: FAST}, "The rates has the key 0.1, text expected: write str(…)"),
         ({"0.1": SLOW, "0.01": SLOW}, "The rates['0.1'] and The rates['0.01'] are the same training: does the setting reach"),
         ({"0.1": SLOW, "0.01": {"loss": [1.0]}}, "The rates['0.01'] has 1 epoch, 2 expected"),
-        ({"0.1": SLOW, "0.01": {"accuracy": [0.5, 0.6]}}, "holds 'accuracy', 'loss' expected"),
+        ({"0.1": SLOW, "0.01": {"accuracy": [0.5, 0.6]}}, "has no 'loss', it holds 'accuracy'"),
         ({"0.1": SLOW, "0.01": 0.93}, "The rates['0.01'] is 0.93, a dictionary of lists expected: `fit` returns an object"),
         ([SLOW, FAST], "a dictionary with one entry for each setting expected"),
         (None, "`return`"),
@@ -99,7 +99,7 @@ def test_a_table_may_hold_more_than_was_asked_for() -> None:
         ({"validation": math.nan, "seconds": 1}, "is nan"),
         ({"validation": "0.9", "seconds": 1}, "is '0.9', a number expected"),
         ({"validation": True, "seconds": 1}, "is True, a number expected"),
-        ({"validation": 0.9}, "has no 'seconds', 'validation', 'seconds' expected"),
+        ({"validation": 0.9}, "has no 'seconds', it holds 'validation'."),
         (0.9, "The table['16'] is 0.9, a dictionary with 'validation', 'seconds' expected"),
     ],
 )
@@ -108,7 +108,7 @@ def test_a_wrong_cell_is_named(row: Any, words: str) -> None:
 
 
 def test_a_missing_row_is_named() -> None:
-    assert "holds '16', '32' expected" in failure(expect_table, {"16": {}}, ["32"], {})
+    assert "has no '32', it holds '16'." in failure(expect_table, {"16": {}}, ["32"], {})
 
 
 # --- weights ----------------------------------------------------------------------------------------------------------
