@@ -21,7 +21,7 @@ def folded(model: ModelDescription, keep: Collection[str] = ()) -> ModelDescript
     Only a layer without an activation of its own takes one in, and layers of a kind in `keep` stay as they are.
     """
     layers: list[LayerDescription] = []
-    for layer in model.layers:
+    for layer in map(_with_named_activation, model.layers):
         activation = None if layer.kind in keep else _only_activation(layer)
         if activation is not None and layers and layers[-1].activation == "linear":
             layers[-1] = replace(layers[-1], config={**layers[-1].config, "activation": activation})
@@ -42,9 +42,20 @@ def doubled(model: ModelDescription) -> int | None:
     return None
 
 
+def _with_named_activation(layer: LayerDescription) -> LayerDescription:
+    """Dense(512, activation=ReLU()) as Dense(512, activation='relu')."""
+    given = layer.config.get("activation")
+    if not isinstance(given, dict) or not isinstance(given.get("config"), dict):
+        return layer
+    within = replace(layer, kind=str(given.get("class_name")), config=given["config"])
+    activation = _only_activation(within)
+    return layer if activation is None else replace(layer, config={**layer.config, "activation": activation})
+
+
 def _only_activation(layer: LayerDescription) -> str | None:
     """The activation that this layer is, when it is nothing else."""
     if layer.kind == "Activation":
         return layer.activation
     changed = layer.config.get("max_value") is not None or layer.config.get("negative_slope") or layer.config.get("threshold")
-    return None if changed or layer.config.get("axis", -1) != -1 else _AS_LAYERS.get(layer.kind)
+    last = len(layer.output_shape) - 1 if layer.output_shape else -1
+    return None if changed or layer.config.get("axis", -1) not in (-1, last) else _AS_LAYERS.get(layer.kind)

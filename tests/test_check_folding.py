@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -42,6 +43,23 @@ def test_an_activation_may_be_a_layer_of_its_own(activation: LayerDescription) -
         expect_activations(model, ["relu", "softmax"])
 
 
+def test_softmax_along_the_last_axis_may_be_given_its_number() -> None:
+    expect_activations(network(dense("a", 784, 10), layer("Softmax", axis=1)), ["softmax"])
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({"class_name": "Activation", "config": {"activation": "sigmoid"}}, "sigmoid"),
+        ({"class_name": "ReLU", "config": {"max_value": None, "negative_slope": 0.0, "threshold": 0.0}}, "relu"),
+        ({"class_name": "ReLU", "config": {"max_value": 6.0}}, "ReLU"),
+    ],
+)
+def test_the_activation_of_a_layer_may_be_given_as_a_layer(given: dict[str, Any], name: str) -> None:
+    hidden = dense("a", 784, 10)
+    expect_activations(network(replace(hidden, config={**hidden.config, "activation": given})), [name])
+
+
 def test_who_asks_for_activation_layers_gets_them() -> None:
     model = network(dense("a", 784, 512), layer("Activation", activation="relu"), dense("b", 512, 10), layer("Softmax", axis=-1))
     expect_layers(model, ["Dense", "Activation", "Dense", "Softmax"])
@@ -53,7 +71,7 @@ def test_who_asks_for_activation_layers_gets_them() -> None:
     [
         layer("ReLU", max_value=6.0, negative_slope=0.0, threshold=0.0),
         layer("ReLU", max_value=None, negative_slope=0.1, threshold=0.0),
-        layer("Softmax", axis=1),
+        layer("Softmax", axis=0),
         layer("LeakyReLU", negative_slope=0.3),
     ],
 )
