@@ -87,6 +87,7 @@ def compile_settings(model: Any) -> dict[str, Any] | None:
     """Optimizer, loss and metrics of a live model as JSON, defaults included; None when it was not compiled."""
     if not getattr(model, "compiled", False):
         return None
+    make_writable(model)
     given = model.get_compile_config() or {}
     optimizer = model.optimizer
     return {
@@ -96,18 +97,40 @@ def compile_settings(model: Any) -> dict[str, Any] | None:
     }
 
 
+def make_writable(model: Any) -> None:
+    """Puts an object for each class in the compile settings, such as `loss=CategoricalCrossentropy`; of models within this one too.
+
+    Keras trains with such an object then, but keeps the class, and can write down neither the settings nor the model with it.
+    """
+    for each in model._flatten_layers():
+        settings = getattr(each, "_compile_config", None)
+        if settings is not None:
+            settings.config = {key: _objects(value) for key, value in settings.config.items()}
+
+
+def _objects(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_objects(each) for each in value]
+    return value() if isinstance(value, type) else value
+
+
 def describe_compile(settings: dict[str, Any]) -> CompileDescription:
     """Plain names of handed-in compile settings. Raises ValueError when they are not of the shape `compile_settings` gives."""
     optimizer = settings.get("optimizer")
     if not isinstance(optimizer, dict) or not isinstance(optimizer.get("config"), dict):
         raise ValueError("compile settings without an optimizer")
-    metrics = settings.get("metrics") or []
+    metrics = _of_one_output(settings.get("metrics") or [])
     return CompileDescription(
         optimizer=str(optimizer.get("class_name")),
         optimizer_config=_plain(optimizer["config"]),
-        loss=_name(settings.get("loss")),
+        loss=_name(_of_one_output(settings.get("loss"))),
         metrics=tuple(name for name in map(_name, metrics if isinstance(metrics, list) else [metrics]) if name),
     )
+
+
+def _of_one_output(value: Any) -> Any:
+    """Keras also takes a list with one loss, or one list of metrics, for each output."""
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
 def _name(value: Any) -> str | None:

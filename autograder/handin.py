@@ -180,13 +180,14 @@ def _write_array(array: np.ndarray[Any, Any], name: str, folder: Path) -> tuple[
 def _write_model(model: Any, name: str, folder: Path, with_weights: bool = True) -> tuple[str, str, str]:
     import keras
 
-    from autograder.description import compile_settings
+    from autograder.description import compile_settings, make_writable
 
     if not model.built:
         raise ValueError("the model has no input shape yet: begin it with keras.Input(shape=…)")
     target = folder / name
     target.mkdir(exist_ok=True)
     (target / "probe.npz").unlink(missing_ok=True)  # another model's, handed in by this name before
+    make_writable(model)
     try:
         config = in_keras_names(json.loads(json.dumps(keras.saving.serialize_keras_object(model))), model)
     except (TypeError, ValueError, NotImplementedError):

@@ -439,6 +439,20 @@ def test_compile_settings_that_mean_the_same_pass() -> None:
     expect_compiled(compiled(metrics=("precision", "categorical_accuracy"), rate=float(np.float32(0.01))), "sgd", None, ["accuracy"], 0.01)
 
 
+def test_compile_settings_may_be_classes_or_lists_for_one_output() -> None:
+    """Keras takes all of these, but cannot write a class down."""
+    import keras
+
+    for loss, metrics in (
+        (keras.losses.CategoricalCrossentropy, [keras.metrics.CategoricalAccuracy, keras.metrics.Precision()]),
+        (["categorical_crossentropy"], [["accuracy", "mse"]]),
+    ):
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, activation="softmax")])
+        model.compile("sgd", loss, metrics=metrics)
+        expect_compiled(model, "SGD", "categorical_crossentropy", ["accuracy"], 0.01, defaults=True)
+        assert "The loss is 'categorical_crossentropy'" in failure(expect_compiled, model, loss="mean_squared_error")
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [

@@ -50,7 +50,7 @@ network = build_network()
 
 # %% train_best
 best = build_network()
-best.compile("rmsprop", "categorical_crossentropy", metrics=["acc"])
+best.compile("rmsprop", keras.losses.CategoricalCrossentropy, metrics=["acc"])
 best.optimizer.learning_rate = 0.005
 best_history = best.fit(x_train_ready, y_train_ready, batch_size=64, epochs=min(40, epoch_limit), validation_split=0.25, verbose=0)
 
