@@ -111,6 +111,8 @@ def make_writable(model: Any) -> None:
 def _objects(value: Any) -> Any:
     if isinstance(value, list):
         return [_objects(each) for each in value]
+    if isinstance(value, dict):  # by the names of outputs
+        return {key: _objects(each) for key, each in value.items()}
     return value() if isinstance(value, type) else value
 
 
@@ -129,7 +131,9 @@ def describe_compile(settings: dict[str, Any]) -> CompileDescription:
 
 
 def _of_one_output(value: Any) -> Any:
-    """Keras also takes a list with one loss, or one list of metrics, for each output."""
+    """Keras also takes one loss, or one list of metrics, for each output: in a list, or by the outputs' names."""
+    if isinstance(value, dict) and "class_name" not in value and len(value) == 1:
+        value = next(iter(value.values()))
     return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 

@@ -446,8 +446,9 @@ def test_compile_settings_may_be_classes_or_lists_for_one_output() -> None:
     for loss, metrics in (
         (keras.losses.CategoricalCrossentropy, [keras.metrics.CategoricalAccuracy, keras.metrics.Precision()]),
         (["categorical_crossentropy"], [["accuracy", "mse"]]),
+        ({"digits": keras.losses.CategoricalCrossentropy}, {"digits": ["accuracy", "mse"]}),
     ):
-        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, activation="softmax")])
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, activation="softmax", name="digits")])
         model.compile("sgd", loss, metrics=metrics)
         expect_compiled(model, "SGD", "categorical_crossentropy", ["accuracy"], 0.01, defaults=True)
         assert "The loss is 'categorical_crossentropy'" in failure(expect_compiled, model, loss="mean_squared_error")
