@@ -171,7 +171,7 @@ def expect_activations(model: Any, activations: Sequence[str]) -> None:
 
 def _activation_reason(got: str, expected: str, last: bool) -> str:
     if got == "linear":
-        what = "its outputs are then no probabilities" if last else "without one, two Dense layers calculate no more than a single one"
+        what = "its outputs are then no probabilities" if last else "without one, two layers in a row calculate no more than a single one"
         return f"is activation='{expected}' missing? {what[0].upper()}{what[1:]}"
     if last and (got, expected) == ("sigmoid", "softmax"):
         return "sigmoid looks at each output alone, so that they need not add up to 1"

@@ -397,7 +397,7 @@ def test_some_kinds_of_layers_may_stand_anywhere() -> None:
     ("hidden", "last", "words"),
     [
         ("sigmoid", "linear", "Layer 2 'b' has the activation 'linear', 'softmax' expected: is activation='softmax' missing? Its outputs"),
-        ("linear", "softmax", "Without one, two Dense layers"),
+        ("linear", "softmax", "Without one, two layers in a row"),
         ("sigmoid", "sigmoid", "need not add up to 1"),
         ("relu", "softmax", "has the activation 'relu', 'sigmoid' expected."),
     ],
