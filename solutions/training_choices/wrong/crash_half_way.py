@@ -7,7 +7,7 @@ LOSES = {
     "network_counts": 2.4,
     "network_settings": 2,
     "base": 2,
-    "variants_compiled": 3,
+    "variants_compiled": 2.83,
     "variant_results": 3,
     "variant_table": 3,
     "dropout_training": 2,

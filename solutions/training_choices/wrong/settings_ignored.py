@@ -5,7 +5,7 @@ OUTCOME = "cell_error"
 LOSES = {
     "networks": 1,
     "network_settings": 2,
-    "variants_compiled": 1,
+    "variants_compiled": 0.67,
     "dropout_rates": 3,
     "regularization": 3,
     "initializers": 3,
